@@ -1,0 +1,213 @@
+"""The contracts: what forecasters, generators, metrics and data sets are, and the frozen specs that offer them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsgap.errors import ContractError, PluginError
+from tsgap.panel import Floats, Panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Version of these contracts; a plugin written for another one is refused.
+API = 1
+
+Transfer = Literal["learned", "none"]
+Scope = Literal["local", "global"]
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Forecasts of N histories over leads 1..H′, in the order of the history's rows.
+
+    `mean` (N, H′), in units of the history; H′ < H where the training data could not teach the later leads.
+    `failed` maps a row number to the reason why that row has no forecast: its numbers are not read.
+    `quantiles` (N, H′, Q), one for each of `quantile_levels` in (0, 1), rising.
+    """
+
+    mean: Floats
+    failed: Mapping[int, str] = field(default_factory=dict)
+    quantiles: Floats | None = None
+    quantile_levels: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        mean = np.asarray(self.mean)
+        if mean.ndim != 2 or mean.dtype.kind not in "fiu":
+            raise ContractError(f"a forecast's mean must be numbers (N, H), got {mean.dtype} {mean.shape}")
+        object.__setattr__(self, "mean", mean.astype(np.float64))
+        for row in self.failed:
+            if not 0 <= row < len(mean):
+                raise ContractError(f"failed row {row} is outside of the {len(mean)} rows")
+        if self.quantiles is not None:
+            quantiles = np.asarray(self.quantiles, dtype=np.float64)
+            if quantiles.shape != (*mean.shape, len(self.quantile_levels)):
+                raise ContractError(
+                    f"quantiles must be {(*mean.shape, len(self.quantile_levels))}, got {quantiles.shape}"
+                )
+            object.__setattr__(self, "quantiles", quantiles)
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """Learns from one panel and forecasts series that it has never seen from their histories."""
+
+    def fit(self, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        """Learn from `train` alone.
+
+        `context` is how many last values of a history a forecast may use (None: all there are). `horizon` is the
+        longest lead that will be asked for. All chance comes from `seed`. Raise `ForecastError` to say why not.
+        """
+
+    def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
+        """Forecast every row of `history` without learning anything from it.
+
+        A row may belong to a series of the training panel (`history.series[i] in train.keys`) or to none. A row
+        that cannot be forecast goes into `Forecast.failed` with the reason; it does not fail the others.
+        """
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Makes synthetic series like those of the panel it was fitted on."""
+
+    def fit(self, train: Panel, *, seed: int) -> None:
+        """Learn from the real training part."""
+
+    def sample(self, *, seed: int) -> Panel:
+        """One synthetic panel; under the keys of the training panel where the spec says `paired`."""
+
+
+def _check_spec(spec: Any, kind: str) -> None:
+    name = spec.name
+    if not isinstance(name, str) or not name or name.strip() != name or set(name) & set(":=,/\\ \t\n"):
+        raise PluginError(f"a {kind}'s name must be words joined by '-', got {name!r}")
+    if not callable(getattr(spec, "build", None) or getattr(spec, "loss", None) or getattr(spec, "load", None)):
+        raise PluginError(f"{kind} {name!r}: what builds it cannot be called")
+
+
+@dataclass(frozen=True)
+class ForecasterSpec:
+    """How a forecaster is offered.
+
+    `build(**params)` gives a fresh forecaster and is importable (module level), so that any worker can call it;
+    `params` are the parameters it takes, with their defaults. `transfer` says what training carries over:
+    ``"learned"``, or ``"none"`` for one without parameters, whose gap is exactly 0. `scope` ``"local"`` means
+    that a forecast depends on no other series' history, and on the training series of the same key alone where
+    there is one: such cells are split by series. `deterministic`: equal training data give equal forecasts
+    whatever the seed. `min_history` is the fewest values of a history, a number or a function of
+    `(seasons, horizon)`; `max_history` limits how many are sent (None: all for a local forecaster, the context
+    for a global one). `requires` names the packages it imports in `fit`, each as 'package' or
+    'package: how to install it'.
+    """
+
+    name: str
+    summary: str
+    build: Callable[..., Forecaster]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    transfer: Transfer = "learned"
+    scope: Scope = "global"
+    deterministic: bool = True
+    min_history: int | Callable[[tuple[int, ...], int], int] = 1
+    max_history: int | None = None
+    uses_weights: bool = False
+    requires: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_spec(self, "forecaster")
+        if self.transfer not in ("learned", "none"):
+            raise PluginError(f"forecaster {self.name!r}: transfer is 'learned' or 'none', got {self.transfer!r}")
+        if self.scope not in ("local", "global"):
+            raise PluginError(f"forecaster {self.name!r}: scope is 'local' or 'global', got {self.scope!r}")
+
+    def least_history(self, seasons: tuple[int, ...], horizon: int) -> int:
+        """The fewest values that a history must have."""
+        if callable(self.min_history):
+            return int(self.min_history(seasons, horizon))
+        return self.min_history
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """How a generator is offered.
+
+    `paired`: a sampled series stands for the real series of the same key. `deterministic`: every seed gives the
+    same sample. `keeps` and `destroys` say in words which structure of the real series is left and which is not.
+    """
+
+    name: str
+    summary: str
+    build: Callable[..., Generator]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    paired: bool = True
+    deterministic: bool = False
+    keeps: str = ""
+    destroys: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_spec(self, "generator")
+
+
+Loss = Callable[[Floats, Floats, Floats], Floats]
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """How a metric is offered: an elementwise loss and an aggregate, smaller is better.
+
+    `loss(truth, forecast, scale)` gets arrays that broadcast against each other and returns one number for each
+    pair, NaN where the pair is left out (counted). `scale` is the denominator that `scaled` asks for: the real
+    training part's seasonal-naive mean absolute error (``"mae"``), root mean squared error (``"rmse"``), or ones.
+    `aggregate` is ``"mean"`` or ``"root-mean"``. One whose loss is never negative (`nonnegative`) and that is
+    `gateable` can carry a gap.
+    """
+
+    name: str
+    summary: str
+    loss: Loss
+    aggregate: Literal["mean", "root-mean"] = "mean"
+    scaled: Literal["", "mae", "rmse"] = ""
+    units: str = ""
+    nonnegative: bool = True
+    gateable: bool = True
+
+    def __post_init__(self) -> None:
+        _check_spec(self, "metric")
+
+
+@dataclass(frozen=True)
+class DiagnosticSpec:
+    """How a diagnostic is offered: `build(real, synthetic, *, seed)` compares two panels without a forecaster."""
+
+    name: str
+    summary: str
+    build: Callable[..., Any]
+
+    def __post_init__(self) -> None:
+        _check_spec(self, "diagnostic")
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """How a data set is offered: `load()` returns a long frame `unique_id, ds, y`; `card` is the text of its card."""
+
+    name: str
+    summary: str
+    load: Callable[[], pd.DataFrame]
+    card: Callable[[], str]
+
+    def __post_init__(self) -> None:
+        _check_spec(self, "data set")
+
+
+def failed_rows(failed: Mapping[int, str], n: int) -> NDArray[np.bool_]:
+    """Mask (N,) of the rows without a forecast."""
+    mask = np.zeros(n, dtype=bool)
+    mask[list(failed)] = True
+    return mask
