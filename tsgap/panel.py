@@ -23,16 +23,19 @@ Ints = NDArray[np.int64]
 STEP = "step"
 
 
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """The array itself, made read-only."""
     array.flags.writeable = False
     return array
 
 
-def _offsets(lengths: Iterable[int]) -> Ints:
+def offsets_of(lengths: Iterable[int]) -> Ints:
+    """Offsets of rows of these lengths in a flat array."""
     return np.concatenate([[0], np.cumsum(np.fromiter(lengths, dtype=np.int64))]).astype(np.int64)
 
 
-def _digest(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """Hash of arrays and of anything with a stable repr (128 bits, hexadecimal)."""
     h = hashlib.sha256()
     for part in parts:
         raw = np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode()
@@ -44,7 +47,7 @@ def _digest(*parts: object) -> str:
 def gather(offsets: Ints, rows: NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
     """Positions of the values of `rows` in a ragged array, and the offsets of the rows taken."""
     lengths = offsets[rows + 1] - offsets[rows]
-    out = _offsets(lengths.tolist())
+    out = offsets_of(lengths.tolist())
     where = np.repeat(offsets[rows] - out[:-1], lengths) + np.arange(out[-1])
     return where, out
 
@@ -74,8 +77,8 @@ class Panel:
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64)
         offsets = np.asarray(self.offsets, dtype=np.int64)
-        object.__setattr__(self, "values", _frozen(values if not values.flags.writeable else values.view()))
-        object.__setattr__(self, "offsets", _frozen(offsets if not offsets.flags.writeable else offsets.view()))
+        object.__setattr__(self, "values", frozen(values if not values.flags.writeable else values.view()))
+        object.__setattr__(self, "offsets", frozen(offsets if not offsets.flags.writeable else offsets.view()))
         object.__setattr__(self, "keys", tuple(self.keys))
         object.__setattr__(self, "series", tuple(self.series) or self.keys)
         object.__setattr__(self, "seasons", tuple(int(m) for m in self.seasons))
@@ -105,7 +108,7 @@ class Panel:
         """Build a panel from a mapping of key to values."""
         arrays = [np.asarray(v, dtype=np.float64) for v in rows.values()]
         values = np.concatenate(arrays) if arrays else np.empty(0)
-        return cls(values, _offsets(len(a) for a in arrays), tuple(rows), freq, tuple(seasons), tuple(series))
+        return cls(values, offsets_of(len(a) for a in arrays), tuple(rows), freq, tuple(seasons), tuple(series))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -133,7 +136,7 @@ class Panel:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the content: values, row keys, series, frequency, seasons and weights."""
-        return _digest(self.values, self.offsets, self.keys, self.series, self.freq, self.seasons, self.weights)
+        return digest(self.values, self.offsets, self.keys, self.series, self.freq, self.seasons, self.weights)
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Panel:
         """The panel of `rows`, in that order."""
@@ -141,24 +144,24 @@ class Panel:
         where, offsets = gather(self.offsets, index)
         return replace(
             self,
-            values=_frozen(self.values[where]),
-            offsets=_frozen(offsets),
+            values=frozen(self.values[where]),
+            offsets=frozen(offsets),
             keys=tuple(self.keys[i] for i in index),
             series=tuple(self.series[i] for i in index),
             groups={k: tuple(v[i] for i in index) for k, v in self.groups.items()},
-            weights=None if self.weights is None else _frozen(self.weights[index]),
+            weights=None if self.weights is None else frozen(self.weights[index]),
         )
 
     def tail(self, n: int) -> Panel:
         """Each row cut to its last `n` values."""
         lengths = np.minimum(self.lengths, n)
-        offsets = _offsets(lengths.tolist())
+        offsets = offsets_of(lengths.tolist())
         where = np.repeat(self.offsets[1:] - lengths - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return replace(self, values=_frozen(self.values[where]), offsets=_frozen(offsets))
+        return replace(self, values=frozen(self.values[where]), offsets=frozen(offsets))
 
     def with_values(self, values: Floats) -> Panel:
         """The same rows with other values of the same lengths."""
-        return replace(self, values=_frozen(np.array(values, dtype=np.float64)))
+        return replace(self, values=frozen(np.array(values, dtype=np.float64)))
 
     def renamed(self, keys: Sequence[str]) -> Panel:
         """The same values under other keys; each row becomes a series of its own."""
@@ -221,7 +224,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """Hash of the content, equal for equal data whatever file format they came in."""
         clean = np.where(np.isnan(self.values), np.nan, self.values)
-        return _digest(clean, self.offsets, self.keys, self.starts.astype(np.int64), self.freq, self.seasons)
+        return digest(clean, self.offsets, self.keys, self.starts.astype(np.int64), self.freq, self.seasons)
 
     def stamps(self, row: int, *, start: int = 0, count: int | None = None) -> pd.DatetimeIndex | Ints:
         """Stamps of `count` steps from step `start` of a series on; may run past its end."""
