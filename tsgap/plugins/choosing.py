@@ -1,0 +1,289 @@
+"""From what a user asks for (a name with parameters, an address in a module, an object) to a spec with parameters."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import difflib
+import functools
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tsgap.errors import PluginError, UnknownNameError, UsageError
+from tsgap.plugins.finding import Registered, Registry, registry
+from tsgap.plugins.identity import code_hash
+from tsgap.protocols import ForecasterSpec, GeneratorSpec
+
+#: kind → (kind in the registry, class of its specs, methods that its objects have)
+_KINDS: dict[str, tuple[str, type[Any], tuple[str, str]]] = {
+    "forecaster": ("forecasters", ForecasterSpec, ("fit", "predict")),
+    "generator": ("generators", GeneratorSpec, ("fit", "sample")),
+}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A spec with all parameters filled in.
+
+    `label` is what one types to choose it again, with the parameters that differ from their defaults; `identity`
+    is what a cell's content key must hold beyond name and parameters: distribution, version and code.
+    """
+
+    spec: Any
+    params: Mapping[str, Any]
+    label: str
+    distribution: str
+    version: str
+    identity: str
+
+    def build(self) -> Any:
+        """A fresh forecaster or generator."""
+        return self.spec.build(**self.params)
+
+
+def choose_forecaster(what: Any) -> Chosen:
+    """The forecaster that is meant by a name, an address or an object.
+
+    `what` is ``name[:key=value,…]``, ``distribution/name[:…]`` or ``module:callable[:…]`` (imported with the
+    current directory importable), or in Python a `ForecasterSpec`, a class, a factory, or an instance with `fit`
+    and `predict`. Values take the type of the parameter's default; a tuple is written ``1+1+1``.
+    Raises `UnknownNameError`, `PluginError` where two distributions claim the name, `UsageError` otherwise.
+    """
+    return _choose("forecaster", what)
+
+
+def choose_generator(what: Any) -> Chosen:
+    """The generator that is meant by a name (``block-bootstrap:length=24``), an address or an object."""
+    return _choose("generator", what)
+
+
+def missing_requirements(spec: Any) -> list[str]:
+    """Those of the packages in `spec.requires` that are not installed, each with its hint."""
+
+    def found(package: str) -> bool:
+        try:
+            return importlib.util.find_spec(package) is not None
+        except (ImportError, ValueError):
+            return False
+
+    return [line for line in getattr(spec, "requires", ()) if not found(line.partition(":")[0].strip())]
+
+
+def _choose(kind: str, what: Any) -> Chosen:
+    if isinstance(what, Chosen):
+        return what
+    if isinstance(what, Registered):
+        return _fill(kind, what, registry(), {}, None)
+    if isinstance(what, str):
+        return _choose_words(kind, what.strip())
+    spec = spec_of_object(kind, what)
+    everything = registry()
+    for offer in getattr(everything, _KINDS[kind][0]).values():
+        if offer.spec is spec:
+            return _fill(kind, offer, everything, {}, None)
+    return _fill(kind, Registered(spec, _home(what), ""), everything, {}, spec.name)
+
+
+def _choose_words(kind: str, words: str) -> Chosen:
+    everything = registry()
+    table = _KINDS[kind][0]
+    head, colon, rest = words.partition(":")
+    if not head or (colon and not rest):
+        raise UsageError(f"a {kind} is written name, name:key=value,… or module:callable, got {words!r}")
+    address = re.fullmatch(r"([A-Za-z_][\w.]*)(?::(.*))?", rest) if colon else None
+    if address and not _is_registered(everything, table, head):
+        return _choose_address(kind, head, address[1], address[2] or "", everything)
+    return _fill(kind, everything.named(table, head), everything, _pairs(words, rest), None)
+
+
+def _is_registered(everything: Registry, table: str, name: str) -> bool:
+    try:
+        everything.named(table, name)
+    except UnknownNameError:
+        return False
+    except PluginError:
+        return True
+    return True
+
+
+def _choose_address(kind: str, module: str, path: str, rest: str, everything: Registry) -> Chosen:
+    where = f"{module}:{path}"
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as err:
+        if err.name != module.partition(".")[0]:
+            raise UsageError(f"{where}: importing {module} failed: {type(err).__name__}: {err}") from err
+        known = getattr(everything, _KINDS[kind][0])
+        near = difflib.get_close_matches(module, known, n=1, cutoff=0.6)
+        hint = f"; did you mean the {kind} {near[0]!r}, with parameters as key=value?" if near else ""
+        raise UsageError(f"{where}: there is no module {module!r}, nor a {kind} of that name{hint}") from err
+    except Exception as err:
+        raise UsageError(f"{where}: importing {module} failed: {type(err).__name__}: {err}") from err
+    try:
+        obj = functools.reduce(getattr, path.split("."), found)
+    except AttributeError as err:
+        public = [name for name in vars(found) if not name.startswith("_")]
+        near = difflib.get_close_matches(path, public, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"{where}: module {module} has no {path!r}{hint}") from err
+    spec = spec_of_object(kind, obj, name=f"{module}.{path}")
+    offer = Registered(spec, module.partition(".")[0], "")
+    return _fill(kind, offer, everything, _pairs(f"{where}:{rest}", rest), where)
+
+
+def spec_of_object(kind: str, obj: Any, *, name: str = "") -> Any:
+    """The spec of a class, a factory or an instance; a spec stays as it is.
+
+    Nothing is known of an object without a spec: it counts as learned, global and random, which costs time but
+    never makes a result wrong.
+    """
+    _, spec_class, methods = _KINDS[kind]
+    if isinstance(obj, spec_class):
+        return obj
+    has = all(callable(getattr(obj, method, None)) for method in methods)
+    wanted = f"a {kind} is a {spec_class.__name__}, or a class, function or object with {' and '.join(methods)}"
+    if has and not isinstance(obj, type):
+        return _spec(kind, name or _kebab(type(obj).__name__), obj, _Copies(obj), {})
+    if not callable(obj) or (isinstance(obj, type) and not has):
+        raise UsageError(f"{wanted}, got {obj!r}")
+    return _spec(kind, name or _kebab(getattr(obj, "__name__", type(obj).__name__)), obj, obj, _signature(obj))
+
+
+def _spec(kind: str, name: str, obj: Any, build: Callable[..., Any], params: dict[str, Any]) -> Any:
+    summary = (inspect.getdoc(obj) or name).strip().splitlines()[0]
+    if kind == "generator":
+        return GeneratorSpec(name, summary, build, params, paired=False)
+    return ForecasterSpec(name, summary, build, params, deterministic=False)
+
+
+class _Copies:
+    """Builds copies of an instance as it was when it was handed over."""
+
+    def __init__(self, instance: Any) -> None:
+        self.pristine = copy.deepcopy(instance)
+
+    def __call__(self) -> Any:
+        return copy.deepcopy(self.pristine)
+
+
+def _signature(build: Callable[..., Any]) -> dict[str, Any]:
+    """Parameters with their defaults, `...` where a value must be given."""
+    try:
+        parameters = inspect.signature(build).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    return {
+        p.name: ... if p.default is p.empty else p.default
+        for p in parameters
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
+
+
+def _pairs(words: str, rest: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in rest.split(","))):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{words!r}: a parameter is written key=value, got {part!r}")
+        if key.strip() in pairs:
+            raise UsageError(f"{words!r}: the parameter {key.strip()!r} is given twice")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def _fill(kind: str, offer: Registered, everything: Registry, given: Mapping[str, str], label: str | None) -> Chosen:
+    spec = offer.spec
+    if label is None:
+        claimed = (_KINDS[kind][0], spec.name) in everything.duplicates
+        label = offer.qualified if claimed else spec.name
+    if getattr(spec, "refused", ""):
+        raise UsageError(f"{kind} {label!r} cannot be used: {spec.refused}")
+    missing = missing_requirements(spec)
+    if missing:
+        raise UsageError(f"{kind} {label!r} needs what is not installed: {'; '.join(missing)}")
+    params = dict(spec.params)
+    for key, text in given.items():
+        if key not in params:
+            near = difflib.get_close_matches(key, params, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            has = ", ".join(f"{k}={v}" for k, v in shown(params).items()) or "none"
+            raise UsageError(f"{kind} {label!r} has no parameter {key!r}{hint} Its parameters: {has}")
+        params[key] = _value(f"{label}:{key}", text, params[key])
+    needed = [key for key, value in params.items() if value is ...]
+    if needed:
+        raise UsageError(f"{kind} {label!r} needs a value for {', '.join(needed)}, as in {label}:{needed[0]}=…")
+    changed = {k: v for k, v in params.items() if k in given and shown({k: v}) != shown({k: spec.params[k]})}
+    if changed:
+        label += ":" + ",".join(f"{k}={v}" for k, v in shown(changed).items())
+    return Chosen(spec, params, label, offer.distribution, offer.version, _identity(offer))
+
+
+def _identity(offer: Registered) -> str:
+    build = offer.spec.build
+    code = code_hash(build.pristine if isinstance(build, _Copies) else build)
+    rest = replace(offer.spec, build=dict, summary="", params={})
+    declared = code_hash({k: v for k, v in vars(rest).items() if k != "build"})
+    who = f"{offer.distribution}=={offer.version}" if offer.version else offer.distribution
+    return f"{who} {code}{declared}"
+
+
+def _value(where: str, text: str, default: Any) -> Any:
+    """A value of the type of the default.
+
+    None and a value that must be given tell no type: a number, none, true and false are what they look like,
+    anything else is text.
+    """
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        if isinstance(default, int | float):
+            return type(default)(text)
+        if isinstance(default, tuple | list):
+            first = default[0] if default else None
+            return type(default)(_value(where, item, first) for item in text.split("+") if item)
+    except (KeyError, ValueError) as err:
+        kinds = {bool: "true or false", int: "a whole number", float: "a number"}
+        raise UsageError(f"{where} must be {kinds.get(type(default), type(default).__name__)}, got {text!r}") from err
+    if isinstance(default, str):
+        return text
+    words = {"none": None, "true": True, "false": False}
+    if text.lower() in words:
+        return words[text.lower()]
+    if re.fullmatch(r"-?\d+(\+-?\d+)+", text):
+        return tuple(int(item) for item in text.split("+"))
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def shown(params: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters as they are typed: 12, 0.5, true, none, 1+1+1, text."""
+
+    def text(value: Any) -> str:
+        if value is ...:
+            return "(needed)"
+        if value is None or isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, tuple | list):
+            return "+".join(text(item) for item in value)
+        return value if isinstance(value, str) else repr(value)
+
+    return {key: text(value) for key, value in params.items()}
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"[^\w.-]", "", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()).strip("-")
+
+
+def _home(obj: Any) -> str:
+    module = getattr(obj, "__module__", None) or type(obj).__module__
+    return "here" if module == "__main__" else str(module).partition(".")[0]

@@ -1,0 +1,119 @@
+"""What a chosen plugin is, for a cell's content key: distribution, version and a hash of its code."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def code_hash(obj: Any) -> str:
+    """Hash of the code behind a callable or an instance, equal in every process.
+
+    Code from a file is the text of its module, with the other modules of the same package; what has no file (a
+    notebook, an interactive session) is its compiled code with all that it refers to. An instance adds its state.
+    """
+    return _digest(obj, frozenset()).hex()[:16]
+
+
+def _digest(obj: Any, above: frozenset[int]) -> bytes:
+    h = hashlib.sha256()
+    if id(obj) in above:
+        return h.digest()
+    inside = above | {id(obj)}
+    for part in _parts(obj):
+        raw = part if isinstance(part, bytes) else _digest(part[0], inside)
+        h.update(len(raw).to_bytes(8, "little"))
+        h.update(raw)
+    return h.digest()
+
+
+def _parts(obj: Any) -> list[Any]:
+    """An object as bytes and, each in a tuple of one, the objects it is made of."""
+    kind = type(obj).__qualname__.encode()
+    if obj is None or obj is ... or isinstance(obj, bool | int | float | complex | str | bytes | np.generic):
+        return [kind, repr(obj).encode()]
+    if isinstance(obj, tuple | list):
+        return [kind, *((item,) for item in obj)]
+    if isinstance(obj, set | frozenset):
+        return [kind, *sorted(_digest(item, frozenset()) for item in obj)]
+    if isinstance(obj, dict | types.MappingProxyType):
+        return [b"dict", *sorted(_digest((key, value), frozenset({id(obj)})) for key, value in obj.items())]
+    if isinstance(obj, np.ndarray) and obj.dtype != object:
+        return [kind, str((obj.dtype.str, obj.shape)).encode(), np.ascontiguousarray(obj).tobytes()]
+    if isinstance(obj, np.random.Generator):
+        return [kind, (obj.bit_generator.state,)]
+    if isinstance(obj, functools.partial):
+        return [kind, (obj.func,), (obj.args,), (obj.keywords,)]
+    if isinstance(obj, types.ModuleType):
+        return [kind, obj.__name__.encode()]
+    if isinstance(obj, types.MethodType):
+        return [kind, (obj.__func__,), (obj.__self__,)]
+    if isinstance(obj, types.CodeType):
+        names = (obj.co_names, obj.co_varnames, obj.co_freevars, obj.co_argcount, obj.co_kwonlyargcount, obj.co_flags)
+        return [kind, obj.co_code, (names,), (obj.co_consts,)]
+    if isinstance(obj, property):
+        return [kind, (obj.fget,), (obj.fset,)]
+    if isinstance(obj, staticmethod | classmethod):
+        return [kind, (obj.__func__,)]
+    if isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType):
+        source = _module_source(obj)
+        if source is not None:
+            return [kind, obj.__qualname__.encode(), source]
+        return [kind, obj.__qualname__.encode(), *_compiled(obj)]
+    state = getattr(obj, "__dict__", None)
+    if state is None:
+        state = {name: getattr(obj, name, None) for name in getattr(type(obj), "__slots__", ())}
+        if not state:
+            import cloudpickle
+
+            return [kind, cloudpickle.dumps(obj)]
+    return [b"object", (type(obj),), (state,)]
+
+
+def _compiled(obj: Any) -> list[Any]:
+    if isinstance(obj, types.FunctionType):
+        used = {name: obj.__globals__[name] for name in _names(obj.__code__) if name in obj.__globals__}
+        cells = [cell.cell_contents for cell in obj.__closure__ or ()]
+        return [(obj.__code__,), (obj.__defaults__,), (obj.__kwdefaults__,), (used,), (cells,)]
+    if isinstance(obj, type):
+        hidden = {"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__firstlineno__"}
+        return [
+            (obj.__bases__,),
+            ({k: v for k, v in vars(obj).items() if k not in hidden and k != "__static_attributes__"},),
+        ]
+    return [str(obj.__module__).encode()]
+
+
+def _names(code: types.CodeType) -> set[str]:
+    inner = [_names(const) for const in code.co_consts if isinstance(const, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _module_source(obj: Any) -> bytes | None:
+    """Hash of the package folder (or of the one file) that an object's module lies in, None without a file."""
+    module = sys.modules.get(getattr(obj, "__module__", None) or "")
+    if module is None or module.__name__ in ("builtins", "__main__"):
+        return b"builtins" if module is not None and module.__name__ == "builtins" else None
+    try:
+        file = Path(inspect.getfile(module))
+    except TypeError:
+        return None
+    return _files_hash(file.parent if getattr(module, "__package__", "") else file)
+
+
+@functools.cache
+def _files_hash(place: Path) -> bytes | None:
+    h = hashlib.sha256()
+    try:
+        for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+            h.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    except OSError:
+        return None
+    return h.digest()
