@@ -103,7 +103,8 @@ class ForecasterSpec:
     whatever the seed. `min_history` is the fewest values of a history, a number or a function of
     `(seasons, horizon)`; `max_history` limits how many are sent (None: all for a local forecaster, the context
     for a global one). `requires` names the packages it imports in `fit`, each as 'package' or
-    'package: how to install it'.
+    'package: how to install it'. `refused` is not empty for a well-known model that cannot take part: it is
+    listed as refused, and asking for it raises `UsageError` with this reason.
     """
 
     name: str
@@ -117,6 +118,7 @@ class ForecasterSpec:
     max_history: int | None = None
     uses_weights: bool = False
     requires: tuple[str, ...] = ()
+    refused: str = ""
 
     def __post_init__(self) -> None:
         _check_spec(self, "forecaster")
