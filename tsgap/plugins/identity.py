@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import hashlib
 import inspect
@@ -79,21 +80,24 @@ def _parts(obj: Any) -> list[Any]:
 
 def _compiled(obj: Any) -> list[Any]:
     if isinstance(obj, types.FunctionType):
-        used = {name: obj.__globals__[name] for name in _names(obj.__code__) if name in obj.__globals__}
+        used = {name: obj.__globals__[name] for name in _global_names(obj.__code__) if name in obj.__globals__}
         cells = [cell.cell_contents for cell in obj.__closure__ or ()]
         return [(obj.__code__,), (obj.__defaults__,), (obj.__kwdefaults__,), (used,), (cells,)]
     if isinstance(obj, type):
-        hidden = {"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__firstlineno__"}
-        return [
-            (obj.__bases__,),
-            ({k: v for k, v in vars(obj).items() if k not in hidden and k != "__static_attributes__"},),
-        ]
+        own = {name: value for name, value in vars(obj).items() if not _is_interpreters(name, value)}
+        return [(obj.__bases__,), (own,)]
     return [str(obj.__module__).encode()]
 
 
-def _names(code: types.CodeType) -> set[str]:
-    inner = [_names(const) for const in code.co_consts if isinstance(const, types.CodeType)]
-    return set(code.co_names).union(*inner)
+def _is_interpreters(name: str, value: Any) -> bool:
+    """Whether Python, and not the author, put it into a class: some of it comes and goes with the use of the class."""
+    written = isinstance(value, types.FunctionType | staticmethod | classmethod | property)
+    return name.startswith("_abc_") or (name.startswith("__") and name.endswith("__") and not written)
+
+
+def _global_names(code: types.CodeType) -> set[str]:
+    own = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return own.union(*(_global_names(const) for const in code.co_consts if isinstance(const, types.CodeType)))
 
 
 def _module_source(obj: Any) -> bytes | None:
@@ -108,7 +112,6 @@ def _module_source(obj: Any) -> bytes | None:
     return _files_hash(file.parent if getattr(module, "__package__", "") else file)
 
 
-@functools.cache
 def _files_hash(place: Path) -> bytes | None:
     h = hashlib.sha256()
     try:
