@@ -1,1 +1,32 @@
-"""Placeholder."""
+"""First-party forecasters, generators, metrics and data sets: offered through the same door as strangers'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tsgap.hookspecs import hookimpl
+from tsgap.protocols import ForecasterSpec, GeneratorSpec, MetricSpec
+
+
+@hookimpl
+def tsgap_forecasters() -> Iterable[ForecasterSpec]:
+    """The host's own forecasters."""
+    from tsgap.defaults import boosting, linear, naive
+
+    return (*naive.SPECS, *linear.SPECS, *boosting.SPECS)
+
+
+@hookimpl
+def tsgap_generators() -> Iterable[GeneratorSpec]:
+    """The host's own generators."""
+    from tsgap.defaults import generators
+
+    return generators.SPECS
+
+
+@hookimpl
+def tsgap_metrics() -> Iterable[MetricSpec]:
+    """MAE, RMSE, MAPE, sMAPE, MASE and RMSSE."""
+    from tsgap.metrics import METRICS
+
+    return METRICS

@@ -1,0 +1,284 @@
+"""One fit and its forecasts, in a worker: scale → fit → forecast → unscale; a failure is a result."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsgap.errors import ContractError, ForecastError
+from tsgap.panel import Floats, Ints, Panel, frozen
+from tsgap.protocols import Forecast, Forecaster, Generator
+
+#: Raised when the same inputs would give other forecasts than before: part of every cell's key.
+VERSION = 1
+#: A forecast further out than this many times the history's range and level has diverged.
+DIVERGED = 1e3
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a cell (or one block of its rows) has to say.
+
+    `mean` (N, H′) in the units of the data, NaN in failed rows; `failed` maps a row to its reason.
+    """
+
+    status: str
+    mean: Floats
+    failed: Mapping[int, str] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Everything a worker needs to fit and forecast: what may be seen, and nothing else."""
+
+    build: Any
+    params: Mapping[str, Any]
+    train: str | None
+    train_rows: Ints | None
+    histories: str
+    history_rows: Ints | None
+    horizon: int
+    context: int | None
+    seed: int
+    scaling: str
+    least_history: int
+    figures: Floats | None = None
+    history_figures: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Everything a worker needs to fit a generator and draw one synthetic panel."""
+
+    build: Any
+    params: Mapping[str, Any]
+    train: str
+    seed: int
+
+
+def write_panel(panel: Panel, folder: Path) -> str:
+    """Lay a panel where a worker can map it; the folder's name. Does nothing where it lies already."""
+    home = folder / panel.fingerprint
+    if not (home / "panel.json").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        np.save(home / "values.npy", panel.values)
+        np.save(home / "offsets.npy", panel.offsets)
+        if panel.weights is not None:
+            np.save(home / "weights.npy", panel.weights)
+        text = {
+            "keys": panel.keys,
+            "series": panel.series,
+            "freq": panel.freq,
+            "seasons": panel.seasons,
+            "groups": dict(panel.groups),
+        }
+        (home / "panel.tmp").write_text(json.dumps(text))
+        (home / "panel.tmp").rename(home / "panel.json")
+    return str(home)
+
+
+def read_panel(home: str, rows: Ints | None = None) -> Panel:
+    """A panel as `write_panel` left it: mapped read-only, or a copy of `rows` alone."""
+    path = Path(home)
+    text = json.loads((path / "panel.json").read_text())
+    weights = np.load(path / "weights.npy") if (path / "weights.npy").exists() else None
+    panel = Panel(
+        np.load(path / "values.npy", mmap_mode="r"),
+        np.load(path / "offsets.npy"),
+        tuple(text["keys"]),
+        text["freq"],
+        tuple(text["seasons"]),
+        tuple(text["series"]),
+        {k: tuple(v) for k, v in text["groups"].items()},
+        weights,
+    )
+    return panel if rows is None else panel.take(rows)
+
+
+def location_and_scale(
+    panel: Panel, scaling: str, context: int | None, figures: Floats | None
+) -> tuple[Floats, Floats]:
+    """What each row is shifted and divided by (N,), from its last `context` values (None: all); 1 for a scale of 0."""
+    n = len(panel)
+    if scaling == "none" or n == 0:
+        return np.zeros(n), np.ones(n)
+    if scaling == "train":
+        if figures is None:
+            raise ContractError("scaling 'train' without the figures of the training part")
+        return figures[:, 0], figures[:, 1]
+    recent = panel if context is None else panel.tail(context)
+    # an empty row has no part in reduceat: it keeps location 0 and scale 1
+    full = recent.lengths > 0
+    begin, count = recent.offsets[:-1][full], recent.lengths[full]
+    location, scale = np.zeros(n), np.ones(n)
+    if scaling == "mean-abs":
+        scale[full] = np.add.reduceat(np.abs(recent.values), begin) / count
+    elif scaling == "standard":
+        location[full] = np.add.reduceat(recent.values, begin) / count
+        centred = recent.values - np.repeat(location, recent.lengths)
+        scale[full] = np.sqrt(np.add.reduceat(centred**2, begin) / count)
+        # a constant row has no scale; rounding must not lend it one
+        scale[scale <= 1e-12 * np.abs(location)] = 0.0
+    else:
+        raise ContractError(f"there is no scaling {scaling!r}")
+    scale[~(scale > 0)] = 1.0
+    return location, scale
+
+
+def scaled(panel: Panel, location: Floats, scale: Floats) -> Panel:
+    """Every row shifted and divided by its own figures."""
+    values = (panel.values - np.repeat(location, panel.lengths)) / np.repeat(scale, panel.lengths)
+    return panel.with_values(values)
+
+
+def forecast(job: Job) -> Result:
+    """Fit on the training panel and forecast every history; what goes wrong comes back as a result."""
+    stage, clock, info = "load", time.perf_counter(), {}
+
+    def lap(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        info[f"{name}_seconds"] = round(now - clock, 6)
+        clock = now
+
+    try:
+        train = None if job.train is None else read_panel(job.train, job.train_rows)
+        histories = read_panel(job.histories, job.history_rows)
+        stage = "scale"
+        if train is not None:
+            train_figures = (
+                job.figures if job.train_rows is None or job.figures is None else job.figures[job.train_rows]
+            )
+            train = scaled(train, *location_and_scale(train, job.scaling, None, train_figures))
+        location, scale = location_and_scale(histories, job.scaling, job.context, job.history_figures)
+        ready, failed = _long_enough(histories, job.least_history)
+        asked = scaled(histories, location, scale).take(ready)
+        lap("load")
+        stage = "build"
+        forecaster: Forecaster = job.build(**job.params)
+        stage = "fit"
+        if train is not None:
+            forecaster.fit(train, horizon=job.horizon, context=job.context, seed=job.seed)
+        lap("fit")
+        stage = "predict"
+        answer = forecaster.predict(asked, horizon=job.horizon) if len(ready) else Forecast(np.empty((0, job.horizon)))
+        lap("predict")
+        stage = "check"
+        mean = _checked(answer, len(ready), job.horizon)
+        mean = mean * scale[ready, None] + location[ready, None]
+        failed |= {int(ready[i]): reason for i, reason in answer.failed.items()}
+        failed |= _unusable(mean, histories.take(ready), ready, failed)
+        out = np.full((len(histories), mean.shape[1]), np.nan)
+        out[ready] = mean
+        out[list(failed)] = np.nan
+        return Result("ok", out, failed, info)
+    except MemoryError:
+        raise
+    except ContractError as err:
+        return _failure("contract", stage, err, info)
+    except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result
+        return _failure("error", stage, err, info)
+
+
+def _failure(status: str, stage: str, err: Exception, info: Mapping[str, Any]) -> Result:
+    told = str(err) if isinstance(err, (ForecastError, ContractError)) else f"{type(err).__name__}: {err}"
+    tail = "".join(traceback.format_exception(err))[-4000:]
+    return Result(status, np.empty((0, 0)), {}, {**info, "stage": stage, "error": told[:1000], "traceback": tail})
+
+
+def _long_enough(histories: Panel, least: int) -> tuple[NDArray[np.int64], dict[int, str]]:
+    short = histories.lengths < max(least, 1)
+    reasons = {
+        int(i): f"the history has {histories.lengths[i]} values, {least} are needed" for i in np.flatnonzero(short)
+    }
+    return np.flatnonzero(~short), reasons
+
+
+def _checked(answer: Any, n: int, horizon: int) -> Floats:
+    if not isinstance(answer, Forecast):
+        raise ContractError(f"predict must return a Forecast, got {type(answer).__name__}")
+    rows, leads = answer.mean.shape
+    if rows != n or not 1 <= leads <= horizon:
+        raise ContractError(f"predict was asked for {n} rows and up to {horizon} leads, it gave {answer.mean.shape}")
+    return answer.mean
+
+
+def _unusable(mean: Floats, histories: Panel, ready: Ints, failed: Mapping[int, str]) -> dict[int, str]:
+    """Rows that are not finite, or have diverged from the range and level of their history."""
+    out = {int(ready[i]): "the forecast is not finite" for i in np.flatnonzero(~np.isfinite(mean).all(1))}
+    if len(ready):
+        begin = histories.offsets[:-1]
+        high, low = np.maximum.reduceat(histories.values, begin), np.minimum.reduceat(histories.values, begin)
+        size = high - low + np.maximum(np.abs(high), np.abs(low))
+        size[size == 0] = 1.0
+        with np.errstate(invalid="ignore"):
+            far = (np.abs(mean) > DIVERGED * size[:, None]).any(1)
+        out |= {int(ready[i]): "the forecast has diverged" for i in np.flatnonzero(far) if int(ready[i]) not in out}
+    return {row: reason for row, reason in out.items() if row not in failed}
+
+
+def draw(job: Draw) -> Panel:
+    """Fit a generator on the real training part and draw one panel."""
+    generator: Generator = job.build(**job.params)
+    generator.fit(read_panel(job.train), seed=job.seed)
+    panel = generator.sample(seed=job.seed)
+    if not isinstance(panel, Panel):
+        raise ContractError(f"sample must return a Panel, got {type(panel).__name__}")
+    return panel
+
+
+def execute(payload: bytes) -> bytes:
+    """Run a pickled `Job` or `Draw` and encode what came of it without pickle."""
+    import cloudpickle
+
+    job = cloudpickle.loads(payload)
+    if isinstance(job, Draw):
+        panel = draw(job)
+        head: dict[str, Any] = {
+            "keys": panel.keys,
+            "series": panel.series,
+            "freq": panel.freq,
+            "seasons": panel.seasons,
+        }
+        return _encoded(head, values=panel.values, offsets=panel.offsets)
+    result = forecast(job)
+    head = {"status": result.status, "failed": {str(k): v for k, v in result.failed.items()}, "info": result.info}
+    return _encoded(head, mean=result.mean)
+
+
+def _encoded(head: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
+    text = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
+    with io.BytesIO() as out:
+        np.savez(out, head=text, **arrays)  # type: ignore[arg-type]
+        return out.getvalue()
+
+
+def decoded_result(raw: bytes) -> Result:
+    """The result of a `Job`."""
+    with np.load(io.BytesIO(raw), allow_pickle=False) as box:
+        head = json.loads(box["head"].tobytes())
+        return Result(head["status"], box["mean"], {int(k): v for k, v in head["failed"].items()}, head["info"])
+
+
+def decoded_panel(raw: bytes) -> Panel:
+    """The panel of a `Draw`."""
+    with np.load(io.BytesIO(raw), allow_pickle=False) as box:
+        head = json.loads(box["head"].tobytes())
+        return Panel(
+            frozen(box["values"]),
+            frozen(box["offsets"]),
+            tuple(head["keys"]),
+            head["freq"],
+            tuple(head["seasons"]),
+            tuple(head["series"]),
+        )

@@ -1,0 +1,115 @@
+"""Gradient-boosted trees on windows, the lead as a feature: the forecaster that sees nonlinear dependence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsgap.defaults.linear import default_context, teachable
+from tsgap.errors import ForecastError
+from tsgap.panel import Floats, Ints, Panel
+from tsgap.protocols import Forecast, ForecasterSpec
+
+_BLOCK = 65536
+
+
+class GradientBoosting:
+    """scikit-learn's histogram gradient boosting, one model for all leads.
+
+    A training row is one lead of one window: the last values of the context and those one and two seasons before
+    the lead, all less the context's mean, and the lead itself. `samples` caps the rows, drawn by seed from all
+    windows and leads alike.
+    """
+
+    def __init__(
+        self, iterations: int = 150, learning_rate: float = 0.1, leaves: int = 31, samples: int = 30_000, lags: int = 24
+    ) -> None:
+        self.iterations = iterations
+        self.learning_rate = learning_rate
+        self.leaves = leaves
+        self.samples = samples
+        self.lags = lags
+
+    def fit(self, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        """Draw rows of (window, lead) and boost."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        c = context or default_context(train.seasons, train.lengths)
+        leads = teachable(train.lengths, c, horizon)
+        if leads < 1:
+            raise ForecastError(
+                f"the longest training series has {train.lengths.max(initial=0)} values: "
+                f"none teaches a lead after a context of {c}"
+            )
+        self.context, self.leads, self.season = c, leads, train.season
+        ends, lead = self._draw(train, np.random.default_rng(seed))
+        x, level = self._features(train.values, ends, lead)
+        self.model = HistGradientBoostingRegressor(
+            max_iter=self.iterations,
+            learning_rate=self.learning_rate,
+            max_leaf_nodes=self.leaves,
+            early_stopping=False,
+            random_state=seed,
+        )
+        self.model.fit(x, train.values[ends + lead - 1] - level)
+
+    def _draw(self, train: Panel, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Where contexts end (exclusive position) and which leads follow, for at most `samples` rows."""
+        # series i offers, for lead h, the ends c..len-h: count all pairs series by series
+        slack = np.maximum(train.lengths - self.context, 0)  # number of ends at lead 1
+        full = np.minimum(slack, self.leads)
+        pairs = full * slack - full * (full - 1) // 2
+        total = int(pairs.sum())
+        flat = rng.choice(total, self.samples, replace=False) if total > self.samples else np.arange(total)
+        flat.sort()
+        before = np.concatenate([[0], np.cumsum(pairs)])
+        row = np.searchsorted(before, flat, side="right") - 1
+        rest, s = flat - before[row], slack[row]
+        # within a series pairs are laid out lead by lead: lead h has s - h + 1 ends
+        b = 2 * s + 1
+        lead = np.floor((b - np.sqrt(np.maximum(b.astype(float) ** 2 - 8 * rest, 0))) / 2).astype(np.int64)
+        lead = np.where(lead * s - lead * (lead - 1) // 2 > rest, lead - 1, lead)
+        lead = np.where((lead + 1) * s - (lead + 1) * lead // 2 <= rest, lead + 1, lead)
+        end = rest - (lead * s - lead * (lead - 1) // 2)
+        return train.offsets[row] + self.context + end, lead + 1
+
+    def _features(self, values: Floats, ends: Ints, lead: Ints) -> tuple[Floats, Floats]:
+        c, m = self.context, self.season
+        mean = np.concatenate([[0.0], np.cumsum(values)])
+        level = (mean[ends] - mean[ends - c]) / c
+        recent = values[ends[:, None] - 1 - np.arange(min(self.lags, c))]
+        columns = [recent - level[:, None], lead[:, None].astype(np.float64)]
+        back = -(-lead // m) * m  # whole seasons back from the lead into the context
+        for seasons in (0, 1):
+            at = lead - back - seasons * m  # ≤ 0: steps from the end of the context
+            known = at > -c
+            column = np.where(known, values[ends - 1 + np.where(known, at, 0)] - level, np.nan)
+            columns.append(column[:, None])
+        return np.hstack(columns), level
+
+    def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
+        """Forecast from the last `context` values of every row; a shorter row fails."""
+        c, leads = self.context, min(horizon, self.leads)
+        ready: NDArray[np.int64] = np.flatnonzero(history.lengths >= c)
+        mean = np.full((len(history), leads), np.nan)
+        step = max(1, _BLOCK // leads)
+        for start in range(0, len(ready), step):
+            rows = ready[start : start + step]
+            contexts = history.values[history.offsets[rows + 1][:, None] + np.arange(-c, 0)]
+            ends = np.repeat((np.arange(len(rows)) + 1) * c, leads)
+            x, _ = self._features(contexts.ravel(), ends, np.tile(np.arange(1, leads + 1), len(rows)))
+            level = contexts.mean(1, keepdims=True)
+            mean[rows] = self.model.predict(x).reshape(len(rows), leads) + level
+        short = np.flatnonzero(history.lengths < c)
+        return Forecast(mean, {int(i): f"{history.lengths[i]} values are less than the context of {c}" for i in short})
+
+
+SPECS = (
+    ForecasterSpec(
+        "gradient-boosting",
+        "Gradient-boosted trees on windows, the lead as a feature (scikit-learn).",
+        GradientBoosting,
+        params={"iterations": 150, "learning_rate": 0.1, "leaves": 31, "samples": 30_000, "lags": 24},
+        deterministic=False,
+    ),
+)

@@ -1,0 +1,162 @@
+"""Generators with a known answer: each keeps some structure of the real series and destroys the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tsgap.errors import ForecastError
+from tsgap.panel import Floats, Panel
+from tsgap.protocols import GeneratorSpec
+
+
+class PerSeries:
+    """A generator that turns each real series into a synthetic one of the same length by `transform(y, rng)`."""
+
+    def __init__(self, transform: Callable[[Floats, np.random.Generator], Floats]) -> None:
+        self.transform = transform
+
+    def fit(self, train: Panel, *, seed: int) -> None:
+        """Keep the training panel."""
+        self.train = train
+
+    def sample(self, *, seed: int) -> Panel:
+        """One synthetic series for every real one, under the same key."""
+        rng = np.random.default_rng(seed)
+        return self.train.with_values(np.concatenate([self.transform(y, rng) for y in self.train]))
+
+
+def _copied(y: Floats, rng: np.random.Generator) -> Floats:
+    return y
+
+
+def _shuffled(y: Floats, rng: np.random.Generator) -> Floats:
+    return rng.permutation(y)
+
+
+def copy() -> PerSeries:
+    """The real series themselves."""
+    return PerSeries(_copied)
+
+
+def shuffle() -> PerSeries:
+    """The real values in random order."""
+    return PerSeries(_shuffled)
+
+
+def blocks(y: Floats, length: int, rng: np.random.Generator) -> Floats:
+    """Blocks of `length` values from random places, joined to the length of `y`."""
+    length = min(length, len(y))
+    starts = rng.integers(0, len(y) - length + 1, -(-len(y) // length))
+    return np.asarray(y[(starts[:, None] + np.arange(length)).ravel()[: len(y)]])
+
+
+class BlockBootstrap(PerSeries):
+    """Moving blocks of `length` steps, joined in random order (Künsch 1989)."""
+
+    def __init__(self, length: int = 24) -> None:
+        if length < 1:
+            raise ForecastError(f"a block has at least 1 step, got length={length}")
+        self.length = length
+        super().__init__(self._blocks)
+
+    def _blocks(self, y: Floats, rng: np.random.Generator) -> Floats:
+        return blocks(y, self.length, rng)
+
+
+class STLBootstrap(PerSeries):
+    """Box-Cox where positive, STL, moving blocks of the remainder (Bergmeir, Hyndman & Benítez 2016).
+
+    The blocks are two seasons long (8 without a season). A series under two seasons and one step, or one that is
+    constant, comes back with its deviations from the mean resampled in blocks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._resampled)
+
+    def _resampled(self, y: Floats, rng: np.random.Generator) -> Floats:
+        m = self.train.season
+        length = 2 * m if m > 1 else 8
+        if len(y) < 2 * m + 1 or np.ptp(y) == 0:
+            return np.asarray(blocks(y - y.mean(), length, rng) + y.mean())
+        z, back = _box_cox(y)
+        trend, seasonal = _decomposed(z, m)
+        resampled: Floats = back(trend + seasonal + _moving_blocks(z - trend - seasonal, length, rng))
+        return resampled
+
+
+def _moving_blocks(remainder: Floats, length: int, rng: np.random.Generator) -> Floats:
+    """Bergmeir's variant: one block more than needed, started at a random place inside of the first."""
+    length = min(length, len(remainder) // 2)
+    longer = -(-len(remainder) // length) + 2
+    starts = rng.integers(0, len(remainder) - length + 1, longer)
+    joined = remainder[(starts[:, None] + np.arange(length)).ravel()]
+    begin = rng.integers(length)
+    return np.asarray(joined[begin : begin + len(remainder)])
+
+
+def _box_cox(y: Floats) -> tuple[Floats, Callable[[Floats], Floats]]:
+    """The series on the Box-Cox scale, its exponent in [0, 1] by maximum likelihood, and the way back."""
+    if y.min() <= 0:
+        return y, lambda z: z
+    from scipy import optimize, special, stats
+
+    found = optimize.minimize_scalar(lambda lam: -float(stats.boxcox_llf(lam, y)), bounds=(0.0, 1.0), method="bounded")
+    lam = float(found.x) if np.isfinite(found.fun) else 1.0
+    z: Floats = np.asarray(special.boxcox(y, lam), dtype=np.float64)
+    low, high = z.min() - np.ptp(z), z.max() + np.ptp(z)
+
+    def back(values: Floats) -> Floats:
+        # a bootstrap path may leave the range of the transformation, where there is no way back
+        bounded = np.clip(values, max(low, -1 / lam + 1e-9) if lam > 0 else low, high)
+        return np.asarray(special.inv_boxcox(bounded, lam))
+
+    return z, back
+
+
+def _decomposed(z: Floats, m: int) -> tuple[Floats, Floats]:
+    if m > 1:
+        from statsmodels.tsa.seasonal import STL
+
+        found = STL(z, period=m, robust=False).fit()
+        return np.asarray(found.trend), np.asarray(found.seasonal)
+    from statsmodels.nonparametric.smoothers_lowess import lowess
+
+    return lowess(z, np.arange(len(z)), frac=min(1.0, max(0.3, 10 / len(z))), return_sorted=False), np.zeros(len(z))
+
+
+SPECS = (
+    GeneratorSpec(
+        "copy",
+        "The real training series themselves: the gap must be exactly 0.",
+        copy,
+        deterministic=True,
+        keeps="everything",
+        destroys="nothing",
+    ),
+    GeneratorSpec(
+        "shuffle",
+        "Every series in random order: what is left when there is no memory.",
+        shuffle,
+        keeps="the marginal distribution of each series",
+        destroys="all dependence on time",
+    ),
+    GeneratorSpec(
+        "block-bootstrap",
+        "Moving blocks of the series, joined in random order.",
+        BlockBootstrap,
+        params={"length": 24},
+        keeps="dependence within a block, the marginal distribution",
+        destroys="dependence beyond a block, the phase of the season",
+        source="Künsch (1989), The jackknife and the bootstrap for general stationary observations",
+    ),
+    GeneratorSpec(
+        "stl-bootstrap",
+        "Trend and season kept, the remainder resampled in blocks.",
+        STLBootstrap,
+        keeps="trend, season, short dependence of the remainder",
+        destroys="long dependence of the remainder",
+        source="Bergmeir, Hyndman & Benítez (2016), Bagging exponential smoothing methods",
+    ),
+)
