@@ -23,8 +23,9 @@ class DartsForecaster:
     """One darts model trained on all series of a panel, used on histories that it has never seen.
 
     `learn` fits the darts model `needed`. A `recursive` model is taught one lead and reaches the others by feeding
-    its own forecasts back; any other is taught all leads at once. Histories are forecast in blocks of exactly `block` rows
-    (the last one filled up), because matrix products of different shapes differ in the last bits; None: one call.
+    its own forecasts back; any other is taught all leads at once. Histories are forecast in blocks of exactly `block`
+    rows (the last one filled up), because matrix products of different shapes differ in the last bits; None: one
+    call.
     `windows` says after `fit` what was learned from.
     """
 
