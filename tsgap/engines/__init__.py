@@ -1,1 +1,44 @@
-"""Placeholder."""
+"""Run one function over many tasks, results as they end; which engine does it is chosen by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from tsgap.engines.task import Outcome, Status, Task
+from tsgap.errors import UnknownNameError, UsageError
+
+__all__ = ["ENGINES", "Outcome", "Status", "Task", "run"]
+
+#: Name of an engine → module whose `run` has the signature of the one below, less `engine`.
+ENGINES: dict[str, str] = {"local": "tsgap.engines.local"}
+
+
+def run(
+    function: Callable[[bytes], bytes],
+    tasks: Iterable[Task],
+    *,
+    jobs: int,
+    on_start: Callable[[Task], None] | None = None,
+    log_dir: Path | None = None,
+    engine: str = "local",
+) -> Iterator[Outcome]:
+    """Yield one outcome for every task, in the order in which they end.
+
+    `function` must be importable by its module and name. `jobs` worker processes share the work; 0 runs it in this
+    process, in order and without a time limit. `on_start` is called in the caller's thread. What workers print goes
+    to one capped file a slot in `log_dir`. Tasks are drawn from the iterable as slots become free. Closing the
+    iterator, or an exception in the loop that reads it, ends all workers and whatever they started.
+
+    >>> from tsgap.engines import Task, run
+    >>> [o.value for o in run(bytes.upper, [Task("1", "g", b"abc", 5.0)], jobs=0)]
+    [b'ABC']
+    """
+    if jobs < 0:
+        raise UsageError(f"jobs must be 0 (this process) or more, got {jobs}")
+    if engine not in ENGINES:
+        raise UnknownNameError.of("engine", engine, ENGINES)
+    module = importlib.import_module(ENGINES[engine] if jobs else "tsgap.engines.inline")
+    outcomes: Iterator[Outcome] = module.run(function, tasks, jobs=jobs, on_start=on_start, log_dir=log_dir)
+    return outcomes

@@ -1,0 +1,203 @@
+"""Functions that misbehave in every way a forecaster's code can, for the tests of the engine."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+
+class OddError(Exception):
+    """Cannot be shown: its message raises, and its name is not a name."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no message")
+
+
+OddError.__qualname__ = "Odd\x1b[31m\nError"
+
+
+def echo(payload: bytes) -> bytes:
+    """Give back what came."""
+    return payload
+
+
+def act(payload: bytes) -> bytes:
+    """Do what the payload says: `word` or `word:argument`."""
+    word, _, argument = payload.decode().partition(":")
+    result = ACTIONS[word](argument)
+    return result if isinstance(result, bytes) or word == "wrong-type" else b"done"
+
+
+def _spin(_: str) -> None:
+    sum(range(10**12))  # one call in C that never gives the GIL back
+
+
+def _deaf(_: str) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(60)
+
+
+def _leak(_: str) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (400 << 20, 400 << 20))
+    hoard = []
+    while True:
+        hoard.append(bytearray(16 << 20))
+
+
+def _speak(_: str) -> None:
+    print("from python \x1b[31m")
+    print("error from python", file=sys.stderr)
+    os.write(1, b"from the file descriptor\n")
+    libc = ctypes.CDLL(None)
+    libc.puts(b"from C")
+    libc.fflush(None)
+    subprocess.run(["echo", "from a child"], check=True)
+
+
+def _flood(_: str) -> None:
+    for _line in range(300):
+        os.write(1, b"x" * 100_000 + b"\n")
+        time.sleep(0.005)
+
+
+def _recurse(argument: str) -> None:
+    _recurse(argument)
+
+
+def _grandchild(argument: str) -> None:
+    subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(300)  # {argument}"])
+
+
+def _daemon(argument: str) -> None:
+    """A grandchild in a session of its own, whose parent is gone."""
+    code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True)"
+    subprocess.run([sys.executable, "-c", code, f"import time; time.sleep(300)  # {argument}"], check=True)
+
+
+def _close_files(_: str) -> None:
+    os.closerange(0, 4096)
+
+
+def _steal_link(argument: str) -> None:
+    """Close all files, then open one under every number."""
+    os.closerange(0, 64)
+    for _number in range(64):
+        os.open(argument, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+
+def _fork_and_return(_: str) -> bytes:
+    os.fork()
+    return b"twice"
+
+
+def _fork_and_hold(_: str) -> None:
+    """A child that holds copies of all open files, and then death."""
+    if os.fork() == 0:
+        time.sleep(300)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _stdin(_: str) -> bytes:
+    return sys.stdin.read().encode() + b"|end of file"
+
+
+def _thread(_: str) -> None:
+    threading.Thread(target=time.sleep, args=(300,)).start()
+
+
+def _raise(kind: str) -> None:
+    raise {
+        "value": ValueError("wrong \x1b[31mred\x1b[0m\nvalue\x00"),
+        "odd": OddError(),
+        "exit": SystemExit(3),
+        "interrupt": KeyboardInterrupt(),
+        "generator": GeneratorExit(),
+        "group": ExceptionGroup("several", [ValueError("a"), TypeError("b")]),
+        "memory": MemoryError(),
+        "long": ValueError("x" * 1_000_000),
+        "surrogate": ValueError("lone \ud800"),
+    }[kind]
+
+
+def _segfault(_: str) -> None:
+    ctypes.string_at(0)
+
+
+def _once(path: str) -> None:
+    """Die the first time only."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _count(_: str) -> bytes:
+    """How many times this process was asked: state that a worker keeps between tasks."""
+    module = sys.modules[__name__]
+    module.asked = getattr(module, "asked", 0) + 1  # type: ignore[attr-defined]
+    return f"{os.getpid()} {module.asked}".encode()  # type: ignore[attr-defined]
+
+
+def _environment(_: str) -> bytes:
+    return os.environ.get("OMP_NUM_THREADS", "unset").encode()
+
+
+def _descriptors(_: str) -> bytes:
+    """Kinds of the open files of this process."""
+    kinds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd.isdigit() and _there(fd)]
+    return str(sum(kind.startswith("socket:") for kind in kinds)).encode()
+
+
+def _there(fd: str) -> bool:
+    return os.path.exists(f"/proc/self/fd/{fd}") or os.path.islink(f"/proc/self/fd/{fd}")
+
+
+def _rubbish(_: str) -> None:
+    """Write into the channel to the host."""
+    for fd in range(3, 64):
+        with contextlib.suppress(OSError):
+            socket.socket(fileno=os.dup(fd)).sendall(b"\x00\x00\x00\x05hello")
+
+
+ACTIONS = {
+    "ok": lambda argument: argument.encode(),
+    "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
+    "term": lambda _: os.kill(os.getpid(), signal.SIGTERM),
+    "kill-server": lambda _: (os.kill(os.getppid(), signal.SIGKILL), time.sleep(60)),
+    "segfault": _segfault,
+    "exit": lambda argument: os._exit(int(argument or 0)),
+    "sleep": lambda argument: time.sleep(float(argument or 3600)),
+    "spin": _spin,
+    "deaf": _deaf,
+    "leak": _leak,
+    "speak": _speak,
+    "flood": _flood,
+    "stdin": _stdin,
+    "recurse": _recurse,
+    "raise": _raise,
+    "grandchild": _grandchild,
+    "daemon": _daemon,
+    "close-files": _close_files,
+    "steal-link": _steal_link,
+    "fork-and-return": _fork_and_return,
+    "fork-and-hold": _fork_and_hold,
+    "thread": _thread,
+    "wrong-type": lambda _: 42,
+    "once": _once,
+    "count": _count,
+    "environment": _environment,
+    "descriptors": _descriptors,
+    "rubbish": _rubbish,
+    "big": lambda argument: bytes(int(argument)),
+}

@@ -1,0 +1,199 @@
+"""The host's handle on the fork server: start and stop workers, learn how they ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from tsgap.engines.forkserver import kill_group
+from tsgap.engines.link import Link
+from tsgap.engines.task import one_line
+from tsgap.engines.worker import LOST_LINK
+from tsgap.errors import TsgapError
+
+#: One thread a worker: slots are the parallelism, and the number of threads changes sums in the last bits.
+_ENVIRONMENT = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+_PROGRAM = (
+    "import sys; fd, name, *sys.path[:] = sys.argv[1:]; from tsgap.engines.forkserver import main; main(int(fd), name)"
+)
+_LOG_LIMIT = 10_000_000
+_MOST_FAILED_STARTS = 3
+
+
+class Worker:
+    """One worker process: its link, its log, and how it ended once it did."""
+
+    def __init__(self, number: int, link: Link, log: Path) -> None:
+        self.number = number
+        self.link = link
+        self.log = log
+        self.control: socket.socket | None = None  # of the fork server that was asked for it
+        self.pid: int | None = None
+        self.code: int | None = None
+        self.error = ""
+        self.exited = threading.Event()
+        self.mark()
+
+    def ended(self, code: int | None, error: str = "") -> None:
+        self.code, self.error = code, error
+        self.exited.set()
+        with contextlib.suppress(OSError):  # a forked grandchild may hold the other end open
+            self.link.sock.shutdown(socket.SHUT_RDWR)
+
+    def cause(self) -> str:
+        """How the process ended, in words."""
+        if self.error:
+            return self.error
+        if self.code is None:
+            return "lost together with the fork server"
+        if self.code < 0:
+            with contextlib.suppress(ValueError):
+                return f"killed by signal {-self.code} ({signal.Signals(-self.code).name})"
+            return f"killed by signal {-self.code}"
+        if self.code == LOST_LINK:
+            return "the function closed the worker's channel to the host"
+        return f"the process ended with exit code {self.code}"
+
+    def mark(self) -> None:
+        """What is written to the log from here on belongs to the next task."""
+        self.log_start = self.log.stat().st_size if self.log.exists() else 0
+
+    def trim_log(self) -> None:
+        """Empty a log that has grown too long; it is open for appending, so that writing goes on at its start."""
+        with contextlib.suppress(OSError):
+            if self.log.stat().st_size > _LOG_LIMIT:
+                os.truncate(self.log, 0)
+                self.log_start = 0
+
+    def last_words(self, limit: int = 4000) -> str:
+        """The end of what the worker wrote since the mark."""
+        try:
+            with self.log.open("rb") as file:
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(min(self.log_start, end), end - limit))
+                return file.read(limit).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+class Workshop:
+    """Starts the fork server when the first worker is asked for, and again if it was killed."""
+
+    def __init__(self, function: str, log_dir: Path) -> None:
+        self._function = function
+        self._log_dir = log_dir
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._workers: dict[int, Worker] = {}
+        self._count = 0
+        self._failed_starts = 0
+        self._closed = False
+
+    def start(self, log: Path) -> Worker:
+        """A new worker; whether it came to life shows on its link."""
+        ours, theirs = socket.socketpair()
+        log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            with self._lock:
+                if self._closed:
+                    raise TsgapError("the workers were told to end")
+                self._count += 1
+                worker = Worker(self._count, Link(ours), log)
+                for _ in range(_MOST_FAILED_STARTS + 1):
+                    worker.control = control = self._control or self._open_server()
+                    self._workers[worker.number] = worker
+                    try:
+                        order = json.dumps({"start": worker.number}).encode() + b"\n"
+                        socket.send_fds(control, [order], [theirs.fileno(), log_fd])
+                        break
+                    except OSError:
+                        self._control = None
+            return worker
+        finally:
+            theirs.close()
+            os.close(log_fd)
+
+    def stop(self, worker: Worker, grace: float = 0.0) -> None:
+        """End a worker and its group; `grace` is the time it gets to end by itself."""
+        if not worker.exited.wait(grace) if grace else not worker.exited.is_set():
+            with self._lock, contextlib.suppress(OSError):
+                if self._control is not None:
+                    self._control.sendall(json.dumps({"stop": worker.number}).encode() + b"\n")
+            if not worker.exited.wait(10.0) and worker.pid is not None:
+                kill_group(worker.pid)
+        worker.link.close()
+
+    def _open_server(self) -> socket.socket:
+        log = self._log_dir / "forkserver.log"
+        if self._failed_starts >= _MOST_FAILED_STARTS:
+            said = one_line(log.read_text(errors="replace")[-1000:]) if log.exists() else ""
+            raise TsgapError(
+                f"worker processes cannot be started with {sys.executable!r}: {said or 'it ended at once'}"
+            )
+        self._failed_starts += 1
+        ours, theirs = socket.socketpair()
+        warn = [f"-W{option}" for option in sys.warnoptions]
+        with theirs, log.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", *warn, "-c", _PROGRAM, str(theirs.fileno()), self._function, *sys.path],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                pass_fds=[theirs.fileno()],
+                env={"PYTHONHASHSEED": "0", **os.environ, **_ENVIRONMENT},
+                start_new_session=True,
+            )
+        self._control = ours
+        threading.Thread(target=self._listen, args=(ours, self._process), name="tsgap-workshop", daemon=True).start()
+        return ours
+
+    def _listen(self, control: socket.socket, process: subprocess.Popen[bytes]) -> None:
+        with control, control.makefile("rb") as lines, contextlib.suppress(OSError, ValueError):
+            for line in lines:
+                self._heard(json.loads(line))
+        process.wait()
+        with self._lock:
+            if self._control is control:
+                self._control = None
+            lost = [worker for worker in self._workers.values() if worker.control is control]
+            for worker in lost:
+                del self._workers[worker.number]
+        for worker in lost:
+            if worker.pid is not None:
+                kill_group(worker.pid)
+            worker.ended(None)
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            if "ready" in message:
+                self._failed_starts = 0
+            elif "started" in message:
+                self._workers[message["started"]].pid = message["pid"]
+            else:
+                self._workers.pop(message["exited"]).ended(message["code"], message.get("error", ""))
+
+    def close(self) -> None:
+        """End the fork server, which ends all workers; nothing is left when this returns."""
+        with self._lock:
+            self._closed = True
+            control, process = self._control, self._process
+        if control is not None:
+            with contextlib.suppress(OSError):
+                control.shutdown(socket.SHUT_WR)
+        if process is not None:
+            try:
+                process.wait(10.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
