@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsgap.plugins.choosing import Chosen, choose_forecaster, choose_generator, missing_requirements
+from tsgap.plugins.choosing import Chosen, choose_forecaster, choose_generator, missing_requirements, shown
 from tsgap.plugins.finding import Broken, Registered, Registry, metrics, register, registry
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "missing_requirements",
     "register",
     "registry",
+    "shown",
 ]

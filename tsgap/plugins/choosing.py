@@ -213,7 +213,7 @@ def _fill(kind: str, offer: Registered, everything: Registry, given: Mapping[str
     for key, text in given.items():
         if key not in params:
             near = difflib.get_close_matches(key, params, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             has = ", ".join(f"{k}={v}" for k, v in shown(params).items()) or "none"
             raise UsageError(f"{kind} {label!r} has no parameter {key!r}{hint} Its parameters: {has}")
         params[key] = _value(f"{label}:{key}", text, params[key])

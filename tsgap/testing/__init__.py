@@ -23,11 +23,13 @@ __all__ = [
     "BrokenLaw",
     "Check",
     "CheckResult",
+    "all_known",
     "check_forecaster",
     "check_generator",
     "forecaster_checks",
     "generator_checks",
     "parametrize_with_checks",
+    "result",
 ]
 
 
@@ -98,7 +100,7 @@ def parametrize_with_checks(
 
     checks = generator_checks(what) if generator else forecaster_checks(what)
     expected = expected_failed_checks or {}
-    _all_known(expected, checks)
+    all_known(expected, checks)
     return pytest.mark.parametrize(
         "check",
         [
@@ -112,7 +114,8 @@ def parametrize_with_checks(
     )
 
 
-def _all_known(expected: Mapping[str, str], checks: list[Check]) -> None:
+def all_known(expected: Mapping[str, str], checks: list[Check]) -> None:
+    """Raise `UsageError` where a law that is expected to be broken does not exist."""
     names = [check.name for check in checks]
     for name in expected:
         if name not in names:
@@ -122,7 +125,7 @@ def _all_known(expected: Mapping[str, str], checks: list[Check]) -> None:
 
 
 def _results(checks: list[Check], expected: Mapping[str, str]) -> list[CheckResult]:
-    _all_known(expected, checks)
+    all_known(expected, checks)
     return [result(check, expected.get(check.name)) for check in checks]
 
 

@@ -1,0 +1,163 @@
+"""`tsgap forecasters | generators | metrics`: what plugins offer, and which of them failed to load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from tsgap.plugins import Broken, Registered, missing_requirements, registry, shown
+
+
+@click.command()
+@click.option("--broken", is_flag=True, help="Only the plugins that failed to load, with their tracebacks.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of rows instead of a table.")
+def forecasters(broken: bool, as_json: bool) -> None:
+    """Forecasters there are, those that are refused, and plugins that failed to load."""
+    found = registry()
+    if broken:
+        _show_broken(found.broken, as_json)
+        return
+    offered = {name: r for name, r in found.forecasters.items() if not r.spec.refused}
+    refused = {name: r for name, r in found.forecasters.items() if r.spec.refused}
+    rows = [_forecaster(name, r) for name, r in offered.items()]
+    if as_json:
+        rows += [{**_forecaster(name, r), "refused": r.spec.refused} for name, r in refused.items()]
+        _show_json(rows)
+        return
+    lacking = [line for row in rows for line in row["missing"]]
+    packages = [{**row, "missing": ", ".join(line.partition(":")[0] for line in row["missing"])} for row in rows]
+    columns = ["name", "distribution", "scope", "transfer", "parameters", *(["missing"] if lacking else [])]
+    _show_table(packages, columns)
+    if lacking:
+        click.echo("\nMissing packages:")
+        for line in dict.fromkeys(lacking):
+            click.echo(f"  {line}")
+    if refused:
+        click.echo("\nRefused:")
+        reasons: dict[str, list[str]] = {}
+        for name, r in refused.items():
+            reasons.setdefault(r.spec.refused, []).append(name)
+        for reason, names in reasons.items():
+            click.echo(f"  {', '.join(names)}: {reason}")
+    _note(found.broken)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of rows instead of a table.")
+def generators(as_json: bool) -> None:
+    """Generators of synthetic series there are; a sweep takes one as gen:NAME[:key=value,…]."""
+    rows = [
+        {
+            "name": name,
+            "distribution": r.distribution,
+            "version": r.version,
+            "summary": r.spec.summary,
+            "parameters": shown(r.spec.params),
+            "paired": r.spec.paired,
+            "deterministic": r.spec.deterministic,
+            "keeps": r.spec.keeps,
+            "destroys": r.spec.destroys,
+            "source": r.spec.source,
+        }
+        for name, r in registry().generators.items()
+    ]
+    _show(rows, ("name", "distribution", "parameters", "paired", "keeps", "destroys"), as_json)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of rows instead of a table.")
+def metrics(as_json: bool) -> None:
+    """Metrics there are; smaller is better in all of them."""
+    rows = [
+        {
+            "name": name,
+            "distribution": r.distribution,
+            "version": r.version,
+            "summary": r.spec.summary,
+            "units": r.spec.units,
+            "aggregate": r.spec.aggregate,
+            "gateable": r.spec.gateable,
+        }
+        for name, r in registry().metrics.items()
+    ]
+    _show(rows, ("name", "distribution", "units", "aggregate", "gateable", "summary"), as_json)
+
+
+def _forecaster(name: str, r: Registered) -> dict[str, Any]:
+    return {
+        "name": name,
+        "distribution": r.distribution,
+        "version": r.version,
+        "summary": r.spec.summary,
+        "scope": r.spec.scope,
+        "transfer": r.spec.transfer,
+        "deterministic": r.spec.deterministic,
+        "parameters": shown(r.spec.params),
+        "missing": missing_requirements(r.spec),
+        "refused": "",
+    }
+
+
+def _show(rows: list[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+    if as_json:
+        _show_json(rows)
+        return
+    _show_table(rows, columns)
+    _note(registry().broken)
+
+
+def _show_broken(broken: Sequence[Broken], as_json: bool) -> None:
+    if as_json:
+        _show_json([vars(b) for b in broken])
+        return
+    if not broken:
+        click.echo("Every plugin loaded.")
+    for b in broken:
+        click.echo(f"{b.distribution} {b.version}, entry point {b.name}: {b.cause}")
+        for line in b.traceback.rstrip().splitlines():
+            click.echo(f"    {line}")
+
+
+def _note(broken: Sequence[Broken]) -> None:
+    if not broken:
+        return
+    names = ", ".join(dict.fromkeys(b.distribution for b in broken))
+    plugins = "1 plugin" if len(broken) == 1 else f"{len(broken)} plugins or hooks"
+    click.echo(f"\n{plugins} failed to load ({names}); `tsgap forecasters --broken` says why.", err=True)
+
+
+def _show_json(rows: list[dict[str, Any]]) -> None:
+    click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+
+
+def _show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """A table that fits the terminal; elsewhere one unbroken line for each row, columns aligned."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    cells = [[_words(row[column]) for column in columns] for row in rows]
+    if not console.is_terminal:
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        for line in [list(columns), *cells]:
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column in ("name", "distribution"), overflow="fold")
+    for line in cells:
+        table.add_row(*map(Text, line))
+    console.print(table)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}={v}" for k, v in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "".join(c if c.isprintable() else "?" for c in str(value))
