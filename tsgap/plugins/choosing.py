@@ -9,6 +9,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -114,8 +115,8 @@ def _is_registered(everything: Registry, table: str, name: str) -> bool:
 
 def _choose_address(kind: str, module: str, path: str, rest: str, everything: Registry) -> Chosen:
     where = f"{module}:{path}"
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as err:
@@ -223,7 +224,22 @@ def _fill(kind: str, offer: Registered, everything: Registry, given: Mapping[str
     changed = {k: v for k, v in params.items() if k in given and shown({k: v}) != shown({k: spec.params[k]})}
     if changed:
         label += ":" + ",".join(f"{k}={v}" for k, v in shown(changed).items())
-    return Chosen(spec, params, label, offer.distribution, offer.version, _identity(offer))
+    chosen = Chosen(spec, params, label, offer.distribution, offer.version, _identity(offer))
+    if not offer.version and inspect.isfunction(spec.build):
+        _check_built(kind, chosen)
+    return chosen
+
+
+def _check_built(kind: str, chosen: Chosen) -> None:
+    """Refuse at once a function that builds something else; what a class builds is known without building it."""
+    try:
+        built = chosen.build()
+    except Exception as err:
+        raise UsageError(f"{kind} {chosen.label!r} cannot be built: {type(err).__name__}: {err}") from err
+    methods = _KINDS[kind][2]
+    if not all(callable(getattr(built, method, None)) for method in methods):
+        what = f"{chosen.spec.build.__name__} built a {type(built).__name__}, which has no {' and '.join(methods)}"
+        raise UsageError(f"{kind} {chosen.label!r} cannot be used: {what}")
 
 
 def _identity(offer: Registered) -> str:
@@ -249,6 +265,8 @@ def _value(where: str, text: str, default: Any) -> Any:
         if isinstance(default, tuple | list):
             first = default[0] if default else None
             return type(default)(_value(where, item, first) for item in text.split("+") if item)
+    except UsageError:
+        raise
     except (KeyError, ValueError) as err:
         kinds = {bool: "true or false", int: "a whole number", float: "a number"}
         raise UsageError(f"{where} must be {kinds.get(type(default), type(default).__name__)}, got {text!r}") from err

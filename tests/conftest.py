@@ -1,0 +1,49 @@
+"""Fixtures that several test modules share."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DISTS = Path(__file__).parent / "plugin_dists"
+
+
+def install_into(site: Path, *modules: str) -> None:
+    """Put modules of `plugin_dists` into a folder, each as an installer would leave its distribution."""
+    for module in modules:
+        site.mkdir(exist_ok=True)
+        shutil.copy(DISTS / f"{module}.py", site / f"{module}.py")
+        info = site / f"tsgap_{module}-1.0.dist-info"
+        info.mkdir()
+        name = f"tsgap-{module.replace('_', '-')}"
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[tsgap]\nmain = {module}\n")
+
+
+@pytest.fixture
+def no_plugins_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins are looked for anew in this test, and what it registers is forgotten after it."""
+    from tsgap.plugins import finding
+
+    monkeypatch.setattr(finding, "_loaded", None)
+    monkeypatch.setattr(finding, "_here", {})
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_plugins_loaded: None) -> Callable[..., Path]:
+    """`install("good", "duplicate")` makes these plugins found in this test, and in processes that it starts."""
+
+    def put(*modules: str) -> Path:
+        site = tmp_path / "site"
+        install_into(site, *modules)
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.setenv("PYTHONPATH", str(site))
+        for module in modules:
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        return site
+
+    return put

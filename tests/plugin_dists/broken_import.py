@@ -1,0 +1,3 @@
+"""A plugin that cannot be imported."""
+
+import nosuch_package_for_tsgap

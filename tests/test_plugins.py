@@ -1,0 +1,467 @@
+"""Plugins are found, isolated, named and chosen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+
+import tsgap
+from tsgap import plugins
+from tsgap.errors import PluginError, UnknownNameError, UsageError
+from tsgap.plugins import choose_forecaster, choose_generator, register, registry
+from tsgap.plugins.identity import code_hash
+
+Install = Callable[..., Path]
+
+
+class LastValue:
+    """Repeats the last value."""
+
+    def __init__(self, lags: int = 3) -> None:
+        self.lags = lags
+
+    def fit(self, train: Any, *, horizon: int, context: int | None, seed: int) -> None:
+        self.level = float(np.mean(train.values))
+
+    def predict(self, history: Any, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Any:
+        return tsgap.Forecast(np.array([[y[-1]] * horizon for y in history]))
+
+
+class Copy:
+    def fit(self, train: Any, *, seed: int) -> None:
+        self.train = train
+
+    def sample(self, *, seed: int) -> Any:
+        return self.train
+
+
+def last_value(lags: int = 3) -> LastValue:
+    return LastValue(lags)
+
+
+def needy(lags: int) -> LastValue:
+    return LastValue(lags)
+
+
+def no_forecaster() -> dict[str, int]:
+    return {}
+
+
+# finding ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_plugin_offers_something_through_every_hook(install: Install) -> None:
+    install("good")
+    found = registry()
+    assert found.broken == ()
+    for kind, name in [
+        ("forecasters", "drift"),
+        ("generators", "twice"),
+        ("metrics", "my-mse"),
+        ("diagnostics", "nothing"),
+        ("datasets", "one-value"),
+    ]:
+        offer = getattr(found, kind)[name]
+        assert (offer.distribution, offer.version, offer.qualified) == ("tsgap-good", "1.0", f"tsgap-good/{name}")
+    assert plugins.metrics()["my-mse"].spec.loss is sys.modules["good"].squared
+
+
+def test_first_party_plugins_go_through_the_same_door() -> None:
+    assert registry().forecasters["seasonal-naive"].distribution == "tsgap"
+    assert next(iter(registry().forecasters.values())).distribution == "tsgap"
+
+
+@pytest.mark.parametrize(
+    ("module", "cause"),
+    [
+        ("broken_import", "cannot be imported: ModuleNotFoundError: No module named 'nosuch_package_for_tsgap'"),
+        ("exits", "cannot be imported: SystemExit: no licence found"),
+        ("misspelt", "there is no hook 'tsgap_forecaster'; did you mean 'tsgap_forecasters'?"),
+        ("hook_raises", "tsgap_forecasters failed: OSError: the model list is gone"),
+        ("wrong_api", "is written for TSGAP_API 99, this tsgap has 1; install versions that go together"),
+        ("unmarked", "tsgap_forecasters is not marked as a hook; put @tsgap.hookimpl above it"),
+        ("empty", "has no hook; mark one of"),
+        ("not_a_spec", "tsgap_forecasters must yield ForecasterSpec, got type <class 'dict'>"),
+        ("bad_spec", "a forecaster's name must be words joined by '-', got 'of course'"),
+        ("wrapper", "tsgap_forecasters is a wrapper; a hook yields specs and wraps nothing"),
+        ("yields_twice", "tsgap_forecasters yields the name 'again' twice"),
+    ],
+)
+def test_a_broken_plugin_is_named_and_isolated(install: Install, module: str, cause: str) -> None:
+    install(module, "good")
+    found = registry()
+    assert "drift" in found.forecasters
+    assert "seasonal-naive" in found.forecasters
+    (broken,) = found.broken
+    assert broken.distribution == f"tsgap-{module.replace('_', '-')}"
+    assert (broken.name, broken.version) == ("main", "1.0")
+    assert broken.cause.startswith(cause)
+    assert "Error" in broken.traceback or "SystemExit" in broken.traceback
+
+
+def test_all_broken_plugins_together_cost_only_themselves(install: Install) -> None:
+    modules = ["broken_import", "exits", "misspelt", "hook_raises", "wrong_api", "unmarked", "empty"]
+    install(*modules, "not_a_spec", "bad_spec", "wrapper", "yields_twice", "good")
+    found = registry()
+    assert len(found.broken) == 11
+    assert "drift" in found.forecasters
+    assert "survivor" in found.generators
+    assert found.forecasters["again"].spec.summary == "First."
+
+
+def test_an_interrupt_while_plugins_load_is_not_swallowed(install: Install) -> None:
+    site = install("good")
+    (site / "good.py").write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        registry()
+
+
+def test_what_a_plugin_prints_at_import_does_not_reach_stdout(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("good")
+    registry()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "printed at import" in printed.err
+
+
+def test_plugins_are_loaded_once_and_again_when_asked(install: Install, tmp_path: Path) -> None:
+    install("good")
+    assert "survivor" not in registry().generators
+    from conftest import install_into
+
+    install_into(tmp_path / "site", "hook_raises")
+    assert "survivor" not in registry().generators
+    assert "survivor" in registry(reload=True).generators
+
+
+def test_a_name_that_two_distributions_claim_must_be_qualified(install: Install) -> None:
+    install("good", "duplicate")
+    with pytest.raises(PluginError, match="tsgap-duplicate and tsgap-good") as caught:
+        choose_forecaster("drift")
+    assert "tsgap-good/drift" in str(caught.value)
+    chosen = choose_forecaster("tsgap-good/drift:lags=4")
+    assert chosen.distribution == "tsgap-good"
+    assert chosen.label == "tsgap-good/drift:lags=4"
+    assert choose_forecaster("tsgap-duplicate/drift").spec.summary == "Another drift."
+    assert "drift" not in registry().forecasters
+    assert {"tsgap-good/drift", "tsgap-duplicate/drift"} <= set(registry().forecasters)
+
+
+def test_a_qualified_name_works_without_a_duplicate_and_is_not_shown(install: Install) -> None:
+    install("good")
+    assert choose_forecaster("tsgap-good/drift").label == "drift"
+
+
+def test_a_distribution_whose_metadata_lie_on_two_paths_counts_once(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from conftest import install_into
+
+    install("good")
+    install_into(tmp_path / "again", "good")
+    monkeypatch.syspath_prepend(tmp_path / "again")
+    assert choose_forecaster("drift").distribution == "tsgap-good"
+    assert registry().duplicates == {}
+
+
+# choosing by name -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("strength=2", "strength", 2.0),
+        ("lags=12", "lags", 12),
+        ("name=a b:c", "name", "a b:c"),
+        ("robust=true", "robust", True),
+        ("robust=no", "robust", False),
+        ("order=2+1+0", "order", (2, 1, 0)),
+        ("start=7", "start", 7),
+        ("start=0.5", "start", 0.5),
+        ("start=none", "start", None),
+        ("start=true", "start", True),
+        ("start=ZZN", "start", "ZZN"),
+        ("start=1+1+1", "start", (1, 1, 1)),
+    ],
+)
+def test_a_value_takes_the_type_of_the_default(install: Install, text: str, key: str, value: object) -> None:
+    install("good")
+    found = choose_forecaster(f"drift:{text}").params[key]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_the_label_shows_what_differs_from_the_defaults_in_one_order(install: Install) -> None:
+    install("good")
+    assert choose_forecaster("drift").label == "drift"
+    assert choose_forecaster("drift:lags=3,strength=1").label == "drift"
+    one, other = choose_forecaster("drift:lags=4, robust=yes"), choose_forecaster("drift:robust=1,lags=4")
+    assert one.label == other.label == "drift:lags=4,robust=true"
+    again = choose_forecaster(choose_forecaster("drift:start=none,order=2+0,lags=4").label)
+    assert again.params["order"] == (2, 0)
+
+
+def test_parameters_reach_what_is_built(install: Install) -> None:
+    install("good")
+    built = choose_forecaster("drift:strength=2.5").build()
+    assert built.strength == 2.5
+    assert built.lags == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("drift:lag=3", r"no parameter 'lag'; did you mean 'lags'\? Its parameters: strength=1.0, lags=3"),
+        ("drift:lags=three", "drift:lags must be a whole number, got 'three'"),
+        ("drift:strength=x", "drift:strength must be a number, got 'x'"),
+        ("drift:robust=maybe", "drift:robust must be true or false, got 'maybe'"),
+        ("drift:order=1+x", "drift:order must be a whole number, got 'x'"),
+        ("drift:lags=3,lags=4", "the parameter 'lags' is given twice"),
+        ("drift:ZZN", "a parameter is written key=value, got 'ZZN'"),
+        ("drift:", "is written name, name:key=value,… or module:callable, got 'drift:'"),
+        ("", "is written name"),
+        ("no-way", "forecaster 'no-way' cannot be used: it learns nothing"),
+        ("wants", "needs what is not installed: nosuch_package: pip install nosuch"),
+    ],
+)
+def test_a_wrong_parameter_or_name_says_what_there_is(install: Install, words: str, message: str) -> None:
+    install("good")
+    with pytest.raises(UsageError, match=message):
+        choose_forecaster(words)
+
+
+def test_an_unknown_name_lists_near_names_all_names_and_broken_plugins(install: Install) -> None:
+    install("good", "broken_import")
+    with pytest.raises(UnknownNameError, match="did you mean 'drift'") as caught:
+        choose_forecaster("drif")
+    assert "seasonal-naive" in str(caught.value)
+    assert "tsgap-broken-import (cannot be imported" in str(caught.value)
+    with pytest.raises(UnknownNameError, match="did you mean 'block-bootstrap'"):
+        choose_generator("block-boostrap:length=3")
+    with pytest.raises(UnknownNameError, match="did you mean 'drift'"):
+        choose_forecaster("drif:lags=3")
+
+
+def test_missing_requirements_are_those_that_cannot_be_found() -> None:
+    spec = SimpleNamespace(requires=("numpy", "nosuch_a: pip install a", "numpy.nosuch: pip install b", "nosuch_c.d"))
+    found = plugins.missing_requirements(spec)
+    assert found == ["nosuch_a: pip install a", "numpy.nosuch: pip install b", "nosuch_c.d"]
+
+
+def test_generators_are_chosen_in_the_same_way(install: Install) -> None:
+    install("good")
+    assert choose_generator("block-bootstrap:length=30").label == "block-bootstrap:length=30"
+    assert choose_generator("twice").distribution == "tsgap-good"
+    assert choose_generator(Copy).spec.name == "copy"
+    assert isinstance(choose_generator(Copy()).build(), Copy)
+    with pytest.raises(UsageError, match="with fit and sample"):
+        choose_generator(LastValue)
+
+
+# choosing by address ----------------------------------------------------------------------------------------------
+
+MODULE = """
+import tsgap
+import numpy as np
+
+class Mine:
+    "My own."
+    def __init__(self, lags: int = 3): self.lags = lags
+    def fit(self, train, *, horizon, context, seed): ...
+    def predict(self, history, *, horizon, quantile_levels=()): ...
+
+def make(*, depth=2, path): return Mine(depth)
+
+instance = Mine(7)
+spec = tsgap.ForecasterSpec("named", "A spec.", Mine, params={"lags": 5}, scope="local")
+number = 3
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_plugins_loaded: None) -> Path:
+    (tmp_path / "own_models.py").write_text(MODULE)
+    (tmp_path / "own_broken.py").write_text("import nosuch_inner\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    for name in ("own_models", "own_broken"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return tmp_path
+
+
+def test_an_address_is_imported_from_the_current_directory(here: Path) -> None:
+    chosen = choose_forecaster("own_models:Mine:lags=9")
+    assert chosen.label == "own_models:Mine:lags=9"
+    assert chosen.spec.summary == "My own."
+    assert chosen.build().lags == 9
+    spec = chosen.spec
+    assert (spec.transfer, spec.scope, spec.deterministic) == ("learned", "global", False)
+    assert choose_forecaster("own_models:make:path=x,depth=4").build().lags == 4
+    assert choose_forecaster("own_models:instance").build().lags == 7
+    named = choose_forecaster("own_models:spec")
+    assert (named.spec.scope, named.build().lags, named.label) == ("local", 5, "own_models:spec")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("own_models:Min", r"module own_models has no 'Min'; did you mean 'Mine'\?"),
+        ("own_models:number", "a class, function or object with fit and predict, got 3"),
+        ("own_models:make", "needs a value for path, as in own_models:make:path="),
+        ("own_models:Mine:lag=3", "did you mean 'lags'"),
+        ("own_broken:Mine", "importing own_broken failed: ModuleNotFoundError: No module named 'nosuch_inner'"),
+        ("own_model:Mine", "there is no module 'own_model', nor a forecaster of that name"),
+        ("seasonal-naiv:Mine", "did you mean"),
+    ],
+)
+def test_a_wrong_address_says_what_is_wrong(here: Path, words: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        choose_forecaster(words)
+
+
+# choosing and registering objects ---------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_plugins_loaded")
+def test_an_object_is_a_class_a_factory_an_instance_or_a_spec() -> None:
+    spec = tsgap.ForecasterSpec("mine", "Mine.", LastValue, params={"lags": 5})
+    for what, name, lags in [
+        (LastValue, "last-value", 3),
+        (last_value, "last-value", 3),
+        (LastValue(8), "last-value", 8),
+        (spec, "mine", 5),
+    ]:
+        chosen = choose_forecaster(what)
+        assert (chosen.label, chosen.build().lags) == (name, lags)
+        assert chosen.build() is not chosen.build()
+        assert choose_forecaster(chosen) is chosen
+        assert cloudpickle.loads(cloudpickle.dumps(chosen)).build().lags == lags
+
+
+def test_an_instance_is_copied_as_it_was_when_it_was_handed_over() -> None:
+    instance = LastValue(8)
+    chosen = choose_forecaster(instance)
+    instance.lags = 99
+    chosen.build().lags = 98
+    assert chosen.build().lags == 8
+
+
+@pytest.mark.parametrize("what", [3, None, dict, object(), LastValue.fit.__doc__, Copy])
+def test_what_is_no_forecaster_is_refused(what: object) -> None:
+    with pytest.raises(UsageError, match="forecaster"):
+        choose_forecaster(what)
+
+
+def test_a_factory_that_builds_no_forecaster_is_refused() -> None:
+    with pytest.raises(UsageError, match="no_forecaster built a dict, which has no fit and predict"):
+        choose_forecaster(no_forecaster)
+
+
+@pytest.mark.usefixtures("no_plugins_loaded")
+def test_what_is_registered_is_found_by_name_in_this_process() -> None:
+    (offer,) = register(LastValue)
+    assert offer.qualified == "here/last-value"
+    assert choose_forecaster("last-value:lags=4").build().lags == 4
+    assert choose_forecaster("here/last-value").label == "last-value"
+    register(tsgap.GeneratorSpec("copied", "A copy.", Copy))
+    assert choose_generator("copied").build().__class__ is Copy
+
+
+@pytest.mark.usefixtures("no_plugins_loaded")
+def test_registering_a_name_again_replaces_it_and_an_installed_name_is_refused() -> None:
+    register(tsgap.ForecasterSpec("mine", "First.", LastValue))
+    register(tsgap.ForecasterSpec("mine", "Second.", LastValue))
+    assert registry().forecasters["mine"].spec.summary == "Second."
+    with pytest.raises(PluginError, match="'linear' cannot be registered, tsgap has that name"):
+        register(tsgap.ForecasterSpec("linear", "Mine.", LastValue))
+
+
+def test_a_module_with_hooks_can_be_registered(install: Install) -> None:
+    site = install("good", "misspelt")
+    for path in site.glob("*.dist-info"):
+        (path / "entry_points.txt").unlink()
+    import good
+    import misspelt
+
+    assert len(register(good)) == 7
+    assert choose_forecaster("drift").distribution == "here"
+    with pytest.raises(PluginError, match="did you mean 'tsgap_forecasters'"):
+        register(misspelt)
+
+
+# identity ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_identity_of_a_plugin_changes_with_its_version_and_its_code(install: Install) -> None:
+    site = install("good")
+    before = choose_forecaster("drift").identity
+    assert before.startswith("tsgap-good==1.0 ")
+    assert choose_forecaster("drift:lags=5").identity == before
+    with (site / "good.py").open("a") as file:
+        file.write("\n# another word\n")
+    assert choose_forecaster("drift").identity != before
+
+
+def test_the_identity_of_an_object_changes_with_its_state_and_declarations() -> None:
+    assert choose_forecaster(LastValue(1)).identity == choose_forecaster(LastValue(1)).identity
+    assert choose_forecaster(LastValue(1)).identity != choose_forecaster(LastValue(2)).identity
+    one, other = (tsgap.ForecasterSpec("x", "X.", LastValue, min_history=n) for n in (1, 2))
+    assert choose_forecaster(one).identity != choose_forecaster(other).identity
+
+
+NOTEBOOK = """
+import numpy as np
+from tsgap.plugins import choose_forecaster
+
+FACTOR = {factor}
+def helper(x): return x * FACTOR
+class Mine:
+    words = {{"b", "a", "c"}}
+    def __init__(self, lags=3): self.lags, self.seen, self.array = lags, {{"x", "y", "z"}}, np.arange(3.0)
+    def fit(self, train, *, horizon, context, seed):
+        self.ok = seed in {{"p", "q", "r"}} or helper(2) or [helper(i) for i in range(3)]
+    def predict(self, history, *, horizon, quantile_levels=()): {body}
+
+for what in (Mine, Mine(4), "own_models:Mine", "seasonal-naive", "linear"):
+    print(choose_forecaster(what).identity)
+"""
+
+
+def test_the_identity_is_the_same_in_every_process(here: Path) -> None:
+    def identities(hash_seed: int, factor: int = 2, body: str = "return 1") -> list[str]:
+        code = NOTEBOOK.format(factor=factor, body=body)
+        found = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": str(hash_seed), "PATH": ""},
+        )
+        return found.stdout.split("\n")[:-1]
+
+    first = identities(1)
+    assert len(first) == 5
+    assert identities(2) == first
+    other_global, other_body = identities(1, factor=3), identities(1, body="return 2")
+    assert [a == b for a, b in zip(first, other_global, strict=True)] == [False, False, True, True, True]
+    assert [a == b for a, b in zip(first, other_body, strict=True)] == [False, False, True, True, True]
+
+
+def test_using_a_class_does_not_change_its_hash() -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec("class Mine:\n    def __init__(self): self.x = 1\n    def fit(self): return self.x", space)
+    before = code_hash(space["Mine"])
+    cloudpickle.dumps(space["Mine"]())
+    __import__("copy").deepcopy(space["Mine"]())
+    assert code_hash(space["Mine"]) == before
