@@ -1,0 +1,8 @@
+"""What a run leaves on disk: immutable, sealed parts by content key, with tables and JSON beside them."""
+
+from __future__ import annotations
+
+from tsgap.store.folder import SCHEMA, Store
+from tsgap.store.part import STATUSES, Part
+
+__all__ = ["SCHEMA", "STATUSES", "Part", "Store"]
