@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 from tsgap.engines.task import Outcome, Status, Task
@@ -23,7 +23,7 @@ def run(
     on_start: Callable[[Task], None] | None = None,
     log_dir: Path | None = None,
     engine: str = "local",
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Yield one outcome for every task, in the order in which they end.
 
     `function` must be importable by its module and name. `jobs` worker processes share the work; 0 runs it in this
@@ -40,5 +40,5 @@ def run(
     if engine not in ENGINES:
         raise UnknownNameError.of("engine", engine, ENGINES)
     module = importlib.import_module(ENGINES[engine] if jobs else "tsgap.engines.inline")
-    outcomes: Iterator[Outcome] = module.run(function, tasks, jobs=jobs, on_start=on_start, log_dir=log_dir)
+    outcomes: Generator[Outcome] = module.run(function, tasks, jobs=jobs, on_start=on_start, log_dir=log_dir)
     return outcomes

@@ -13,9 +13,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tsgap.engines import worker as worker_module
 from tsgap.engines.forkserver import kill_group
 from tsgap.engines.link import Link
-from tsgap.engines.task import one_line
+from tsgap.engines.task import TRACEBACK_LIMIT, one_line, tail
 from tsgap.engines.worker import LOST_LINK
 from tsgap.errors import TsgapError
 
@@ -27,6 +28,8 @@ _PROGRAM = (
     "import sys; fd, name, *sys.path[:] = sys.argv[1:]; from tsgap.engines.forkserver import main; main(int(fd), name)"
 )
 _LOG_LIMIT = 10_000_000
+_WORDS_LIMIT = 65536
+_OWN_FRAMES = f'  File "{worker_module.__file__}"'
 _MOST_FAILED_STARTS = 3
 
 
@@ -75,15 +78,20 @@ class Worker:
                 os.truncate(self.log, 0)
                 self.log_start = 0
 
-    def last_words(self, limit: int = 4000) -> str:
-        """The end of what the worker wrote since the mark."""
+    def last_words(self) -> str:
+        """What the worker wrote last: where the time went or what killed it if it could tell, else its last lines."""
         try:
             with self.log.open("rb") as file:
                 end = file.seek(0, os.SEEK_END)
-                file.seek(max(min(self.log_start, end), end - limit))
-                return file.read(limit).decode("utf-8", "replace")
+                file.seek(max(min(self.log_start, end), end - _WORDS_LIMIT))
+                words = file.read(_WORDS_LIMIT).decode("utf-8", "replace")
         except OSError:
             return ""
+        told = max(words.rfind("Timeout ("), words.rfind("Fatal Python error"))
+        if told < 0:
+            return tail(words)
+        # The frames of the function stand first there, then those of the worker, which say nothing.
+        return tail(words[told:].partition(_OWN_FRAMES)[0][:TRACEBACK_LIMIT])
 
 
 class Workshop:

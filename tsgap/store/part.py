@@ -67,8 +67,9 @@ class Part:
     def digest(self) -> str:
         """Hash of the result: equal for equal status, rows, forecasts and failures, whatever `info` says."""
         h = hashlib.sha256(_canonical([self.part, self.n_parts, self.status, self.mean.shape, self.failed]))
-        h.update(np.ascontiguousarray(self.rows, dtype="<i8").tobytes())
-        h.update(np.where(np.isnan(self.mean), np.nan, self.mean).astype("<f8").tobytes())  # one pattern of NaN
+        mean = np.where(np.isnan(self.mean), np.nan, self.mean)  # one pattern of NaN
+        for array, kind in ((self.rows, "<i8"), (mean, "<f8")):
+            h.update(np.ascontiguousarray(array, dtype=kind).data)
         return h.hexdigest()[:32]
 
     @property
@@ -151,10 +152,7 @@ def read_part(path: Path) -> Part:
     rows = table["row"].to_numpy()
     reasons = table["failed"].to_pylist()
     failed = {int(row): reason for row, reason in zip(rows, reasons, strict=True) if reason is not None}
-    part = Part(head.cell, head.part, head.n_parts, head.status, rows, mean, failed, head.info)
-    if part.digest != head.digest:
-        raise DamagedError("its content does not match its digest")
-    return part
+    return Part(head.cell, head.part, head.n_parts, head.status, rows, mean, failed, head.info)
 
 
 def _head(path: Path, notes: Mapping[bytes, bytes]) -> Head:

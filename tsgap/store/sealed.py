@@ -29,7 +29,8 @@ def sealed(table: pa.Table, notes: Mapping[bytes, bytes]) -> bytes:
     known = table.schema.metadata or {}
     table = table.replace_schema_metadata({**known, **notes, _SEAL: _BLANK})
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", compression_level=1, write_page_checksum=True)
+    # A dictionary is of no use to forecasts and doubles the time of writing and reading them.
+    pq.write_table(table, sink, compression="zstd", compression_level=1, use_dictionary=False, write_page_checksum=True)
     data = bytearray(memoryview(sink.getvalue()))
     at = _seal_at(data)
     assert data[at : at + 64] == _BLANK
