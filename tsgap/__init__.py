@@ -23,9 +23,9 @@ _HOMES = {
     "TsgapError": "tsgap.errors",
     "hookimpl": "tsgap.hookspecs",
     "register": "tsgap.plugins",
-    "sweep": "tsgap.sweep",
-    "load": "tsgap.report",
-    "Run": "tsgap.report",
+    "sweep": "tsgap.sweeps",
+    "load": "tsgap.run",
+    "Run": "tsgap.run",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

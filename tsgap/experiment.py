@@ -1,0 +1,179 @@
+"""What a sweep is asked to do: one frozen value, whether it came from arguments, a command line or a TOML file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tsgap.arms import SCALINGS
+from tsgap.errors import UnknownNameError, UsageError
+from tsgap.readers.options import ReadOptions
+
+#: Forecasters of a sweep that names none: one without parameters, one linear, one not.
+DEFAULT_FORECASTERS = ("seasonal-naive", "linear", "gradient-boosting")
+#: Always scored on the real arm: what skill is measured against.
+BASELINE = "seasonal-naive"
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """Where synthetic series come from.
+
+    `what` is ``"gen:NAME[:key=value,…]"``, a file, a folder or pattern of replicates, a frame, an array of windows
+    (N, L) or (N, L, C), or a list of frames (replicates). `data` binds it to one data set; "" is every data set,
+    which only a generator can serve where there are several.
+    """
+
+    name: str
+    what: Any
+    data: str = ""
+    inverse: Literal["minmax", "zscore"] | None = None
+    channels: tuple[str, ...] = ()
+
+    @property
+    def generator(self) -> str | None:
+        """Name and parameters of the generator, None for data handed over."""
+        return self.what[4:] if isinstance(self.what, str) and self.what.startswith("gen:") else None
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """A real data set and how it is split; None takes the default of its card or frequency."""
+
+    name: str
+    what: Any
+    options: ReadOptions = field(default_factory=ReadOptions)
+    horizons: tuple[int | str, ...] = ()
+    windows: int | None = None
+    step: int | None = None
+    first_cutoff: str | int | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Data sets, sources and forecasters of one sweep, and what all of them share.
+
+    `replicates` draws of every stochastic source, each with a model seed of its own. `scaling` None: 'standard' for
+    arrays of windows, else 'mean-abs'. `context` None: by season, horizon and length. `match` puts the arms at the
+    same number of training pairs. `null` adds the arm trained on shuffled real series. `generator_cutoff` declares
+    up to when the makers of the synthetic data saw real data.
+    """
+
+    data: tuple[DataSpec, ...]
+    sources: tuple[SourceSpec, ...]
+    forecasters: tuple[Any, ...] = DEFAULT_FORECASTERS
+    replicates: int = 1
+    seed: int = 0
+    scaling: str | None = None
+    context: int | None = None
+    match: bool = True
+    null: bool = True
+    generator_cutoff: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise UsageError("a sweep needs at least one real data set (--real FILE, or real=…)")
+        if not self.sources:
+            raise UsageError("a sweep needs at least one synthetic source (--synthetic FILE or gen:NAME)")
+        _unique("data set", [d.name for d in self.data])
+        _unique("source", [(s.name, d) for s in self.sources for d in ([s.data] if s.data else self.names)])
+        if self.scaling is not None and self.scaling not in SCALINGS:
+            raise UnknownNameError.of("scaling", self.scaling, SCALINGS)
+        for name, value in (("replicates", self.replicates), ("context", self.context or 1)):
+            if value < 1:
+                raise UsageError(f"{name} must be at least 1, got {value}")
+        for source in self.sources:
+            if source.data and source.data not in self.names:
+                raise UnknownNameError.of("data set", source.data, self.names)
+            if len(self.data) > 1 and not source.data and source.generator is None and "{data}" not in str(source.what):
+                raise UsageError(
+                    f"source {source.name!r} is one file for {len(self.data)} data sets: bind it to one "
+                    f"(--synthetic {self.data[0].name}/{source.name}=FILE) or give a pattern with {{data}}"
+                )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the data sets."""
+        return tuple(d.name for d in self.data)
+
+    def sources_of(self, data: str) -> tuple[SourceSpec, ...]:
+        """The sources that serve one data set, `{data}` filled in."""
+        out = []
+        for source in self.sources:
+            if source.data in ("", data):
+                what = source.what
+                if isinstance(what, str) and "{data}" in what:
+                    what = what.replace("{data}", data)
+                out.append(replace(source, what=what, data=data))
+        return tuple(out)
+
+
+def _unique(kind: str, names: Sequence[Any]) -> None:
+    seen: set[Any] = set()
+    for name in names:
+        if name in seen:
+            raise UsageError(f"two {kind}s are called {name!r}; name them: NAME=FILE")
+        seen.add(name)
+
+
+_NAMED = re.compile(r"^(?:([A-Za-z0-9_.-]+)/)?([A-Za-z0-9_.-]+)=(.+)$", re.DOTALL)
+
+
+def named(text: str) -> tuple[str, str, str]:
+    """Data set, name and the rest of ``[[DATA/]NAME=]WHAT``; "" where they are not given.
+
+    >>> named("nn5/gan=out.npz"), named("gen:block-bootstrap:length=24")
+    (('nn5', 'gan', 'out.npz'), ('', '', 'gen:block-bootstrap:length=24'))
+    """
+    found = None if text.startswith(("gen:", "card:")) else _NAMED.match(text)
+    return (found[1] or "", found[2], found[3]) if found else ("", "", text)
+
+
+def label_of(what: Any, default: str) -> str:
+    """A name for what was given without one: the generator with its parameters, the card, or the file's stem."""
+    if not isinstance(what, (str, Path)):
+        return default
+    text = str(what)
+    if text.startswith("gen:"):
+        return text[4:]
+    if text.startswith("card:"):
+        return text[5:]
+    stem = Path(text.rstrip("/")).stem
+    if "{" in stem:
+        parts = [p for p in Path(text).parts[:-1] if "{" not in p and p not in ("/", ".")]
+        return parts[-1] if parts else default
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", stem) or default
+
+
+def data_specs(real: Any, **settings: Any) -> tuple[DataSpec, ...]:
+    """Data sets from what a user gives: one thing, ``NAME=FILE`` text, a list of such texts, or a mapping by name."""
+    specs: list[DataSpec] = []
+    for name, what in _items(real, "data"):
+        _, given, rest = named(what) if isinstance(what, str) else ("", "", what)
+        own = getattr(what, "name", None) if hasattr(what, "starts") else None
+        specs.append(DataSpec(name or given or own or label_of(rest, "data"), rest, **settings))
+    return tuple(specs)
+
+
+def source_specs(synthetic: Any, **settings: Any) -> tuple[SourceSpec, ...]:
+    """Sources from what a user gives: one thing, ``[DATA/]NAME=WHAT`` text, a list of texts, or a mapping by name."""
+    specs: list[SourceSpec] = []
+    for name, what in _items(synthetic, "synthetic"):
+        data, given, rest = named(what) if isinstance(what, str) else ("", "", what)
+        if "/" in name:
+            data, _, name = name.partition("/")
+        specs.append(SourceSpec(name or given or label_of(rest, "synthetic"), rest, data, **settings))
+    return tuple(specs)
+
+
+def _items(what: Any, kind: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(what, Mapping):
+        return [(str(k), v) for k, v in what.items()]
+    if isinstance(what, (list, tuple)) and what and all(isinstance(w, (str, Path)) for w in what):
+        return [("", str(w)) for w in what]
+    if isinstance(what, (list, tuple)) and not len(what):
+        raise UsageError(f"{kind}: the list is empty")
+    return [("", str(what) if isinstance(what, Path) else what)]
