@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -357,6 +358,13 @@ def test_an_instance_is_copied_as_it_was_when_it_was_handed_over() -> None:
     assert chosen.build().lags == 8
 
 
+def test_an_instance_that_cannot_be_copied_is_refused() -> None:
+    instance = LastValue()
+    instance.lags = threading.Lock()  # type: ignore[assignment]
+    with pytest.raises(UsageError, match=r"cannot be copied .TypeError: cannot pickle.* give its class"):
+        choose_forecaster(instance)
+
+
 @pytest.mark.parametrize("what", [3, None, dict, object(), LastValue.fit.__doc__, Copy])
 def test_what_is_no_forecaster_is_refused(what: object) -> None:
     with pytest.raises(UsageError, match="forecaster"):
@@ -456,6 +464,13 @@ def test_the_identity_is_the_same_in_every_process(here: Path) -> None:
     other_global, other_body = identities(1, factor=3), identities(1, body="return 2")
     assert [a == b for a, b in zip(first, other_global, strict=True)] == [False, False, True, True, True]
     assert [a == b for a, b in zip(first, other_body, strict=True)] == [False, False, True, True, True]
+
+
+def test_what_cannot_be_known_is_never_taken_for_the_same() -> None:
+    lock = threading.Lock()
+    assert code_hash([lock]) != code_hash([lock])
+    assert code_hash([1, "a", {2: {3.0, None}}]) == code_hash([1, "a", {2: {None, 3.0}}])
+    assert len({code_hash(x) for x in ([1], (1,), [1.0], [True], ["1"], [[1]], {1}, {1: 1}, [1, 1], None)}) == 10
 
 
 def test_using_a_class_does_not_change_its_hash() -> None:

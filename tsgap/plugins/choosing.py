@@ -169,7 +169,12 @@ class _Copies:
     """Builds copies of an instance as it was when it was handed over."""
 
     def __init__(self, instance: Any) -> None:
-        self.pristine = copy.deepcopy(instance)
+        try:
+            self.pristine = copy.deepcopy(instance)
+        except Exception as err:
+            raise UsageError(
+                f"{instance!r} cannot be copied ({type(err).__name__}: {err}); give its class or a function"
+            ) from err
 
     def __call__(self) -> Any:
         return copy.deepcopy(self.pristine)

@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import sys
 import types
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,18 @@ def _parts(obj: Any) -> list[Any]:
     if state is None:
         state = {name: getattr(obj, name, None) for name in getattr(type(obj), "__slots__", ())}
         if not state:
-            import cloudpickle
-
-            return [kind, cloudpickle.dumps(obj)]
+            return [kind, _pickled(obj)]
     return [b"object", (type(obj),), (state,)]
+
+
+def _pickled(obj: Any) -> bytes:
+    """The bytes of an object of which nothing else is known; new ones each time where it has none: never reused."""
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(obj))
+    except Exception:  # noqa: BLE001 - an object may refuse to be pickled in any way
+        return uuid.uuid4().bytes
 
 
 def _compiled(obj: Any) -> list[Any]:
