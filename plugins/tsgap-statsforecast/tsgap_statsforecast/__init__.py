@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from tsgap.hookspecs import hookimpl
-from tsgap.protocols import DatasetSpec, ForecasterSpec
-
+from tsgap.protocols import DatasetSpec, Forecaster, ForecasterSpec
 from tsgap_statsforecast import models
 from tsgap_statsforecast.refused import REFUSED, refuse
 
@@ -22,7 +21,7 @@ _REQUIRES = ("statsforecast: pip install 'statsforecast>=2.1.1,<3'",)
 @hookimpl
 def tsgap_forecasters() -> Iterator[ForecasterSpec]:
     """Eight local forecasters, and those that are refused."""
-    offered = [
+    offered: list[tuple[str, str, Callable[..., Forecaster], dict[str, Any]]] = [
         ("auto-ets", "exponential smoothing, components chosen by AICc", models.AutoETS, {"model": "ZZZ"}),
         ("holt-winters", "level, trend and season by exponential smoothing", models.HoltWinters, {"error": "A"}),
         ("auto-theta", "the best of four Theta models", models.AutoTheta, {}),

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from tsgap.errors import ForecastError, UsageError
 from tsgap.local import LocalForecaster
 from tsgap.panel import Floats
-
 from tsgap_statsforecast.states import ets_forecast, theta_forecast
 
 
 def two_seasons(seasons: tuple[int, ...], horizon: int) -> int:
-    """The fewest values of a series: two main seasons, and eight more than one."""
-    return max(2 * seasons[0], seasons[0] + 8)
+    """The fewest values of a series: two main seasons, and nine more than one."""
+    return max(2 * seasons[0], seasons[0] + 9)
 
 
 def two_of_every_season(seasons: tuple[int, ...], horizon: int) -> int:
     """The fewest values of a series whose every season is taken out."""
-    return max(2 * max(seasons), max(seasons) + 8)
+    return max(2 * max(seasons), max(seasons) + 9)
 
 
 class _Model(LocalForecaster):
@@ -132,7 +132,13 @@ class AutoARIMA(_Forward):
     """ARIMA of orders found by a short stepwise search on the training series."""
 
     def __init__(self, max_p: int = 2, max_q: int = 2, max_P: int = 1, max_Q: int = 1, nmodels: int = 10) -> None:
-        self.limits = {"max_p": max_p, "max_q": max_q, "max_P": max_P, "max_Q": max_Q, "nmodels": nmodels}
+        self.limits: dict[str, Any] = {
+            "max_p": max_p,
+            "max_q": max_q,
+            "max_P": max_P,
+            "max_Q": max_Q,
+            "nmodels": nmodels,
+        }
 
     def fit_series(self, y: Floats, *, seasons: tuple[int, ...], horizon: int, seed: int) -> Any:
         from statsforecast.models import AutoARIMA
@@ -142,6 +148,9 @@ class AutoARIMA(_Forward):
 
 class MSTL(_Model):
     """Every season taken out by LOESS and repeated; what is left is forecast by exponential smoothing."""
+
+    _question: tuple[bytes, tuple[int, ...], int] | None = None
+    _answer: tuple[Floats, Floats]
 
     def least_history(self, seasons: tuple[int, ...], horizon: int) -> int:
         return two_of_every_season(seasons, horizon)
@@ -154,7 +163,11 @@ class MSTL(_Model):
 
     def forecast_series(self, model: Any, y: Floats, *, horizon: int) -> Floats:
         seasons, trend = model
-        rest, ahead = _without_seasons(y, seasons, horizon)
+        # all models of a pool take the same seasons out of the same history: do that once
+        question = (y.tobytes(), seasons, horizon)
+        if question != self._question:
+            self._question, self._answer = question, _without_seasons(y, seasons, horizon)
+        rest, ahead = self._answer
         return ets_forecast(trend, rest, horizon=horizon) + ahead
 
 

@@ -1,8 +1,8 @@
 """Forecasts with the parameters of one series from the state of another: exponential smoothing and Theta.
 
 `forward` of statsforecast 2.1 starts these models in the level, slope and seasonal states at the beginning of the
-*training* series. Here the states come from the history by the rule with which statsforecast starts its own
-optimiser, and nothing is optimised.
+*training* series. Here they start in states of the history itself. No parameter is estimated on the history, and
+no optimiser runs.
 """
 
 from __future__ import annotations
@@ -11,27 +11,42 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
 from tsgap.errors import ForecastError
 from tsgap.panel import Floats
 
-#: How many leading values give the first level of a series without a season.
+#: How many leading values give the first level of a Theta model.
 _LEVEL_FROM = 10
+#: By how much a state is moved to see what it does to the errors, in units of a history scaled to 1.
+_NUDGE = 1e-4
 
 
-def ets_states(y: Floats, *, season_length: int, trend: str, season: str) -> Floats:
-    """Initial level, slope and seasonal states of a history, as an ETS model with these components needs them.
+def ets_states(model: Mapping[str, Any], y: Floats) -> Floats:
+    """Initial level, slope and seasonal states of history `y` for a fitted ETS model: 1 + [trend] + [season] * m.
 
-    `trend` and `season` are 'N', 'A' or 'M'. Gives 1 + [trend] + [season] * season_length numbers.
+    The start is `statsforecast.ets.initstate`, which looks at the first two seasons. A model that hardly updates
+    its states needs those that fit the whole history, so one Gauss-Newton step follows on the squared one-step
+    errors, with the parameters as they are: least squares for an additive model, whose errors are linear in the
+    initial states. The step is kept where the squares fall.
     """
     from statsforecast.ets import initstate
 
-    states = np.asarray(initstate(y, season_length, trend, season), dtype=np.float64)
-    if season == "N":
+    _, trend, season, _ = model["components"]
+    m = int(model["m"])
+    scale = float(np.abs(y).mean()) or 1.0
+    free = np.asarray(initstate(y, m, trend, season), dtype=np.float64)
+    states = _with_last_season(free, m, trend, season)
+    errors, _ = _run(model, y, states)
+    slopes = np.empty((len(y), len(free)))
+    for j in range(len(free)):
+        nudge = _NUDGE * (1.0 if season == "M" and j > (trend != "N") else scale)
+        moved = free.copy()
+        moved[j] += nudge
+        slopes[:, j] = (_run(model, y, _with_last_season(moved, m, trend, season))[0] - errors) / nudge
+    if not (np.isfinite(slopes).all() and np.isfinite(errors).all()):
         return states
-    # statsforecast leaves the last seasonal state out: together they are 0, or the season length
-    seasonal = states[1 + (trend != "N") :]
-    return np.append(states, season_length * (season == "M") - seasonal.sum())
+    step = np.linalg.lstsq(slopes, -errors, rcond=1e-8)[0]
+    better = _with_last_season(free + step, m, trend, season)
+    return better if np.sum(_run(model, y, better)[0] ** 2) <= np.sum(errors**2) else states
 
 
 def ets_forecast(model: Mapping[str, Any], y: Floats, *, horizon: int, states: Floats | None = None) -> Floats:
@@ -40,21 +55,37 @@ def ets_forecast(model: Mapping[str, Any], y: Floats, *, horizon: int, states: F
     `states` are the initial states (default: those of the history). A state vector of another length than the
     model's would be read past its end, and raises `ForecastError`.
     """
-    from statsforecast.ets import pegelsfcast_C, pegelsresid_C
+    from statsforecast.ets import pegelsfcast_C
+
+    _, path = _run(model, y, ets_states(model, y) if states is None else states)
+    forecast: Floats = pegelsfcast_C(horizon, {**model, "states": path})
+    return forecast
+
+
+def _with_last_season(free: Floats, m: int, trend: str, season: str) -> Floats:
+    """States with the seasonal one that statsforecast leaves out: together they are 0, or m where they multiply."""
+    if season == "N":
+        return free
+    return np.append(free, m * (season == "M") - free[1 + (trend != "N") :].sum())
+
+
+def _run(model: Mapping[str, Any], y: Floats, states: Floats) -> tuple[Floats, Floats]:
+    """Absolute one-step errors (T,) and states (T + 1, P); the states are the same for either kind of error."""
+    from statsforecast.ets import pegelsresid_C
 
     error, trend, season, damped = model["components"]
     m = int(model["m"])
-    if states is None:
-        states = ets_states(y, season_length=m, trend=trend, season=season)
     wanted = 1 + (trend != "N") + (season != "N") * m
-    if states.shape != (wanted,):
-        raise ForecastError(f"an ETS({error},{trend},{season}) of season {m} has {wanted} states, got {states.size}")
+    if np.shape(states) != (wanted,):
+        raise ForecastError(
+            f"an ETS({error},{trend},{season}) of season {m} has {wanted} states, got {np.size(states)}"
+        )
     alpha, beta, gamma, phi = model["par"][:4]
-    path = pegelsresid_C(
+    _, errors, path, _ = pegelsresid_C(
         y=y,
         m=m,
         init_state=states,
-        errortype=error,
+        errortype="A",
         trendtype=trend,
         seasontype=season,
         damped=damped == "D",
@@ -63,9 +94,8 @@ def ets_forecast(model: Mapping[str, Any], y: Floats, *, horizon: int, states: F
         gamma=gamma,
         phi=phi,
         nmse=1,
-    )[2]
-    forecast: Floats = pegelsfcast_C(horizon, {**model, "states": path})
-    return forecast
+    )
+    return errors, path
 
 
 def theta_forecast(model: Mapping[str, Any], y: Floats, *, horizon: int, level: float | None = None) -> Floats:
