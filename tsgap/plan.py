@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 
 from tsgap import cell, readers
-from tsgap.arms import Rules, TrainingSet, arms_of
+from tsgap.arms import Arms, Rules, TrainingSet, arms_of
+from tsgap.drawing import Wanted
 from tsgap.errors import DataError, UsageError
 from tsgap.experiment import BASELINE, DataSpec, Experiment, SourceSpec
 from tsgap.frequency import horizons as parse_horizons
-from tsgap.panel import Dataset, Panel, filled, offsets_of
+from tsgap.panel import Dataset, Panel, digest, filled, offsets_of
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator
 from tsgap.readers import ReadOptions, read_real
 from tsgap.splits import Split, rolling
 
-#: Draws a synthetic panel: (generator, real training panel, seed) → panel. Given by the sweep, which owns the workers.
-Drawing = Callable[[Sequence[tuple[str, Chosen, Panel, int]]], Mapping[str, "Panel | str"]]
+#: Draws synthetic panels, or says why not; given by the sweep, which owns the workers and the store.
+Drawing = Callable[[Sequence[Wanted]], Mapping[str, "Panel | str"]]
 
 
 def seed_of(*parts: object) -> int:
@@ -93,6 +94,7 @@ class Cell:
     context: int | None
     limit: int | None
     seed: int
+    content: Mapping[str, Any]
 
     @property
     def splits_by_series(self) -> bool:
@@ -157,7 +159,7 @@ def sources_of(data: Data, specs: Iterable[SourceSpec], experiment: Experiment, 
             chosen = choose_generator(spec.generator)
             times = 1 if chosen.spec.deterministic else experiment.replicates
             wanted += [
-                (f"{spec.name}/{k}", chosen, data.train, seed_of(experiment.seed, data.name, chosen.label, k))
+                Wanted(f"{spec.name}/{k}", chosen, data.train, seed_of(experiment.seed, data.name, chosen.label, k))
                 for k in range(times)
             ]
     drawn = draw(wanted) if wanted else {}
@@ -217,13 +219,13 @@ def _nulls(data: Data, experiment: Experiment, draw: Drawing) -> list[Panel | No
         return [None] * experiment.replicates
     shuffle = choose_generator("shuffle")
     wanted = [
-        (f"null/{k}", shuffle, data.train, seed_of(experiment.seed, data.name, "null", k))
+        Wanted(f"null/{k}", shuffle, data.train, seed_of(experiment.seed, data.name, "null", k))
         for k in range(experiment.replicates)
     ]
     drawn = draw(wanted)
     panels: list[Panel | None] = []
-    for key, *_ in wanted:
-        panel = drawn[key]
+    for one in wanted:
+        panel = drawn[one.name]
         if isinstance(panel, str):
             raise DataError(f"{data.name}: the shuffled arm could not be made: {panel}")
         panels.append(panel)
@@ -260,7 +262,7 @@ def _replicate(
             rules=rules,
             seed=seed_of(experiment.seed, data.name, "arms", k),
         )
-        notes += [f"{data.name}: {source.name}: {note}" for note in arms[scope].notes]
+        notes += [f"{data.name}: {source.name}: {note}" for note in (*_pairing(arms[scope]), *arms[scope].notes)]
     rows = []
     for label, chosen in forecasters.items():
         seed = seed_of(experiment.seed, data.name, label, k)
@@ -291,6 +293,21 @@ def _replicate(
     return rows
 
 
+def _pairing(arms: Arms) -> list[str]:
+    """Unpaired is said loudly: a user who meant to pair sees at once that the ids did not match."""
+    if arms.pairing.paired:
+        return []
+    real, synthetic = arms.pairing.only_real, arms.pairing.only_synthetic
+    return [
+        f"UNPAIRED: {len(arms.pairing.common)} ids match, {len(real)} real ones ({_first(real)}) and {len(synthetic)} "
+        f"synthetic ones ({_first(synthetic)}) do not; local forecasters learn from a pool, in every arm"
+    ]
+
+
+def _first(ids: Sequence[str]) -> str:
+    return f"first {ids[0]!r}" if ids else "none"
+
+
 def _cell(data: Data, chosen: Chosen, training: TrainingSet | None, seed: int, cells: dict[str, Cell]) -> str:
     """The key of a cell, which is put among `cells`; equal content, equal key."""
     spec = chosen.spec
@@ -302,17 +319,19 @@ def _cell(data: Data, chosen: Chosen, training: TrainingSet | None, seed: int, c
         "version": cell.VERSION,
         "windows": data.split.fingerprint,
         "view": "clean",
-        "forecaster": [spec.name, chosen.identity, {k: repr(v) for k, v in sorted(chosen.params.items())}],
+        "forecaster": spec.name,
+        "code": chosen.identity,
+        "parameters": {k: repr(v) for k, v in sorted(chosen.params.items())},
         "training": None if training is None else training.panel.fingerprint,
         "scaling": None if footing is None else footing.scaling,
-        "figures": None if training is None or training.figures is None else training.figures.tolist(),
+        "figures": None if training is None or training.figures is None else digest(training.figures),
         "context": context,
         "limit": limit,
         "seed": seed,
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    cells.setdefault(key, Cell(key, data, chosen, training, context, limit, seed))
+    cells.setdefault(key, Cell(key, data, chosen, training, context, limit, seed, content))
     return key
 
 

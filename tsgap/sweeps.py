@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import tsgap
-from tsgap import cell, engines, plan
+from tsgap import cell, drawing, engines, manifest, plan
 from tsgap.arms import train_figures
+from tsgap.config import listed
 from tsgap.engines import Outcome, Task
-from tsgap.errors import StoreError, UsageError
+from tsgap.errors import DataError, StoreError, UsageError
 from tsgap.experiment import DEFAULT_FORECASTERS, Experiment, data_specs, source_specs
-from tsgap.panel import Floats, Panel, digest, frozen, offsets_of
-from tsgap.plugins import Chosen
+from tsgap.panel import STEP, Floats, Ints, Panel, digest
 from tsgap.readers import ReadOptions
 from tsgap.run import Run
 from tsgap.store import Part, Store
@@ -32,7 +32,7 @@ RUNS = "tsgap-runs"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a sweep is: tasks, of which `ok` and `failed` ended now and `reused` were there before."""
+    """How far a sweep is: of `total` tasks `ok` and `failed` ended now, `reused` were there before."""
 
     total: int
     ok: int
@@ -50,59 +50,56 @@ def sweep(
     windows: int | None = None,
     step: int | None = None,
     first_cutoff: str | int | None = None,
-    replicates: int = 1,
-    seed: int = 0,
-    scaling: str | None = None,
-    context: int | None = None,
-    match: bool = True,
-    null: bool = True,
-    inverse: str | None = None,
+    inverse: Any = None,
     channels: Sequence[str] = (),
-    generator_cutoff: str | None = None,
     out: str | Path | None = None,
     jobs: int | None = None,
     timeout: float = 600.0,
     retry_failed: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
-    **reading: Any,
+    **settings: Any,
 ) -> Run:
     """Train forecasters on synthetic series and on real ones, and score both on held-out real series.
 
     `real` is a file, ``"card:ID"``, a frame `unique_id, ds, y`, a list of darts series, or a mapping of names to
     those. `synthetic` is the same, an array of windows (N, L) or (N, L, C), ``"gen:NAME[:key=value,…]"``, a list of
-    such texts, or a mapping of names. `horizons` are steps or multiples of the season (``"1m"``); other options as
-    in `Experiment`, `DataSpec` and `ReadOptions` (`freq`, `season_length`, column names, …). Results go to the
-    folder `out` (default: one under ``tsgap-runs/`` named after the experiment); the same call again computes only
-    what is missing. `jobs` worker processes (default: the cores there are; 0: none, for debugging), `timeout`
-    seconds a cell. Returns a `Run`; failed cells are rows in it, not errors.
+    such texts, or a mapping of names (``"data/source"`` binds one to a data set). `forecasters` are names with
+    parameters, ``"module:callable"``, specs, classes or objects. `horizons` are steps or multiples of the season
+    (``"1m"``); `windows`, `step` and `first_cutoff` as in `tsgap.splits.rolling`. `inverse` and `channels` are for
+    arrays of windows.
+
+    `settings` are those of `Experiment` (`replicates`, `seed`, `scaling`, `context`, `match`, `null`,
+    `generator_cutoff`) and of `ReadOptions` (`freq`, `season_length`, `id_col`, `time_col`, `target_col`, `wide`,
+    `groups`, `weights`, `missing`, `data_dir`).
+
+    Results go to the folder `out` (default: one under ``tsgap-runs/`` that the same experiment always gets); the
+    same call again computes only what is missing. `jobs` worker processes (default: the cores there are; 0: none,
+    for debugging), `timeout` seconds a cell. Returns a `Run`; failed cells are rows in it, not errors.
     """
+    reading, shared = _sorted_out(settings)
     data = data_specs(
         real,
         options=ReadOptions(**reading),
-        horizons=_listed(horizons),
+        horizons=listed(horizons),  # type: ignore[arg-type]
         windows=windows,
         step=step,
         first_cutoff=first_cutoff,
     )
-    experiment = Experiment(
-        data,
-        source_specs(synthetic, inverse=inverse, channels=tuple(channels)),
-        tuple(forecasters),
-        replicates,
-        seed,
-        scaling,
-        context,
-        match,
-        null,
-        generator_cutoff,
-    )
+    sources = source_specs(synthetic, inverse=inverse, channels=tuple(channels))
+    experiment = Experiment(data, sources, tuple(forecasters), **shared)
     return perform(experiment, out=out, jobs=jobs, timeout=timeout, retry_failed=retry_failed, on_progress=on_progress)
 
 
-def _listed(horizons: Sequence[int | str] | str | int) -> tuple[int | str, ...]:
-    if isinstance(horizons, str):
-        return tuple(h.strip() for h in horizons.split(","))
-    return (horizons,) if isinstance(horizons, int) else tuple(horizons)
+def _sorted_out(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    reading = set(ReadOptions.__dataclass_fields__) - {"inverse", "channels"}
+    shared = set(Experiment.__dataclass_fields__) - {"data", "sources", "forecasters"}
+    unknown = set(settings) - reading - shared
+    if unknown:
+        raise TypeError(
+            f"sweep() got an unexpected keyword argument {sorted(unknown)[0]!r}; settings are "
+            f"{', '.join(sorted(reading | shared))}"
+        )
+    return {k: v for k, v in settings.items() if k in reading}, {k: v for k, v in settings.items() if k in shared}
 
 
 def perform(
@@ -116,28 +113,30 @@ def perform(
 ) -> Run:
     """Run an experiment; see `sweep`."""
     jobs = cores() if jobs is None else jobs
-    data = [plan.read(spec) for spec in experiment.data]
-    _check_generator_cutoff(experiment, data)
-    folder = Path(out) if out is not None else Path(RUNS) / folder_name(experiment, data)
-    store = Store.open(folder)
-    work = store.work
-    made = plan.made(experiment, data, lambda wanted: _drawn(wanted, store, work, jobs, timeout))
-    _write_inputs(experiment, made, store)
-    todo, reused = missing(made, store, retry_failed)
-    state = Progress(sum(len(plan.blocks(c)) for c in made.cells.values()), 0, 0, reused)
-    if on_progress:
-        on_progress(state)
-    with closing(
-        engines.run(cell.execute, _tasks(todo, work, timeout), jobs=jobs, log_dir=store.path / "logs")
-    ) as ends:
-        for outcome in ends:
-            part = _part(outcome, made)
-            store.add(part)
-            good = part.status == "ok"
-            state = replace(state, ok=state.ok + good, failed=state.failed + (not good), last=outcome.task.group)
-            if on_progress:
-                on_progress(state)
-    store.close()
+    data = read(experiment)
+    folder = folder_of(experiment, data, out)
+    with Store.open(folder) as store:
+        work = store.work
+        made = plan.made(
+            experiment,
+            data,
+            lambda wanted: drawing.drawn(wanted, store, work=work, jobs=jobs, timeout=timeout),
+        )
+        manifest.write(experiment, made, store)
+        todo = _todo(made, store, retry_failed)
+        total = sum(len(plan.blocks(one)) for one in made.cells.values())
+        state = Progress(total, 0, 0, total - sum(len(plan.blocks(one)) for one in todo))
+        if on_progress:
+            on_progress(state)
+        tasks = _tasks(todo, work, timeout)
+        with closing(engines.run(cell.execute, tasks, jobs=jobs, log_dir=store.path / "logs")) as ends:
+            for outcome in ends:
+                part = _part(outcome, made)
+                store.add(part)
+                good = part.status == "ok"
+                state = replace(state, ok=state.ok + good, failed=state.failed + (not good), last=outcome.task.group)
+                if on_progress:
+                    on_progress(state)
     return Run(folder)
 
 
@@ -146,126 +145,105 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def folder_name(experiment: Experiment, data: Sequence[plan.Data]) -> str:
-    """A name that the same experiment on the same data always gets."""
-    text = digest([d.split.fingerprint for d in data], described(experiment))
-    return "-".join([*(d.name for d in data[:3]), text[:8]])
+def read(experiment: Experiment) -> tuple[plan.Data, ...]:
+    """Read and split the data sets, and hold the declared cutoff of the generator against the first origins."""
+    data = tuple(plan.read(spec) for spec in experiment.data)
+    if experiment.generator_cutoff is not None:
+        for one in data:
+            _check_generator_cutoff(one, experiment.generator_cutoff)
+    return data
 
 
-def described(experiment: Experiment) -> dict[str, Any]:
-    """An experiment as plain text and numbers, for the manifest; objects by their type."""
-    return {
-        "data": [
-            {
-                "name": d.name,
-                "what": _shown(d.what),
-                "horizons": list(d.horizons),
-                "windows": d.windows,
-                "step": d.step,
-                "first_cutoff": d.first_cutoff,
-            }
-            for d in experiment.data
-        ],
-        "sources": [
-            {"name": s.name, "what": _shown(s.what), "data": s.data, "inverse": s.inverse, "channels": list(s.channels)}
-            for s in experiment.sources
-        ],
-        "forecasters": [_shown(f) for f in experiment.forecasters],
-        "replicates": experiment.replicates,
-        "seed": experiment.seed,
-        "scaling": experiment.scaling,
-        "context": experiment.context,
-        "match": experiment.match,
-        "null": experiment.null,
-        "generator_cutoff": experiment.generator_cutoff,
-    }
-
-
-def _shown(what: Any) -> str:
-    return what if isinstance(what, str) else f"<{type(what).__name__}>"
-
-
-def _check_generator_cutoff(experiment: Experiment, data: Sequence[plan.Data]) -> None:
-    if experiment.generator_cutoff is None:
-        return
-    for d in data:
-        first = d.split.cutoffs.min()
-        if d.split.data.freq == "step":
-            declared: Any = int(experiment.generator_cutoff)
+def _check_generator_cutoff(data: plan.Data, declared: str) -> None:
+    first: Any = data.split.cutoffs.min()
+    try:
+        if data.split.data.freq == STEP:
+            past = int(declared) > first
         else:
             import pandas as pd
 
-            declared = pd.Timestamp(experiment.generator_cutoff).to_datetime64()
-        if declared > first:
-            raise UsageError(
-                f"{d.name}: the generator saw real data up to {experiment.generator_cutoff}, the first origin is "
-                f"{str(first)[:19]}: it has seen the test. Fit it on 'tsgap split', or move the first cutoff"
-            )
+            past = pd.Timestamp(declared).to_datetime64() > first
+    except ValueError:
+        raise DataError(f"{data.name}: the generator's cutoff {declared!r} is not a stamp like {first}") from None
+    if past:
+        raise UsageError(
+            f"{data.name}: the generator saw real data up to {declared}, the first origin is {str(first)[:19]}: it has "
+            "seen the test. Fit it on what 'tsgap split' writes, or ask for a later first cutoff"
+        )
 
 
-def missing(made: plan.Plan, store: Store, retry_failed: bool) -> tuple[list[plan.Cell], int]:
-    """The cells that are still to be run, and how many tasks are there already."""
-    finished = store.finished()
-    todo, reused = [], 0
-    for key, work in made.cells.items():
+def folder_of(experiment: Experiment, data: Sequence[plan.Data], out: str | Path | None) -> Path:
+    """`out`, or a folder that the same experiment on the same data always gets."""
+    if out is not None:
+        return Path(out)
+    text = digest([d.split.fingerprint for d in data], manifest.described(experiment))
+    return Path(RUNS) / "-".join([*(d.name for d in data[:3]), text[:8]])
+
+
+def _todo(made: plan.Plan, store: Store, retry_failed: bool) -> list[plan.Cell]:
+    """The cells that are still to be run; what is left of failed ones that are tried again is discarded."""
+    finished, todo = store.finished(), []
+    for key, one in made.cells.items():
         status = finished.get(key)
         if status in AGAIN or (retry_failed and status in FAILED):
             store.discard(key)
             status = None
         if status is None:
-            todo.append(work)
-        else:
-            reused += len(plan.blocks(work))
-    return todo, reused
+            todo.append(one)
+    return todo
 
 
 def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float) -> Iterator[Task]:
     import cloudpickle
 
     for one in todo:
-        split, spec = one.data.split, one.chosen.spec
-        histories = cell.write_panel(split.histories(one.limit), work)
-        train = None if one.training is None else cell.write_panel(one.training.panel, work)
+        split, spec, training = one.data.split, one.chosen.spec, one.training
+        histories = cell.write_panel(_histories(one), work)
+        train = None if training is None else cell.write_panel(training.panel, work)
+        figures = _history_figures(one)
         parts = plan.blocks(one)
-        for i, (train_rows, history_rows) in enumerate(parts):
-            scaling = "none" if one.training is None else one.training.footing.scaling
+        for i, (train_rows, rows) in enumerate(parts):
             job = cell.Job(
                 spec.build,
                 dict(one.chosen.params),
                 train,
                 train_rows,
                 histories,
-                history_rows,
+                rows,
                 split.horizon,
                 one.context,
                 one.seed,
-                scaling,
+                "none" if training is None else training.footing.scaling,
                 spec.least_history(split.data.seasons, split.horizon),
-                None if one.training is None else one.training.figures,
-                _history_figures(one, history_rows) if scaling == "train" else None,
+                None if training is None else training.figures,
+                figures if figures is None or rows is None else figures[rows],
             )
-            n = len(split) if history_rows is None else len(history_rows)
-            yield Task(
-                f"{one.key}/{i}/{len(parts)}", one.chosen.label, cloudpickle.dumps(job), timeout * max(1.0, n / 2000)
-            )
+            n = len(split) if rows is None else len(rows)
+            label = f"{one.key}/{i}/{len(parts)}"
+            yield Task(label, one.chosen.label, cloudpickle.dumps(job), timeout * max(1.0, n / 2000))
 
 
-def _history_figures(one: plan.Cell, rows: Any) -> Floats:
-    figures = train_figures(one.data.train)
-    out = np.array([figures[one.data.split.data.keys[s]] for s in one.data.split.series])
-    return out if rows is None else out[rows]
+def _histories(one: plan.Cell) -> Panel:
+    return one.data.split.histories(one.limit)
+
+
+def _history_figures(one: plan.Cell) -> Floats | None:
+    if one.training is None or one.training.footing.scaling != "train":
+        return None
+    by_key = train_figures(one.data.train)
+    return np.array([by_key[key] for key in one.data.split.data.keys])[one.data.split.series]
 
 
 def _part(outcome: Outcome, made: plan.Plan) -> Part:
     key, i, n = outcome.task.id.split("/")
-    work = made.cells[key]
-    rows = plan.blocks(work)[int(i)][1]
-    rows = np.arange(len(work.data.split)) if rows is None else rows
+    one = made.cells[key]
+    block: Ints | None = plan.blocks(one)[int(i)][1]
+    rows = np.arange(len(one.data.split)) if block is None else block
     info: dict[str, Any] = {
-        "data": work.data.name,
-        "forecaster": work.chosen.label,
-        "distribution": work.chosen.distribution,
-        "version": work.chosen.version,
+        "data": one.data.name,
+        "forecaster": one.chosen.label,
+        "distribution": one.chosen.distribution,
+        "version": one.chosen.version,
         "seconds": outcome.seconds,
         "attempt": outcome.attempt,
         "host": platform.node(),
@@ -278,122 +256,103 @@ def _part(outcome: Outcome, made: plan.Plan) -> Part:
     return Part(key, int(i), int(n), outcome.status, rows, np.empty((0, 0)), {}, info)
 
 
-def _drawn(
-    wanted: Sequence[tuple[str, Chosen, Panel, int]], store: Store, work: Path, jobs: int, timeout: float
-) -> Mapping[str, Panel | str]:
-    """Synthetic panels from generators, in workers; what was drawn before is read from the store."""
-    import cloudpickle
+@dataclass(frozen=True)
+class Preview:
+    """What a sweep would do: its folder, tasks, those reused, the reasons for the rest, and an estimate of seconds.
 
-    out: dict[str, Panel | str] = {}
-    tasks, names = [], {}
-    for name, chosen, train, seed in wanted:
-        params = {k: repr(v) for k, v in sorted(chosen.params.items())}
-        table = "source-" + digest(chosen.spec.name, chosen.identity, params, train.fingerprint, seed)
-        known = _stored_panel(store, table, train)
-        if known is not None:
-            out[name] = known
+    `seconds` is the work of the tasks to be run, from the mean of the same forecaster's cells in the folder; None
+    where a forecaster has not run there yet (`unknown` names them).
+    """
+
+    folder: Path
+    data: tuple[plan.Data, ...]
+    tasks: int
+    reused: int
+    reasons: Mapping[str, int]
+    seconds: float
+    unknown: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def preview(experiment: Experiment, *, out: str | Path | None = None, retry_failed: bool = False) -> Preview:
+    """What `perform` would do now; draws nothing, fits nothing, writes nothing."""
+    data = read(experiment)
+    folder = folder_of(experiment, data, out)
+    store = Store.open(folder, create=False) if folder.exists() else None
+    undrawn: set[str] = set()
+
+    def draw(wanted: Sequence[drawing.Wanted]) -> Mapping[str, Panel | str]:
+        panels: dict[str, Panel | str] = {}
+        for one in wanted:
+            known = drawing.stored(one, store)
+            panels[one.name] = drawing.stand_in(one) if known is None else known
+            if known is None:
+                undrawn.add(panels[one.name].fingerprint)  # type: ignore[union-attr]
+        return panels
+
+    made = plan.made(experiment, data, draw)
+    finished = {} if store is None else store.finished()
+    reasons: Counter[str] = Counter()
+    before = _before(store)
+    tasks = reused = 0
+    spent = _mean_seconds(store, finished)
+    seconds, unknown = 0.0, set()
+    places = {row.cell: row for row in reversed(made.rows)}
+    for key, one in made.cells.items():
+        n = len(plan.blocks(one))
+        tasks += n
+        status = finished.get(key)
+        if status is not None and status not in AGAIN and not (retry_failed and status in FAILED):
+            reused += n
             continue
-        draw = cell.Draw(chosen.spec.build, dict(chosen.params), cell.write_panel(train, work), seed)
-        tasks.append(Task(name, chosen.label, cloudpickle.dumps(draw), timeout))
-        names[name] = (table, train, chosen)
-    with closing(engines.run(cell.execute, tasks, jobs=min(jobs, len(tasks)), log_dir=store.path / "logs")) as ends:
-        for outcome in ends:
-            table, train, chosen = names[outcome.task.id]
-            if outcome.status != "ok" or outcome.value is None:
-                out[outcome.task.id] = f"{outcome.status}: {outcome.error}"
-                continue
-            panel = cell.decoded_panel(outcome.value)
-            if chosen.spec.paired and panel.keys != train.keys:
-                out[outcome.task.id] = f"contract: {chosen.label} says it is paired, its keys are not the real ones"
-                continue
-            _store_panel(store, table, panel)
-            out[outcome.task.id] = panel
-    return out
+        reasons[_reason(one, places[key], status, before, undrawn)] += n
+        if one.chosen.label in spent:
+            seconds += spent[one.chosen.label]
+        else:
+            unknown.add(one.chosen.label)
+    return Preview(folder, data, tasks, reused, dict(reasons), seconds, tuple(sorted(unknown)), made.notes)
 
 
-def _store_panel(store: Store, table: str, panel: Panel) -> None:
-    import pyarrow as pa
-
-    values = pa.ListArray.from_arrays(pa.array(panel.offsets.astype(np.int32)), pa.array(panel.values))
-    store.write_table(table, pa.table({"key": list(panel.keys), "series": list(panel.series), "values": values}))
-
-
-def _stored_panel(store: Store, table: str, train: Panel) -> Panel | None:
+def _before(store: Store | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+    """Content of the cells of the plan that the folder holds, by their place in it."""
+    if store is None:
+        return {}
     try:
-        found = store.read_table(table)
+        known = store.read_json("plan")
     except StoreError:
-        return None
-    rows = found["values"].to_list()
-    return Panel(
-        frozen(np.concatenate(rows)),
-        frozen(offsets_of(len(r) for r in rows)),
-        tuple(found["key"]),
-        train.freq,
-        train.seasons,
-        tuple(found["series"]),
-    )
+        return {}
+    return {_place(row): known["cells"].get(row["cell"], {}) for row in known["rows"]}
 
 
-def _write_inputs(experiment: Experiment, made: plan.Plan, store: Store) -> None:
-    """The truth, the rows of the plan, and the manifest: all that the tables need beside the forecasts."""
-    import pyarrow as pa
-
-    told = {}
-    for data in made.data:
-        split = data.split
-        keys = np.array(split.data.keys, dtype=object)[split.series]
-        offsets = pa.array((np.arange(len(split) + 1) * split.horizon).astype(np.int32))
-        table = {
-            "unique_id": keys.tolist(),
-            "window": split.window,
-            "cutoff": split.cutoffs,
-            "mae_scale": split.scales.mae[split.series],
-            "rmse_scale": split.scales.rmse[split.series],
-            "truth": pa.ListArray.from_arrays(offsets, pa.array(split.truth.ravel())),
-        }
-        for name, of in split.data.groups.items():
-            table[f"group {name}"] = np.array(of, dtype=object)[split.series].tolist()
-        store.write_table(f"truth-{split.fingerprint}", pa.table(table))
-        told[data.name] = {
-            "truth": f"truth-{split.fingerprint}",
-            "fingerprint": split.data.fingerprint,
-            "freq": split.data.freq,
-            "seasons": list(split.data.seasons),
-            "horizons": list(data.horizons),
-            "series": len(split.data),
-            "windows": split.n_windows,
-            "step": split.step,
-            "first_cutoff": str(split.cutoffs.min())[:19],
-            "last_cutoff": str(split.cutoffs.max())[:19],
-            "left_out": [list(pair) for pair in split.left_out],
-        }
-    store.write_json("plan", {"rows": [vars(r) for r in made.rows]})
-    store.write_json(
-        "manifest",
-        {
-            "tsgap": tsgap.__version__,
-            "experiment": described(experiment),
-            "data": told,
-            "notes": list(made.notes),
-            "generators_saw": experiment.generator_cutoff or "undeclared",
-            "machine": {"python": platform.python_version(), "platform": platform.platform(), "cores": cores()},
-            "versions": _versions(made),
-        },
-    )
+def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[k] for k in ("data", "source", "replicate", "arm", "forecaster"))
 
 
-def _versions(made: plan.Plan) -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    out = {}
-    for name in ("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "statsmodels"):
-        try:
-            out[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    for one in made.cells.values():
-        out[one.chosen.distribution] = one.chosen.version
-    return out
+def _mean_seconds(store: Store | None, finished: Mapping[str, str]) -> dict[str, float]:
+    if store is None:
+        return {}
+    seconds: dict[str, list[float]] = {}
+    for key, status in finished.items():
+        if status == "ok":
+            parts = store.parts(key)
+            told = sum(float(p.info.get("seconds", 0.0)) for p in parts)
+            seconds.setdefault(str(parts[0].info.get("forecaster")), []).append(told)
+    return {label: sum(all_of) / len(all_of) for label, all_of in seconds.items()}
 
 
-__all__ = ["Progress", "described", "folder_name", "missing", "perform", "sweep"]
+def _reason(
+    one: plan.Cell,
+    row: plan.Row,
+    status: str | None,
+    before: Mapping[tuple[Any, ...], Mapping[str, Any]],
+    undrawn: set[str],
+) -> str:
+    if status is not None:
+        return f"ended as {status} before"
+    if one.training is not None and one.training.panel.fingerprint in undrawn:
+        return "its source is not drawn yet"
+    was = before.get(_place(vars(row)))
+    if not was:
+        return "new"
+    changed = [name for name, value in one.content.items() if was.get(name) != value]
+    return f"changed: {', '.join(changed)}" if changed else "not finished"

@@ -1,0 +1,106 @@
+"""Draw synthetic panels from generators, in workers; what a run folder holds already is not drawn again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tsgap import cell, engines
+from tsgap.engines import Task
+from tsgap.errors import StoreError
+from tsgap.panel import Panel, digest, frozen, offsets_of
+from tsgap.plugins import Chosen
+from tsgap.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """One panel to be drawn: by which generator, fitted on which training part, from which seed."""
+
+    name: str
+    chosen: Chosen
+    train: Panel
+    seed: int
+
+    @property
+    def table(self) -> str:
+        """Name of the table that keeps it, by its content."""
+        params = sorted((k, repr(v)) for k, v in self.chosen.params.items())
+        return "source-" + digest(
+            self.chosen.spec.name, self.chosen.identity, params, self.train.fingerprint, self.seed
+        )
+
+
+def drawn(
+    wanted: Sequence[Wanted], store: Store, *, work: Path, jobs: int, timeout: float
+) -> Mapping[str, Panel | str]:
+    """Every wanted panel by its name, or the reason why there is none."""
+    import cloudpickle
+
+    out: dict[str, Panel | str] = {}
+    missing: dict[str, Wanted] = {}
+    for one in wanted:
+        known = stored(one, store)
+        if known is None:
+            missing[one.name] = one
+        else:
+            out[one.name] = known
+    tasks = [
+        Task(
+            one.name,
+            one.chosen.label,
+            cloudpickle.dumps(
+                cell.Draw(one.chosen.spec.build, dict(one.chosen.params), cell.write_panel(one.train, work), one.seed)
+            ),
+            timeout,
+        )
+        for one in missing.values()
+    ]
+    with closing(engines.run(cell.execute, tasks, jobs=min(jobs, len(tasks)), log_dir=store.path / "logs")) as ends:
+        for outcome in ends:
+            one = missing[outcome.task.id]
+            if outcome.status != "ok" or outcome.value is None:
+                out[one.name] = f"{outcome.status}: {outcome.error}"
+                continue
+            panel = cell.decoded_panel(outcome.value)
+            if one.chosen.spec.paired and panel.keys != one.train.keys:
+                out[one.name] = f"contract: {one.chosen.label} says that it is paired, its keys are not the real ones"
+                continue
+            _keep(one, panel, store)
+            out[one.name] = panel
+    return out
+
+
+def stored(one: Wanted, store: Store | None) -> Panel | None:
+    """The panel if the run folder has it, undamaged."""
+    if store is None:
+        return None
+    try:
+        found = store.read_table(one.table)
+    except StoreError:
+        return None
+    rows = found["values"].to_list()
+    return Panel(
+        frozen(np.concatenate(rows)),
+        frozen(offsets_of(len(r) for r in rows)),
+        tuple(found["key"]),
+        one.train.freq,
+        one.train.seasons,
+        tuple(found["series"]),
+    )
+
+
+def _keep(one: Wanted, panel: Panel, store: Store) -> None:
+    import pyarrow as pa
+
+    values = pa.ListArray.from_arrays(pa.array(panel.offsets.astype(np.int32)), pa.array(panel.values))
+    store.write_table(one.table, pa.table({"key": list(panel.keys), "series": list(panel.series), "values": values}))
+
+
+def stand_in(one: Wanted) -> Panel:
+    """A panel of the shape that a generator that keeps the shape would give, for a plan that draws nothing."""
+    return one.train.with_values(one.train.values * (1 + 1e-9 * (1 + one.seed)))

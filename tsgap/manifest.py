@@ -1,0 +1,128 @@
+"""What a run folder holds beside the forecasts: the truth, the rows of the plan, and how all of it came about."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tsgap
+from tsgap.experiment import Experiment
+from tsgap.panel import digest
+from tsgap.plan import Data, Plan
+from tsgap.store import Store
+
+
+def write(experiment: Experiment, made: Plan, store: Store) -> None:
+    """The truth of every data set, `plan` and `manifest`."""
+    for data in made.data:
+        _write_truth(data, store)
+    cells = {key: dict(one.content) for key, one in made.cells.items()}
+    store.write_json("plan", {"rows": [vars(row) for row in made.rows], "cells": cells})
+    store.write_json(
+        "manifest",
+        {
+            "tsgap": tsgap.__version__,
+            "experiment": described(experiment),
+            "data": {data.name: _told(data) for data in made.data},
+            "notes": list(made.notes),
+            "generator_cutoff": experiment.generator_cutoff or "undeclared",
+            "machine": {"python": platform.python_version(), "platform": platform.platform()},
+            "versions": _versions(made),
+        },
+    )
+
+
+def described(experiment: Experiment) -> dict[str, Any]:
+    """An experiment as text and numbers; Python objects by their type and content."""
+    shared = ("replicates", "seed", "scaling", "context", "match", "null", "generator_cutoff")
+    return {
+        "data": [
+            {
+                "name": d.name,
+                "what": shown(d.what),
+                "horizons": list(d.horizons),
+                "windows": d.windows,
+                "step": d.step,
+                "first_cutoff": None if d.first_cutoff is None else str(d.first_cutoff),
+            }
+            for d in experiment.data
+        ],
+        "sources": [
+            {"name": s.name, "what": shown(s.what), "data": s.data, "inverse": s.inverse, "channels": list(s.channels)}
+            for s in experiment.sources
+        ],
+        "forecasters": [shown(f) for f in experiment.forecasters],
+        **{name: getattr(experiment, name) for name in shared},
+    }
+
+
+def shown(what: Any) -> str:
+    """Text for what a user gave: a file by its absolute path, an object by its type and the hash of its content."""
+    if isinstance(what, str):
+        return what if what.startswith(("gen:", "card:")) or not Path(what).exists() else str(Path(what).resolve())
+    if isinstance(what, np.ndarray):
+        return f"<array {what.shape} {digest(what)[:8]}>"
+    if isinstance(what, (list, tuple)):
+        return f"[{', '.join(shown(w) for w in what)}]"
+    if hasattr(what, "fingerprint"):
+        return f"<{type(what).__name__} {what.fingerprint[:8]}>"
+    if type(what).__name__ == "DataFrame" and hasattr(what, "columns"):
+        import pandas as pd
+
+        frame = what if isinstance(what, pd.DataFrame) else what.to_pandas()
+        return f"<DataFrame {frame.shape} {digest(pd.util.hash_pandas_object(frame).to_numpy())[:8]}>"
+    return f"<{getattr(what, 'name', type(what).__name__)}>"
+
+
+def _told(data: Data) -> dict[str, Any]:
+    split = data.split
+    return {
+        "truth": _truth_table(data),
+        "fingerprint": split.data.fingerprint,
+        "freq": split.data.freq,
+        "seasons": list(split.data.seasons),
+        "horizons": list(data.horizons),
+        "series": len(split.data),
+        "windows": split.n_windows,
+        "step": split.step,
+        "first_cutoff": str(split.cutoffs.min()),
+        "last_cutoff": str(split.cutoffs.max()),
+        "left_out": [list(pair) for pair in split.left_out],
+    }
+
+
+def _truth_table(data: Data) -> str:
+    return f"truth-{data.split.fingerprint}"
+
+
+def _write_truth(data: Data, store: Store) -> None:
+    import pyarrow as pa
+
+    split = data.split
+    offsets = pa.array((np.arange(len(split) + 1) * split.horizon).astype(np.int32))
+    table = {
+        "unique_id": np.array(split.data.keys, dtype=object)[split.series].tolist(),
+        "window": split.window,
+        "cutoff": split.cutoffs,
+        "mae_scale": split.scales.mae[split.series],
+        "rmse_scale": split.scales.rmse[split.series],
+        "weight": np.ones(len(split)) if split.data.weights is None else split.data.weights[split.series],
+        "truth": pa.ListArray.from_arrays(offsets, pa.array(split.truth.ravel())),
+    }
+    for name, of in split.data.groups.items():
+        table[f"group {name}"] = np.array(of, dtype=object)[split.series].tolist()
+    store.write_table(_truth_table(data), pa.table(table))
+
+
+def _versions(made: Plan) -> dict[str, str]:
+    out = {}
+    for name in ("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "statsmodels"):
+        try:
+            out[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return out | {one.chosen.distribution: one.chosen.version for one in made.cells.values()}
