@@ -2,5 +2,6 @@
 
 from tsgap.readers.options import ReadOptions
 from tsgap.readers.real import read_real
+from tsgap.readers.synthetic import read_synthetic
 
-__all__ = ["ReadOptions", "read_real"]
+__all__ = ["ReadOptions", "read_real", "read_synthetic"]
