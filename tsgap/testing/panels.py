@@ -9,21 +9,22 @@ from tsgap.panel import Panel
 #: Season length, longest lead asked for, and values that a forecast may use.
 SEASON, HORIZON, CONTEXT = 12, 8, 24
 
-_SHAPES = {"one": (0.3, 0.0, 0.2), "other": (0.12, 0.004, 0.85)}
+#: shape → size of the season, slope, memory and size of the noise
+_SHAPES = {"one": (0.3, 0.0, 0.2, 0.06), "other": (0.12, 0.004, 0.85, 0.06), "noise": (0.0, 0.0, 0.0, 0.2)}
 
 
 def panel(shape: str, n: int, lengths: tuple[int, int], *, seed: int, prefix: str = "s") -> Panel:
     """`n` series of lengths drawn from a range, keys ``s00``, ``s01``, …
 
-    `shape` is "one" (strong season, little memory) or "other" (weak season, a trend, long memory): models fitted
-    to the two differ.
+    `shape` is "one" (strong season, little memory), "other" (weak season, a trend, long memory) or "noise" (neither
+    season nor memory): models fitted to them differ.
     """
     rng = np.random.default_rng(seed)
-    season, slope, memory = _SHAPES[shape]
+    season, slope, memory, noisy = _SHAPES[shape]
     rows = {}
     for i in range(n):
         t = np.arange(int(rng.integers(lengths[0], lengths[1] + 1)))
-        noise = rng.normal(0, 0.06, len(t))
+        noise = rng.normal(0, noisy, len(t))
         for k in range(1, len(t)):
             noise[k] += memory * noise[k - 1]
         wave = season * np.sin(2 * np.pi * (t / SEASON + rng.uniform(0, 0.1)))

@@ -44,6 +44,11 @@ class _Subject:
         """Other values under the same keys."""
         return panel("other", 8, self._lengths, seed=2)
 
+    @cached_property
+    def noise_train(self) -> Panel:
+        """White noise under the same keys."""
+        return panel("noise", 8, self._lengths, seed=2)
+
     @property
     def _lengths(self) -> tuple[int, int]:
         return 96, 120

@@ -1,0 +1,179 @@
+"""The guide for plugin authors says what the code does, and every example in it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tsgap
+from tsgap import cli, hookspecs
+from tsgap.plugins import choose_forecaster, choose_generator, register, registry
+from tsgap.protocols import DiagnosticSpec, ForecasterSpec, GeneratorSpec, MetricSpec
+from tsgap.testing import check_forecaster, check_generator
+from tsgap.testing.forecaster_laws import FORECASTER_LAWS
+from tsgap.testing.generator_laws import GENERATOR_LAWS
+from tsgap.testing.panels import panel
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
+TEMPLATE = PLUGINS / "tsgap-template"
+GUIDE = (PLUGINS / "README.md").read_text(encoding="utf-8")
+
+HOOKS = [f for name, f in vars(hookspecs).items() if name.startswith("tsgap_")]
+
+
+def section(heading: str) -> str:
+    return next(part for part in re.split(r"^## ", GUIDE, flags=re.M) if part.startswith(heading))
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.M | re.S)
+
+
+@pytest.fixture
+def import_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_plugins_loaded: None) -> Any:
+    def load(heading: str) -> ModuleType:
+        (block,) = blocks(section(heading), "python")
+        (tmp_path / "guide_example.py").write_text(block)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "guide_example", raising=False)
+        return importlib.import_module("guide_example")
+
+    return load
+
+
+@pytest.fixture
+def template_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_plugins_loaded: None) -> Path:
+    project = tomllib.loads((TEMPLATE / "pyproject.toml").read_text())["project"]
+    info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    points = "".join(f"{k} = {v}\n" for k, v in project["entry-points"]["tsgap"].items())
+    (info / "entry_points.txt").write_text(f"[tsgap]\n{points}")
+    shutil.copy(TEMPLATE / "tsgap_template.py", tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "tsgap_template", raising=False)
+    return tmp_path
+
+
+def test_every_hook_has_a_heading_with_its_signature() -> None:
+    assert len(HOOKS) == 5
+    headings = re.findall(r"^## (tsgap_.*)$", GUIDE, flags=re.M)
+    assert headings == [f"{hook.__name__}{inspect.signature(hook)}".replace("'", "") for hook in HOOKS]
+
+
+@pytest.mark.parametrize("hook", [hook.__name__ for hook in HOOKS])
+def test_every_hook_has_a_complete_example_that_loads(import_block: Any, hook: str) -> None:
+    module = import_block(hook)
+    (offer,) = register(module)
+    assert hasattr(module, hook)
+    assert offer.spec.summary.endswith(".")
+
+
+@pytest.mark.parametrize("spec", [ForecasterSpec, GeneratorSpec, MetricSpec, DiagnosticSpec])
+def test_every_field_of_a_spec_is_explained(spec: Any) -> None:
+    hook = next(h.__name__ for h in HOOKS if spec.__name__ in str(inspect.signature(h)))
+    known = section(hook) + (section("tsgap_forecasters") if spec is not ForecasterSpec else "")
+    for field in dataclasses.fields(spec):
+        assert f"`{field.name}" in known, field.name
+
+
+def test_the_forecaster_of_the_guide_keeps_the_contract(import_block: Any) -> None:
+    register(import_block("tsgap_forecasters"))
+    assert [r for r in check_forecaster("level") if r.status != "ok"] == []
+
+
+def test_the_class_without_a_package_keeps_the_contract(import_block: Any) -> None:
+    module = import_block("Without a package")
+    assert choose_forecaster("last-value").build().strength == 1.0
+    assert [r for r in check_forecaster(module.LastValue) if r.status != "ok"] == []
+
+
+def test_the_generator_of_the_guide_keeps_the_contract(import_block: Any) -> None:
+    register(import_block("tsgap_generators"))
+    assert choose_generator("jitter:share=0.3").build().share == 0.3
+    assert [r for r in check_generator("jitter") if r.status != "ok"] == []
+
+
+def test_the_metric_of_the_guide_is_what_it_says(import_block: Any) -> None:
+    loss = import_block("tsgap_metrics").log_cosh
+    error = np.array([-3.0, -0.5, 0.0, 2.0])
+    np.testing.assert_allclose(loss(error, 0.0, 0.5), np.log(np.cosh(error / 0.5)), atol=1e-12)
+
+
+def test_the_diagnostic_of_the_guide_is_what_it_says(import_block: Any) -> None:
+    roughness = import_block("tsgap_diagnostics").roughness
+    real = panel("one", 6, (90, 100), seed=0)
+    noise = np.random.default_rng(0).normal(size=len(real.values))
+    assert roughness(real, real, seed=0) == 0
+    assert roughness(real, real.with_values(real.values + noise), seed=0) > 0.3
+
+
+def test_the_data_set_of_the_guide_is_a_long_frame(import_block: Any) -> None:
+    module = import_block("tsgap_datasets")
+    assert list(module.load().columns) == ["unique_id", "ds", "y"]
+    assert module.card().startswith("---\n")
+
+
+def test_every_law_stands_in_the_guide_in_its_own_words() -> None:
+    for laws in (FORECASTER_LAWS, GENERATOR_LAWS):
+        for law in laws:
+            assert f"| `{law.__name__}` | {inspect.getdoc(law)} |" in section("Checks")
+    named = re.findall(r"^\| `(check_\w+)`", GUIDE, flags=re.M)
+    assert named == [law.__name__ for law in (*FORECASTER_LAWS, *GENERATOR_LAWS)]
+
+
+def test_the_pytest_example_collects_one_test_for_each_law(import_block: Any) -> None:
+    (mark,) = import_block("Checks").test_contract.pytestmark
+    assert [p.id for p in mark.args[1]] == [law.__name__ for law in FORECASTER_LAWS]
+
+
+def test_the_project_file_of_the_guide_is_that_of_the_template() -> None:
+    (block,) = blocks(GUIDE, "toml")
+    assert block == (TEMPLATE / "pyproject.toml").read_text()
+
+
+def test_the_template_is_found_by_its_entry_point_and_keeps_the_contract(template_installed: Path) -> None:
+    offer = registry().forecasters["reversion"]
+    assert (offer.distribution, offer.version) == ("tsgap-template", "0.1.0")
+    assert [r for r in check_forecaster("reversion") if r.status != "ok"] == []
+
+
+def test_the_commands_of_the_guide_run(template_installed: Path) -> None:
+    lines = [line[2:] for block in blocks(GUIDE, "console") for line in block.splitlines()]
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("tsgap ")]
+    assert len(commands) == 3
+    for command in commands:
+        assert cli.run(command) == 0
+    (install,) = [line for line in lines if not line.startswith("tsgap ")]
+    assert install == "pip install -e ./tsgap-template"
+
+
+@pytest.mark.slow
+def test_the_template_installs_as_the_guide_says(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATE, tmp_path / "tsgap-template", ignore=shutil.ignore_patterns("__pycache__"))
+    venv.create(tmp_path / "env", with_pip=False)
+    python = next((tmp_path / "env").glob("*/python"))
+    (site,) = (tmp_path / "env").glob("lib/*/site-packages")
+    (site / "host.pth").write_text(f"{Path(np.__file__).parents[1]}\n{Path(tsgap.__file__).parents[1]}\n")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-build-isolation", "--no-deps"]
+    subprocess.run([*pip, "-q", "-e", "./tsgap-template"], cwd=tmp_path, check=True)
+    run = [str(python), "-m", "tsgap"]
+    listed = subprocess.run([*run, "forecasters"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "reversion" in listed.stdout
+    assert "tsgap-template" in listed.stdout
+    subprocess.run([*run, "check", "reversion:damping=0.5"], cwd=tmp_path, check=True)
