@@ -42,7 +42,11 @@ class DartsForecaster:
         windows = windows_of(train, name=self.name, horizon=horizon, context=context, recursive=self.recursive)
         model = self.needed.load(self.name)
         with silent(), one_thread():
-            self.model = self.learn(model, train, windows, seed)
+            try:
+                self.model = self.learn(model, train, windows, seed)
+            except ValueError as err:
+                shape = f"a context of {windows.context} and {windows.leads} leads"
+                raise ForecastError(f"{self.name}: darts refuses {shape}: {err}") from err
         self.windows = windows
 
     def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
@@ -95,4 +99,11 @@ def positive(name: str, parameter: str, value: Any) -> float:
     """A parameter that must be a number above 0; raise `UsageError` otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise UsageError(f"{name}: {parameter} must be a number above 0, got {value!r}")
+    return float(value)
+
+
+def share(name: str, parameter: str, value: Any) -> float:
+    """A parameter that must lie in [0, 1); raise `UsageError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise UsageError(f"{name}: {parameter} must be at least 0 and below 1, got {value!r}")
     return float(value)

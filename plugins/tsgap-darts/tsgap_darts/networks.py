@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tsgap.panel import Panel
-
-from tsgap_darts.forecaster import DartsForecaster, positive, whole
+from tsgap_darts.forecaster import DartsForecaster, positive, share, whole
 from tsgap_darts.quiet import Needed
 from tsgap_darts.windows import Windows
 
 #: Histories a network gets at a time.
-BLOCK = 256
+BLOCK = 64
 
 _TRAINER = {
     "accelerator": "cpu",
@@ -34,18 +33,28 @@ def _network(
     recursive: bool = False,
     **settings: Any,
 ) -> DartsForecaster:
-    """A darts network `attribute` whose size is given by `settings`."""
+    """A darts network `attribute` whose size is given by `settings`, trained by Adam.
+
+    The learning rate falls from `lr` to 0 along a half cosine: a constant one leaves the noise of the last steps in
+    the forecasts.
+    """
     whole(name, "steps", steps)
+    if "dropout" in settings:
+        share(name, "dropout", settings["dropout"])
     whole(name, "batch_size", batch_size)
     positive(name, "lr", lr)
 
     def learn(model: Any, train: Panel, windows: Windows, seed: int) -> Any:
+        from torch.optim.lr_scheduler import CosineAnnealingLR
+
         network = model(
             input_chunk_length=windows.context,
             output_chunk_length=windows.leads,
             batch_size=batch_size,
             n_epochs=1,
             optimizer_kwargs={"lr": lr},
+            lr_scheduler_cls=CosineAnnealingLR,
+            lr_scheduler_kwargs={"T_max": steps, "interval": "step"},
             random_state=seed % 2**32,
             pl_trainer_kwargs=dict(_TRAINER),
             **settings,
@@ -85,12 +94,12 @@ def _drawn(train: Panel, windows: Windows, n: int, *, seed: int, every_step: boo
     return Drawn()
 
 
-def nlinear(*, steps: int = 300, batch_size: int = 64, lr: float = 0.005) -> DartsForecaster:
+def nlinear(*, steps: int = 300, batch_size: int = 64, lr: float = 0.01) -> DartsForecaster:
     """One linear layer on the context less its last value."""
     return _network("nlinear", "nlinear", "NLinearModel", steps=steps, batch_size=batch_size, lr=lr)
 
 
-def dlinear(*, steps: int = 300, batch_size: int = 64, lr: float = 0.005, kernel_size: int = 25) -> DartsForecaster:
+def dlinear(*, steps: int = 300, batch_size: int = 64, lr: float = 0.01, kernel_size: int = 25) -> DartsForecaster:
     """Two linear layers, on the moving average of the context and on the rest."""
     whole("dlinear", "kernel_size", kernel_size, least=2)
     return _network(
@@ -102,7 +111,7 @@ def nhits(
     *,
     steps: int = 300,
     batch_size: int = 64,
-    lr: float = 0.001,
+    lr: float = 0.003,
     layer_widths: int = 128,
     dropout: float = 0.0,
     instance_norm: bool = True,
@@ -126,7 +135,7 @@ def tide(
     *,
     steps: int = 300,
     batch_size: int = 64,
-    lr: float = 0.001,
+    lr: float = 0.003,
     hidden_size: int = 64,
     dropout: float = 0.0,
     instance_norm: bool = True,
@@ -150,7 +159,7 @@ def tsmixer(
     *,
     steps: int = 300,
     batch_size: int = 64,
-    lr: float = 0.001,
+    lr: float = 0.003,
     hidden_size: int = 32,
     num_blocks: int = 2,
     dropout: float = 0.0,
@@ -178,7 +187,7 @@ def tcn(
     *,
     steps: int = 300,
     batch_size: int = 64,
-    lr: float = 0.002,
+    lr: float = 0.005,
     num_filters: int = 16,
     kernel_size: int = 3,
     dropout: float = 0.0,

@@ -52,13 +52,13 @@ class Needed:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """No warnings and no log lines below errors from the libraries, until the block ends."""
+    """No warnings and no log lines from the libraries until the block ends; what goes wrong is an exception."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for logger in loggers:
-            logger.setLevel(logging.ERROR)
+            logger.setLevel(logging.CRITICAL)
         try:
             yield
         finally:
