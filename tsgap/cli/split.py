@@ -1,0 +1,101 @@
+"""`tsgap split`: the training part of a sweep, for somebody else's generator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tsgap.cli import DONE
+from tsgap.cli.options import read_options
+from tsgap.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from tsgap.plan import Data
+    from tsgap.readers import ReadOptions
+
+
+@click.command(short_help="The training part of a sweep, for your generator.")
+@click.argument("real", metavar="[NAME=]FILE|card:ID")
+@click.option("--horizons", metavar="1,6,12|1m,2m", help="As in the sweep.")
+@click.option("--windows", type=int, help="As in the sweep.")
+@click.option("--step", type=int, help="As in the sweep.")
+@click.option("--first-cutoff", metavar="STAMP", help="As in the sweep.")
+@click.option("--context", type=int, help="As in the sweep; says how long windows must be.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Long format: .parquet or .csv.")
+@click.option("--out-windows", type=click.Path(dir_okay=False, path_type=Path), help="Array of windows (N, L): .npz.")
+@click.option("--length", type=int, help="Steps of a window. Default: what context and longest horizon need.")
+@click.option("--stride", type=int, default=1, show_default=True, help="Steps between two windows.")
+@click.option("--normalise", type=click.Choice(["minmax", "zscore"]), help="Normalise; the figures are stored with it.")
+@read_options
+def split(options: ReadOptions, **given: Any) -> int:
+    """Write exactly the part of REAL that the sweep with the same flags trains on.
+
+    Fit your generator on it, sample, and hand the samples to 'tsgap sweep --synthetic'. Beside the file lies one
+    with the ending .json: fingerprint, cutoffs, horizons.
+
+    \b
+    tsgap split sales.csv --horizons 1,6,12 --out train.parquet
+    tsgap split sales.csv --horizons 1,6,12 --out-windows train.npz --normalise minmax
+    """
+    from tsgap.arms import default_context
+    from tsgap.config import listed
+    from tsgap.experiment import data_specs
+    from tsgap.plan import read
+    from tsgap.readers.writing import write_long, write_windows
+
+    (spec,) = data_specs(
+        given["real"],
+        options=options,
+        horizons=listed(given["horizons"]),
+        windows=given["windows"],
+        step=given["step"],
+        first_cutoff=given["first_cutoff"],
+    )
+    data = read(spec)
+    train, horizon = data.split.training_data, max(data.horizons)
+    context = given["context"] or default_context(train.seasons, horizon, train.lengths)
+    length = given["length"] or context + horizon
+    targets = [path for path in (given["out"], given["out_windows"]) if path is not None]
+    if not targets:
+        raise UsageError("nothing to write: give --out train.parquet, or --out-windows train.npz")
+    try:
+        if given["out"]:
+            write_long(train, given["out"])
+        if given["out_windows"]:
+            write_windows(
+                train, given["out_windows"], length=length, stride=given["stride"], normalise=given["normalise"]
+            )
+        for path in targets:
+            text = json.dumps(_told(data, context, length), indent=1)
+            path.with_name(path.name + ".json").write_text(text + "\n", encoding="utf-8")
+    except OSError as err:
+        raise StoreError(f"cannot write {targets[0]}: {err}") from err
+    first = str(data.split.cutoffs.min())[:19]
+    click.echo(f"{data.name}: {len(train)} series, {len(train.values)} values, up to {first}")
+    for note in data.notes:
+        click.echo(f"  {note}")
+    click.echo(f"fingerprint {train.fingerprint}; wrote {', '.join(map(str, targets))}")
+    click.echo(
+        f"windows of {context + horizon} steps teach every lead up to {horizon} after a context of {context}; "
+        f"declare what the generator saw with --generator-cutoff '{first}'"
+    )
+    return DONE
+
+
+def _told(data: Data, context: int, length: int) -> dict[str, Any]:
+    split = data.split
+    return {
+        "data": data.name,
+        "fingerprint": split.training_data.fingerprint,
+        "freq": split.data.freq,
+        "seasons": list(split.data.seasons),
+        "horizons": list(data.horizons),
+        "windows": split.n_windows,
+        "step": split.step,
+        "first_cutoff": str(split.cutoffs.min()),
+        "context": context,
+        "window_length": length,
+    }

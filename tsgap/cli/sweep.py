@@ -1,0 +1,247 @@
+"""`tsgap sweep`: train on synthetic, score on real, next to a control trained on real."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tsgap.cli import DONE, FAILED_CELLS
+from tsgap.cli.options import read_options
+from tsgap.errors import UsageError
+
+if TYPE_CHECKING:
+    from tsgap.readers import ReadOptions
+    from tsgap.run import Run
+    from tsgap.sweeps import Preview, Progress
+
+#: Seconds between two lines of progress where there is no terminal.
+EVERY = 30.0
+
+
+@click.command(short_help="Train on synthetic, score on real.")
+@click.argument("config", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--real",
+    multiple=True,
+    metavar="[NAME=]FILE|card:ID",
+    help="Real data: CSV, Parquet (or a folder of it), .tsf, or a card's id. Repeatable.",
+)
+@click.option(
+    "--synthetic",
+    multiple=True,
+    metavar="[[DATA/]NAME=]WHAT",
+    help="Synthetic series: a file, a folder or pattern of replicates ('out/{data}/{replicate}.npz'), or "
+    "gen:GENERATOR[:key=value,…]. Repeatable.",
+)
+@click.option("--forecaster", "-f", multiple=True, metavar="NAME[:key=value,…]", help="Repeatable. Or module:callable.")
+@click.option("--horizons", metavar="1,6,12|1m,2m", help="Leads in steps or in seasons. Default: card or frequency.")
+@click.option("--windows", type=int, help="Forecast origins a series. Default: up to 5, by length.")
+@click.option("--step", type=int, help="Steps between origins. Default: the longest horizon.")
+@click.option("--first-cutoff", metavar="STAMP", help="Last stamp of the training part. Default: counted from the end.")
+@click.option("--replicates", type=int, default=1, show_default=True, help="Draws of each source and model seeds.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--scaling",
+    type=click.Choice(["mean-abs", "standard", "train", "none"]),
+    help="Default: standard for arrays of windows, else mean-abs.",
+)
+@click.option("--context", type=int, help="Look-back of global forecasters. Default: by season and horizon.")
+@click.option(
+    "--match/--no-match", default=True, show_default=True, help="The same number of training pairs in all arms."
+)
+@click.option("--null/--no-null", default=True, show_default=True, help="The arm trained on shuffled real series.")
+@click.option("--inverse", type=click.Choice(["minmax", "zscore"]), help="Undo the normalisation of arrays of windows.")
+@click.option("--channels", default="", metavar="A,B,…", help="Names of the channels of arrays (N, L, C).")
+@click.option("--generator-cutoff", metavar="STAMP", help="Up to when the generator saw real data.")
+@read_options
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder. Default: one in tsgap-runs/."
+)
+@click.option("--jobs", type=int, help="Worker processes; 0 none, for debugging. Default: the cores there are.")
+@click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds a cell may take.")
+@click.option("--retry", type=click.Choice(["failed"]), help="Try failed cells again.")
+@click.option("--dry-run", is_flag=True, help="Say what would be computed, and why.")
+@click.option("--save-config", type=click.Path(dir_okay=False, path_type=Path), help="Write these flags as TOML.")
+@click.option("--metric", default="mase", show_default=True, help="Metrics of the table, joined by commas.")
+@click.option("--by", type=click.Choice(["horizon", "lead", "series"]), default="horizon", show_default=True)
+@click.option("--quiet", is_flag=True, help="No progress and no table.")
+@click.option("--json", "as_json", is_flag=True, help="The profile as JSON on standard output, nothing else there.")
+def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
+    """Train forecasters on synthetic series and on real ones, and score both on held-out real series.
+
+    CONFIG is a TOML file that says the same as the flags. The same command again computes only what is missing.
+
+    \b
+    tsgap sweep --real sales.csv --synthetic gan=samples.parquet --horizons 1,6,12
+    tsgap sweep --real card:macrodata --synthetic gen:stl-bootstrap -f auto-theta -f linear
+    """
+    from tsgap.config import to_toml
+    from tsgap.sweeps import perform, preview
+
+    experiment = _experiment(config, options, given)
+    if given["save_config"]:
+        target: Path = given["save_config"]
+        target.write_text(to_toml(experiment, target.parent), encoding="utf-8")
+        click.echo(f"wrote {target}", err=True)
+    retry = given["retry"] == "failed"
+    if given["dry_run"]:
+        _show_preview(preview(experiment, out=given["out"], retry_failed=retry), as_json=given["as_json"])
+        return DONE
+    with reporting(quiet=given["quiet"]) as report:
+        run = perform(
+            experiment,
+            out=given["out"],
+            jobs=given["jobs"],
+            timeout=given["timeout"],
+            retry_failed=retry,
+            on_progress=report,
+        )
+    return _show(run, given)
+
+
+def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]) -> Any:
+    from tsgap.config import from_toml, listed
+    from tsgap.experiment import DEFAULT_FORECASTERS, Experiment, data_specs, source_specs
+
+    if config is not None:
+        context = click.get_current_context()
+        asked = [
+            name
+            for name in (*_SWEEP_OPTIONS, *_READ_OPTIONS)
+            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        ]
+        if asked:
+            flags = ", ".join("--" + name.replace("_", "-") for name in asked)
+            raise UsageError(f"{flags}: say it in {config}, or leave the file away")
+        return from_toml(config, data_dir=options.data_dir)
+    if not given["real"]:
+        raise UsageError("a sweep needs real data: --real FILE or --real card:ID ('tsgap data list' shows the cards)")
+    data = data_specs(
+        list(given["real"]),
+        options=options,
+        horizons=listed(given["horizons"]),
+        windows=given["windows"],
+        step=given["step"],
+        first_cutoff=given["first_cutoff"],
+    )
+    channels = tuple(c.strip() for c in given["channels"].split(",") if c.strip())
+    if not given["synthetic"]:
+        raise UsageError(
+            "a sweep needs synthetic series: --synthetic FILE, or gen:NAME ('tsgap generators' lists them)"
+        )
+    sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
+    shared = ("replicates", "seed", "scaling", "context", "match", "null", "generator_cutoff")
+    forecasters = tuple(given["forecaster"]) or DEFAULT_FORECASTERS
+    return Experiment(data, sources, forecasters, **{name: given[name] for name in shared})
+
+
+_SWEEP_OPTIONS = (
+    *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "seed"),
+    *("scaling", "context", "match", "null", "inverse", "channels", "generator_cutoff"),
+)
+_READ_OPTIONS = (*("freq", "season_length", "id_col", "time_col", "target_col", "wide", "group", "weights", "missing"),)
+
+
+@contextmanager
+def reporting(*, quiet: bool) -> Iterator[Any]:
+    """A callable that shows progress: a bar on a terminal, a line every half minute elsewhere."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar() as report:
+            yield report
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("[green]{task.fields[ok]} ok[/] [red]{task.fields[failed]} failed[/] {task.fields[reused]} reused"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("cells", total=None, ok=0, failed=0, reused=0)
+
+        def report(state: Progress) -> None:
+            done = state.ok + state.failed + state.reused
+            bar.update(task, total=state.total, completed=done, ok=state.ok, failed=state.failed, reused=state.reused)
+
+        yield report
+
+
+def _lines() -> Any:
+    start = last = time.monotonic()
+
+    def report(state: Progress) -> None:
+        nonlocal last
+        now, done = time.monotonic(), state.ok + state.failed
+        left = state.total - state.reused - done
+        if done and left and now - last < EVERY:
+            return
+        last = now
+        more = f", about {left * (now - start) / done:.0f} s left" if done and left else ""
+        click.echo(
+            f"cells: {state.ok} ok, {state.failed} failed, {state.reused} reused of {state.total}{more}", err=True
+        )
+
+    return report
+
+
+def _show_preview(found: Preview, *, as_json: bool) -> None:
+    import json
+
+    if as_json:
+        told = {
+            "folder": str(found.folder),
+            "cells": found.tasks,
+            "reused": found.reused,
+            "reasons": dict(found.reasons),
+            "seconds": found.seconds,
+            "unknown": list(found.unknown),
+        }
+        click.echo(json.dumps(told, indent=1))
+        return
+    for data in found.data:
+        split = data.split
+        seasons = ", ".join(map(str, split.data.seasons))
+        click.echo(
+            f"{data.name}: {len(split.data)} series, freq {split.data.freq}, season {seasons}, "
+            f"{split.n_windows} windows {split.step} steps apart, horizons {', '.join(map(str, data.horizons))}, "
+            f"training up to {str(split.cutoffs.min())[:19]}"
+        )
+    for note in found.notes:
+        click.echo(f"  {note}")
+    click.echo(f"{found.tasks} cells in {found.folder}: {found.reused} reused, {found.tasks - found.reused} to compute")
+    for reason, n in sorted(found.reasons.items()):
+        click.echo(f"  {n:5d} {reason}")
+    if found.seconds:
+        click.echo(f"about {found.seconds:.0f} s of work, by the cells of the same forecasters in the folder")
+    if found.unknown:
+        click.echo(f"time not known yet: {', '.join(found.unknown)}")
+
+
+def _show(run: Run, given: dict[str, Any]) -> int:
+    metrics = [m.strip() for m in given["metric"].split(",") if m.strip()]
+    if given["as_json"]:
+        click.echo(run.profile(metrics, by=given["by"]).to_json(orient="records", indent=1))
+    elif not given["quiet"]:
+        from tsgap.tables import render
+
+        render(run, metrics=tuple(metrics), by=given["by"])
+        click.echo(f"\nresults: {run.path}   (tsgap show {run.path} --by lead)")
+    return FAILED_CELLS if run.n_failed or not run.complete else DONE
