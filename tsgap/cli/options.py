@@ -1,0 +1,70 @@
+"""Options that several commands share: how real data are to be read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from tsgap.errors import UsageError
+from tsgap.readers.options import ReadOptions
+
+_OPTIONS = (
+    click.option("--freq", metavar="FREQ", help="Frequency, such as h, 15min, D, B, W-MON, MS [default: inferred]."),
+    click.option(
+        "--season-length",
+        "season_length",
+        metavar="M[,M]",
+        multiple=True,
+        help="Season lengths in steps, the main one first [default: by frequency].",
+    ),
+    click.option("--id-col", metavar="NAME", default=ReadOptions.id_col, show_default=True, help="Column of ids."),
+    click.option(
+        "--time-col", metavar="NAME", default=ReadOptions.time_col, show_default=True, help="Column of stamps."
+    ),
+    click.option(
+        "--target-col", metavar="NAME", default=ReadOptions.target_col, show_default=True, help="Column of values."
+    ),
+    click.option("--wide", is_flag=True, help="One column of stamps, each other column a series."),
+    click.option("--group", "groups", metavar="NAME", multiple=True, help="A static column to group by; repeatable."),
+    click.option("--weights", metavar="NAME", help="A static column of weights of the series."),
+    click.option(
+        "--missing",
+        type=click.Choice(["fill", "error"]),
+        default=ReadOptions.missing,
+        show_default=True,
+        help="Fill missing values after cutting, or refuse them.",
+    ),
+    click.option(
+        "--data-dir",
+        metavar="FOLDER",
+        type=click.Path(file_okay=False),
+        help="Where the originals of data cards lie [default: TSGAP_DATA].",
+    ),
+)
+
+
+def read_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of reading; it receives them as one `options: ReadOptions`."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **given: Any) -> Any:
+        names = ("freq", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing", "data_dir")
+        picked = {name: given.pop(name) for name in names}
+        seasons = season_lengths(given.pop("season_length"))
+        return command(*args, options=ReadOptions(**picked, season_length=seasons), **given)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def season_lengths(given: Sequence[str]) -> tuple[int, ...]:
+    """Season lengths from `("24,168",)` or `("24", "168")`; UsageError for anything but whole numbers from 1."""
+    texts = [text.strip() for item in given for text in item.split(",")]
+    for text in texts:
+        if not text.isascii() or not text.isdigit() or int(text) < 1:
+            raise UsageError(f"--season-length {text!r} is not a whole number of steps from 1 (1 for no season)")
+    return tuple(int(text) for text in texts)
