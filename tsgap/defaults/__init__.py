@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tsgap.defaults.datasets import tsgap_datasets
 from tsgap.hookspecs import hookimpl
 from tsgap.protocols import ForecasterSpec, GeneratorSpec, MetricSpec
+
+__all__ = ["tsgap_datasets", "tsgap_forecasters", "tsgap_generators", "tsgap_metrics"]
 
 
 @hookimpl
