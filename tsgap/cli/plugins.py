@@ -34,14 +34,14 @@ def forecasters(broken: bool, as_json: bool) -> None:
     if lacking:
         click.echo("\nMissing packages:")
         for line in dict.fromkeys(lacking):
-            click.echo(f"  {line}")
+            click.echo(f"  {printable(line)}")
     if refused:
         click.echo("\nRefused:")
         reasons: dict[str, list[str]] = {}
         for name, r in refused.items():
             reasons.setdefault(r.spec.refused, []).append(name)
         for reason, names in reasons.items():
-            click.echo(f"  {', '.join(names)}: {reason}")
+            click.echo(f"  {', '.join(names)}: {printable(reason)}")
     _note(found.broken)
 
 
@@ -116,9 +116,9 @@ def _show_broken(broken: Sequence[Broken], as_json: bool) -> None:
     if not broken:
         click.echo("Every plugin loaded.")
     for b in broken:
-        click.echo(f"{b.distribution} {b.version}, entry point {b.name}: {b.cause}")
+        click.echo(printable(f"{b.distribution} {b.version}, entry point {b.name}: {b.cause}"))
         for line in b.traceback.rstrip().splitlines():
-            click.echo(f"    {line}")
+            click.echo(f"    {printable(line)}")
 
 
 def _note(broken: Sequence[Broken]) -> None:
@@ -157,7 +157,12 @@ def _show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> No
 
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{k}={v}" for k, v in value.items())
+        return printable(", ".join(f"{k}={v}" for k, v in value.items()))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "".join(c if c.isprintable() else "?" for c in str(value))
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Text of a plugin without the control characters by which it could write over the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,194 @@
+"""`tsgap forecasters | generators | metrics | check` on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tsgap import cli
+from tsgap.testing.forecaster_laws import FORECASTER_LAWS
+from tsgap.testing.generator_laws import GENERATOR_LAWS
+
+Install = Callable[..., Path]
+Output = pytest.CaptureFixture[str]
+
+
+def tsgap(*argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tsgap", *argv], capture_output=True, text=True, env={**os.environ, **(env or {})}
+    )
+
+
+def test_forecasters_are_listed_with_what_a_user_must_know(install: Install, capsys: Output) -> None:
+    install("good")
+    assert cli.run(["forecasters"]) == 0
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line for line in out.splitlines() if line and not line.startswith(" ")}
+    assert rows["drift"].split()[1:4] == ["tsgap-good", "global", "learned"]
+    assert "strength=1.0, lags=3, name=plain, robust=false, order=1+1, start=none" in rows["drift"]
+    assert rows["wants"].endswith("nosuch_package")
+    assert "  nosuch_package: pip install nosuch\n" in out
+    assert "no-way" not in rows
+    assert "  no-way: it learns nothing\n" in out
+    assert rows["seasonal-naive"].split()[1:4] == ["tsgap", "global", "none"]
+
+
+def test_a_list_says_in_one_line_that_plugins_failed_and_where_to_look(install: Install, capsys: Output) -> None:
+    install("broken_import", "hook_raises")
+    for command in ("forecasters", "generators", "metrics"):
+        assert cli.run([command]) == 0
+        printed = capsys.readouterr()
+        assert "2 plugins or hooks failed to load (tsgap-broken-import, tsgap-hook-raises)" in printed.err
+        assert "`tsgap forecasters --broken` says why" in printed.err
+
+
+def test_broken_plugins_are_shown_with_cause_and_traceback(install: Install, capsys: Output) -> None:
+    install("broken_import")
+    assert cli.run(["forecasters", "--broken"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("tsgap-broken-import 1.0, entry point main: cannot be imported: ModuleNotFoundError")
+    assert "    import nosuch_package_for_tsgap" in out
+    assert cli.run(["forecasters", "--broken", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["distribution"] == "tsgap-broken-import"
+
+
+def test_with_no_broken_plugin_the_list_says_so(
+    no_plugins_loaded: None, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tsgap.plugins import finding
+
+    monkeypatch.setattr(finding, "_entry_points", list)
+    assert cli.run(["forecasters", "--broken"]) == 0
+    assert capsys.readouterr().out == "Every plugin loaded.\n"
+
+
+def test_generators_and_metrics_are_listed(install: Install, capsys: Output) -> None:
+    install("good")
+    assert cli.run(["generators"]) == 0
+    out = capsys.readouterr().out
+    assert "block-bootstrap" in out
+    assert "length=24" in out
+    assert "twice" in out
+    assert cli.run(["metrics"]) == 0
+    out = capsys.readouterr().out
+    assert "mase" in out
+    assert "my-mse" in out
+
+
+@pytest.mark.parametrize("command", ["forecasters", "generators", "metrics"])
+def test_json_is_a_list_of_rows_even_if_a_plugin_prints(install: Install, command: str) -> None:
+    install("good", "broken_import")
+    found = tsgap(command, "--json")
+    assert found.returncode == 0
+    rows = json.loads(found.stdout)
+    assert {"name", "distribution", "version", "summary"} <= set(rows[0])
+    assert "printed at import" in found.stderr
+    assert any(row["distribution"] == "tsgap-good" for row in rows)
+
+
+def test_what_a_plugin_writes_cannot_reach_the_terminal_as_control_characters(install: Install, capsys: Output) -> None:
+    site = install("good")
+    text = (
+        (site / "good.py")
+        .read_text()
+        .replace("it learns nothing", "\\x1b[2Jgone")
+        .replace("pip install nosuch", "\\x1b[31m")
+    )
+    (site / "good.py").write_text(text)
+    assert cli.run(["forecasters"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "?[2Jgone" in out
+
+
+def test_check_prints_one_line_for_each_law(install: Install, capsys: Output) -> None:
+    install("good")
+    assert cli.run(["check", "drift:strength=0.5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1].rstrip(":") for line in lines[:-1]] == [law.__name__ for law in FORECASTER_LAWS]
+    assert {line.split()[0] for line in lines[:-1]} == {"ok"}
+    assert lines[-1] == f"drift:strength=0.5: {len(FORECASTER_LAWS)} of {len(FORECASTER_LAWS)} laws hold"
+
+
+def test_check_of_a_generator(capsys: Output) -> None:
+    assert cli.run(["check", "shuffle", "--generator"]) == 0
+    assert f"{len(GENERATOR_LAWS)} of {len(GENERATOR_LAWS)} laws hold" in capsys.readouterr().out
+
+
+FAULTY = """
+import numpy as np
+import tsgap
+
+class Faulty:
+    def fit(self, train, *, horizon, context, seed): self.level = train.values.mean()
+    def predict(self, history, *, horizon, quantile_levels=()):
+        return tsgap.Forecast(np.full((len(history), horizon), self.level * history.values.mean()))
+"""
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "faulty_model.py").write_text(FAULTY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "faulty_model", raising=False)
+    return "faulty_model:Faulty"
+
+
+def test_check_of_a_broken_law_says_why_and_exits_with_1(faulty: str, capsys: Output) -> None:
+    assert cli.run(["check", faulty]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED   check_other_rows_do_not_matter: the forecast of a row changes with the values" in out
+    assert f"of {len(FORECASTER_LAWS)} laws hold" in out.splitlines()[-1]
+    assert cli.run(["check", faulty, "--json"]) == 1
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["check"] for row in rows] == [law.__name__ for law in FORECASTER_LAWS]
+    assert {row["status"] for row in rows} == {"ok", "failed"}
+
+
+def test_a_law_that_is_expected_to_be_broken_does_not_count(faulty: str, capsys: Output) -> None:
+    assert cli.run(["check", faulty, "--json"]) == 1
+    broken = [row["check"] for row in json.loads(capsys.readouterr().out) if row["status"] == "failed"]
+    expected = [part for name in broken for part in ("--expected", f"{name}=it averages over rows")]
+    assert cli.run(["check", faulty, *expected]) == 0
+    out = capsys.readouterr().out
+    assert out.count("expected ") >= len(broken)
+    assert "it averages over rows (" in out
+    n = len(FORECASTER_LAWS)
+    assert out.splitlines()[-1] == f"{faulty}: {n - len(broken)} of {n} laws hold, {len(broken)} fail as expected"
+    assert cli.run(["check", faulty, *expected, "--expected", "check_it_pickles=no"]) == 1
+    assert "holds, though it was expected to fail" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["check", "seasonal-naiv"], "did you mean 'seasonal-naive'"),
+        (["check", "linear:rigde=1"], "did you mean 'ridge'"),
+        (["check", "nosuch_module:Thing"], "there is no module 'nosuch_module'"),
+        (["check", "linear", "--expected", "check_it_pickles"], "is written CHECK=REASON"),
+        (["check", "linear", "--expected", "check_it_pickle=x"], "did you mean 'check_it_pickles'"),
+        (["check"], "Missing argument"),
+        (["forecasters", "--nosuch"], "No such option"),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_2(argv: list[str], message: str, capsys: Output) -> None:
+    assert cli.run(argv) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
+
+
+def test_there_are_no_colours_away_from_a_terminal_nor_with_no_color() -> None:
+    for env in ({}, {"NO_COLOR": "1", "FORCE_COLOR": "1", "TERM": "xterm-256color"}):
+        found = tsgap("check", "naive", env=env)
+        assert found.returncode == 0
+        assert "\x1b[3" not in found.stdout
+    assert "\x1b[" not in tsgap("forecasters").stdout
