@@ -113,8 +113,6 @@ def _write_truth(data: Data, store: Store) -> None:
         "weight": np.ones(len(split)) if split.data.weights is None else split.data.weights[split.series],
         "truth": pa.ListArray.from_arrays(offsets, pa.array(split.truth.ravel())),
     }
-    if split.data.weights is not None:
-        table["weight"] = split.data.weights[split.series]
     for name, of in split.data.groups.items():
         table[f"group {name}"] = np.array(of, dtype=object)[split.series].tolist()
     store.write_table(_truth_table(data), pa.table(table))
