@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -424,6 +425,7 @@ def test_the_identity_of_a_plugin_changes_with_its_version_and_its_code(install:
 def test_the_identity_of_an_object_changes_with_its_state_and_declarations() -> None:
     assert choose_forecaster(LastValue(1)).identity == choose_forecaster(LastValue(1)).identity
     assert choose_forecaster(LastValue(1)).identity != choose_forecaster(LastValue(2)).identity
+    assert code_hash(LastValue(1)) in choose_forecaster(LastValue(1)).identity
     one, other = (tsgap.ForecasterSpec("x", "X.", LastValue, min_history=n) for n in (1, 2))
     assert choose_forecaster(one).identity != choose_forecaster(other).identity
 
@@ -454,7 +456,7 @@ def test_the_identity_is_the_same_in_every_process(here: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            env={"PYTHONHASHSEED": str(hash_seed), "PATH": ""},
+            env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
         )
         return found.stdout.split("\n")[:-1]
 

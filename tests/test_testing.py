@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -368,6 +369,20 @@ def test_the_laws_themselves_leave_the_process_as_it_was() -> None:
     assert before.changes() == ["the environment (TSGAP_MARK)", "the global generator of random"]
     assert {result(check).status for check in checks} == {"ok"}
     assert here.changes() == []
+
+
+def test_a_state_of_the_process_is_seen_to_change_and_put_back(tmp_path: Path) -> None:
+    before = GlobalState()
+    os.chdir(tmp_path)
+    os.environ["TSGAP_MARK"] = "1"
+    os.environ.pop("PATH")
+    warnings.simplefilter("ignore")
+    np.seterr(all="raise")
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    assert len(before.changes()) == 6
+    before.restore()
+    assert before.changes() == []
 
 
 # generators -------------------------------------------------------------------------------------------------------
