@@ -24,7 +24,11 @@ def data() -> None:
 @data.command("list")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list of rows instead of a table.")
 def list_cards(as_json: bool) -> None:
-    """Data sets with a card: `tsgap sweep --real card:ID` uses one."""
+    """Data sets with a card: `tsgap sweep --real card:ID` uses one.
+
+    The last column says where the data come from: 'here' in an installed package, 'absent' in one that is not
+    installed, 'fetched' from the publisher at first use (or read from --data-dir).
+    """
     from tsgap.readers.catalog import all_cards, specs
 
     offered = specs()
@@ -36,10 +40,13 @@ def list_cards(as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for title in ("id", "freq", "series", "steps", "seasons", "horizons", "licence", "from"):
         justify: Literal["left", "right"] = "right" if title in ("series", "steps") else "left"
-        table.add_column(title, justify=justify, no_wrap=title == "id", overflow="fold")
+        folds = {"horizons": 10, "licence": 7}
+        table.add_column(
+            title, justify=justify, no_wrap=title not in folds, min_width=folds.get(title), overflow="fold"
+        )
     for row in rows:
         table.add_row(*(escape(str(row[key])) for key in row))
     Console(highlight=False).print(table)
@@ -104,7 +111,7 @@ def _row(card: Card, offered: bool) -> dict[str, Any]:
 def _origin(card: Card, offered: bool) -> str:
     if card.front.tsgap.reader != "embedded":
         return "fetched"
-    return "installed" if offered else "not installed"
+    return "here" if offered else "absent"
 
 
 def _facts(card: Card) -> list[tuple[str, str]]:
@@ -158,7 +165,7 @@ def _span(low: int, high: int) -> str:
 
 
 def _commas(numbers: tuple[int, ...]) -> str:
-    return ", ".join(map(str, numbers))
+    return ",".join(map(str, numbers))
 
 
 def _printable(text: str) -> str:

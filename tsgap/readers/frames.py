@@ -56,26 +56,25 @@ def _of_series(series: pd.Series[Any], options: ReadOptions) -> pd.DataFrame:
 def _of_other(what: Any) -> pd.DataFrame:
     import pandas as pd
 
-    if hasattr(what, "collect") and not hasattr(what, "to_pandas"):
-        what = what.collect()
-    if not hasattr(what, "to_pandas"):
-        try:
-            import narwhals
-        except ImportError:
-            narwhals = None  # type: ignore[assignment]
-        if narwhals is not None and not isinstance(what, list | tuple | dict | str | np.ndarray):
-            try:
-                what = narwhals.from_native(what)
-            except TypeError:
-                what = None
-            what = what.collect() if hasattr(what, "collect") else what
-    frame = what.to_pandas() if hasattr(what, "to_pandas") else None
+    found = what if hasattr(what, "to_pandas") or hasattr(what, "collect") else _by_narwhals(what)
+    if hasattr(found, "collect") and not hasattr(found, "to_pandas"):
+        found = found.collect()
+    frame = found.to_pandas() if hasattr(found, "to_pandas") else None
     if not isinstance(frame, pd.DataFrame):
         raise DataError(
             f"cannot read a {type(what).__name__}: expected a path, 'card:ID', a pandas or polars frame, a pandas "
             "Series, a list of darts TimeSeries, or a Dataset"
         )
     return frame
+
+
+def _by_narwhals(what: Any) -> Any:
+    """A frame of any library that narwhals knows, where it is installed."""
+    try:
+        import narwhals
+    except ImportError:
+        return None
+    return narwhals.from_native(what, pass_through=True)
 
 
 def _of_darts(series: Sequence[Any], options: ReadOptions) -> Table:

@@ -114,21 +114,21 @@ def _whole(rows: Sorted, width: int) -> str:
 
 
 def _months(distinct: NDArray[Any], place: Ints, inner: NDArray[np.bool_]) -> str | None:
-    """A frequency of months, quarters or years, where all stamps are first or last (business) days of months."""
+    """A frequency of months, quarters or years, where stamps are first or last (business) days of months."""
     import pandas as pd
 
     stamps = pd.DatetimeIndex(distinct)
     first, last = stamps.to_period("M").to_timestamp(), stamps.to_period("M").to_timestamp(how="end").normalize()
     days = stamps.normalize()
-    if (days == first).all():
-        kind = "S"
-    elif (days == last).all():
-        kind = "E"
-    elif (days == first + pd.offsets.BDay(0)).all():
-        kind = "BS"
-    elif (days == (last + pd.Timedelta(days=1)) - pd.offsets.BDay(1)).all():
-        kind = "BE"
-    else:
+    shares = {
+        "S": (days == first).mean(),
+        "E": (days == last).mean(),
+        "BS": (days == first + pd.offsets.BDay(0)).mean(),
+        "BE": (days == (last + pd.Timedelta(days=1)) - pd.offsets.BDay(1)).mean(),
+    }
+    kind = max(shares, key=lambda k: shares[k])
+    # A few that are elsewhere are faults to be named, not another frequency.
+    if shares[kind] < 0.9:
         return None
     months = (stamps.year * 12 + stamps.month).to_numpy(dtype=np.int64)
     gaps, counts = np.unique(np.diff(months[place])[inner], return_counts=True)
