@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from typing import Any
 
@@ -47,13 +48,10 @@ class Link:
         return data
 
     def is_broken(self) -> bool:
-        """Whether the other side is gone; only between messages, when nothing is on the way."""
-        try:
-            return self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        """Whether the other side is gone or speaks unasked; only between messages, when nothing is on the way."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """Close the socket."""
