@@ -112,7 +112,7 @@ def numbers(column: pd.Series[Any], table: Table) -> tuple[Floats, list[str]]:
         raise DataError(f"{table.where}: column {name!r} must hold numbers, found {dtype}")
     if pd.api.types.is_integer_dtype(dtype):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        big = np.flatnonzero(np.abs(values) > EXACT)
+        big = np.flatnonzero(np.abs(values) >= EXACT)
         lost = [v for v, f in zip(column.iloc[big], values[big], strict=True) if int(v) != int(f)]
         notes += [precision_note(name, len(lost), lost[0])] if lost else []
     elif pd.api.types.is_float_dtype(dtype):

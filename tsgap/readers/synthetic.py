@@ -48,9 +48,9 @@ def _replicates(what: object) -> list[Any]:
             return _matching(str(what))
         path = Path(what)
         return _files_in(path) if path.is_dir() else [path]
+    if isinstance(what, list | tuple) and not what:
+        raise UsageError("an empty list of synthetic data")
     if isinstance(what, list | tuple) and not all(frames.is_darts(w) for w in what):
-        if not what:
-            raise UsageError("an empty list of synthetic data")
         if any(isinstance(w, list | tuple | dict | int | float) for w in what):
             raise UsageError("a list of synthetic data holds one file, frame or array for each replicate")
         return list(what)

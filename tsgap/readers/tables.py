@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Texts that stand for a missing value in a CSV file.
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None", "<NA>", "#N/A")
 
-#: Above this a whole number does not fit a float64 exactly.
+#: From here on a whole number may not fit a float64 exactly.
 EXACT = 2**53
 
 
@@ -142,7 +142,7 @@ def _header(raw: bytes, where: str) -> tuple[list[str], str]:
 
 
 def _too_big(column: Any, numbers: Any, name: str) -> list[str]:
-    big = np.flatnonzero(np.abs(numbers) > EXACT)
+    big = np.flatnonzero(np.abs(numbers) >= EXACT)
     if not len(big):
         return []
     texts = [str(t) for t in column.take(big).to_pylist()]
