@@ -126,9 +126,12 @@ FAULTY = """
 import numpy as np
 import tsgap
 
+print("printed at import")
+
 class Faulty:
     def fit(self, train, *, horizon, context, seed): self.level = train.values.mean()
     def predict(self, history, *, horizon, quantile_levels=()):
+        print("printed by predict")
         return tsgap.Forecast(np.full((len(history), horizon), self.level * history.values.mean()))
 """
 
@@ -147,7 +150,7 @@ def test_check_of_a_broken_law_says_why_and_exits_with_1(faulty: str, capsys: Ou
     out = capsys.readouterr().out
     assert "FAILED   check_other_rows_do_not_matter: the forecast of a row changes with the values" in out
     assert f"of {len(FORECASTER_LAWS)} laws hold" in out.splitlines()[-1]
-    assert cli.run(["check", faulty, "--json"]) == 1
+    assert cli.run(["check", faulty, "--json"]) == 1  # and it prints
     rows = json.loads(capsys.readouterr().out)
     assert [row["check"] for row in rows] == [law.__name__ for law in FORECASTER_LAWS]
     assert {row["status"] for row in rows} == {"ok", "failed"}

@@ -87,6 +87,7 @@ def test_first_party_plugins_go_through_the_same_door() -> None:
     [
         ("broken_import", "cannot be imported: ModuleNotFoundError: No module named 'nosuch_package_for_tsgap'"),
         ("exits", "cannot be imported: SystemExit: no licence found"),
+        ("asks_back", "cannot be imported: PluginError: plugins are still being loaded; a plugin offers by its hooks"),
         ("misspelt", "there is no hook 'tsgap_forecaster'; did you mean 'tsgap_forecasters'?"),
         ("hook_raises", "tsgap_forecasters failed: OSError: the model list is gone"),
         ("wrong_api", "is written for TSGAP_API 99, this tsgap has 1; install versions that go together"),

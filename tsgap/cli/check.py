@@ -25,6 +25,7 @@ def check(what: str, generator: bool, expected: tuple[str, ...], as_json: bool) 
     Exit codes: 0 every law holds, 1 a law is broken, 2 there is no such forecaster.
     """
     from tsgap import testing
+    from tsgap.plugins import prints_to_stderr
 
     reasons: dict[str, str] = {}
     for item in expected:
@@ -36,7 +37,8 @@ def check(what: str, generator: bool, expected: tuple[str, ...], as_json: bool) 
     testing.all_known(reasons, checks)
     rows: list[dict[str, Any]] = []
     for one in checks:
-        found = testing.result(one, reasons.get(one.name))
+        with prints_to_stderr():
+            found = testing.result(one, reasons.get(one.name))
         rows.append(vars(found))
         if not as_json:
             _line(found.status, found.check, found.reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tsgap.plugins.choosing import Chosen, choose_forecaster, choose_generator, missing_requirements, shown
-from tsgap.plugins.finding import Broken, Registered, Registry, metrics, register, registry
+from tsgap.plugins.finding import Broken, Registered, Registry, metrics, prints_to_stderr, register, registry
 
 __all__ = [
     "Broken",
@@ -14,6 +14,7 @@ __all__ = [
     "choose_generator",
     "metrics",
     "missing_requirements",
+    "prints_to_stderr",
     "register",
     "registry",
     "shown",

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tsgap.errors import PluginError, UnknownNameError, UsageError
-from tsgap.plugins.finding import Registered, Registry, registry
+from tsgap.plugins.finding import Registered, Registry, prints_to_stderr, registry
 from tsgap.plugins.identity import code_hash
 from tsgap.protocols import ForecasterSpec, GeneratorSpec
 
@@ -118,7 +118,8 @@ def _choose_address(kind: str, module: str, path: str, rest: str, everything: Re
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        found = importlib.import_module(module)
+        with prints_to_stderr():
+            found = importlib.import_module(module)
     except ModuleNotFoundError as err:
         if err.name != module.partition(".")[0]:
             raise UsageError(f"{where}: importing {module} failed: {type(err).__name__}: {err}") from err

@@ -105,11 +105,17 @@ def registry(*, reload: bool = False) -> Registry:
 
     `reload` looks again, for a plugin that was installed while the process runs.
     """
-    global _loaded
+    global _loaded, _loading
     with _lock:
+        if _loading:
+            raise PluginError("plugins are still being loaded; a plugin offers by its hooks, and asks for none itself")
         if _loaded is None or reload:
             importlib.invalidate_caches()
-            _loaded = _load_entry_points()
+            _loading = True
+            try:
+                _loaded = _load_entry_points()
+            finally:
+                _loading = False
         offers, broken = _loaded
         return _named([*offers, *_here.values()], broken)
 
@@ -149,6 +155,7 @@ def metrics() -> Mapping[str, Registered]:
 _Offer = tuple[str, Registered]
 _lock = threading.RLock()
 _loaded: tuple[list[_Offer], list[Broken]] | None = None
+_loading = False
 _here: dict[tuple[str, str], _Offer] = {}
 
 
@@ -191,7 +198,7 @@ def _load_entry_points() -> tuple[list[_Offer], list[Broken]]:
     broken: list[Broken] = []
     for point, name, version in _entry_points():
         try:
-            with _no_output():
+            with prints_to_stderr():
                 plugin = point.load()
         except (Exception, SystemExit) as err:  # noqa: BLE001 - a plugin's fault is kept, whatever it is
             broken.append(_broken(point.name, name, version, f"cannot be imported: {_one_line(err)}", err))
@@ -219,7 +226,7 @@ def _load(
 ) -> tuple[list[_Offer], list[Broken]]:
     """Register one plugin and call each of its hooks on its own."""
     try:
-        with _no_output():
+        with prints_to_stderr():
             _check(plugin)
             manager.register(plugin, name=f"{distribution}/{entry}")
             manager.check_pending()
@@ -235,7 +242,7 @@ def _load(
             if impl.plugin is not plugin:
                 continue
             try:
-                with _no_output():
+                with prints_to_stderr():
                     for spec in impl.function():
                         _check_spec(hook, spec, spec_class, (kind, getattr(spec, "name", "")) in names)
                         names.add((kind, spec.name))
@@ -296,7 +303,7 @@ def _broken(entry: str, distribution: str, version: str, cause: str, err: BaseEx
 
 
 @contextlib.contextmanager
-def _no_output() -> Iterator[None]:
+def prints_to_stderr() -> Iterator[None]:
     """What a plugin prints goes to stderr, so that stdout carries results only."""
     with contextlib.redirect_stdout(sys.stderr or io.StringIO()):
         yield
