@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,71 +12,138 @@ from numpy.typing import NDArray
 from tsgap.panel import Floats, Ints
 from tsgap.protocols import MetricSpec
 
+#: What a profile has a figure for: leads 1..h together, lead h alone, or leads 1..h of each series.
 By = Literal["horizon", "lead", "series"]
+BYS: tuple[str, ...] = get_args(By)
 
 
-@dataclass(frozen=True)
-class Point:
-    """The figures of one horizon, lead or series.
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Which windows are averaged together: B blocks of the N windows, in rising order of their labels."""
 
-    `values` one figure for each of the arms compared, over the pairs that all of them have; NaN where there is none.
-    `n_used` of `n_total` (window, lead) pairs went into them.
+    order: Ints
+    starts: Ints
+
+    @classmethod
+    def of(cls, labels: NDArray[Any]) -> Blocks:
+        """The blocks of equal `labels` (N,)."""
+        order = np.argsort(labels, kind="stable")
+        changes = np.flatnonzero(labels[order][1:] != labels[order][:-1]) + 1
+        return cls(order, np.concatenate([[0], changes]))
+
+    @property
+    def first(self) -> Ints:
+        """The first window of each block (B,)."""
+        return self.order[self.starts]
+
+    def sums(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values (N, …) added up over the windows of each block (B, …)."""
+        return np.asarray(np.add.reduceat(values[self.order], self.starts, axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """The figures of arms over the pairs (window, lead) that all of them have.
+
+    `at` (P,) are horizons or leads. `values` (A, B, P), one for each arm and block; NaN where there is none, which
+    is so for every arm at once. `reference` (B, P) is another forecast on the same pairs; NaN unless it has them
+    all. `used` of `total` (B, P) pairs went into them, none where `taught` (P,) is False.
     """
 
-    at: int
-    values: tuple[float, ...]
-    n_used: int
-    n_total: int
+    at: Ints
+    values: Floats
+    reference: Floats
+    used: Ints
+    total: Ints
+    taught: NDArray[np.bool_]
 
 
-def pooled(
+def figures(
     metric: MetricSpec,
     truth: Floats,
-    scale: Floats,
     arms: Sequence[Sequence[Floats]],
-    slices: Iterator[tuple[int, tuple[slice | Ints, slice]]],
-) -> list[Point]:
-    """One figure an arm and slice, over the (window, lead) pairs common to all arms.
+    *,
+    by: By,
+    horizons: Sequence[int],
+    scale: Floats,
+    weights: Floats,
+    blocks: Blocks,
+    reference: Floats | None = None,
+) -> Figures:
+    """One figure for each arm, block and horizon (or lead).
 
-    `truth` (N, H), NaN where missing; `scale` (N,), the metric's denominators (NaN: the series is left out); each
-    arm is its replicates' forecasts (N, H′), averaged loss by loss; `slices` select rows and leads. A pair counts
-    where the truth is known and every replicate of every arm has a forecast.
+    `truth` (N, H), NaN where it is missing; each arm is its replicates' forecasts (N, H′), whose losses are averaged
+    pair by pair; `scale` (N,) are the metric's denominators, NaN where there is none; `weights` (N,). A pair counts
+    where every replicate of every arm has a loss, so that none is left out in favour of an arm. A figure is the
+    weighted mean loss of its pairs (its root for `root-mean`), never a mean of means. Leads beyond H′ of any arm
+    were not taught: there is no figure for them, nor for a horizon that holds one of them.
     """
     horizon = truth.shape[1]
-    losses = [
-        np.mean([metric.loss(truth, _wide(f, horizon), scale[:, None]) for f in forecasts], axis=0)
-        for forecasts in arms
-    ]
-    common: NDArray[np.bool_] = np.logical_and.reduce([np.isfinite(loss) for loss in losses])
-    out = []
-    for at, where in slices:
-        used = common[where]
-        n = int(used.sum())
-        means = [float(loss[where][used].mean()) if n else float("nan") for loss in losses]
-        values = [np.sqrt(m) if metric.aggregate == "root-mean" else m for m in means]
-        out.append(Point(at, tuple(float(v) for v in values), n, int(used.size)))
-    return out
+    losses = [_loss(metric, truth, scale, replicates) for replicates in arms]
+    known: NDArray[np.bool_] = ~np.logical_or.reduce([np.isnan(loss) for loss in losses])
+    at = np.arange(1, horizon + 1) if by == "lead" else np.array(sorted(horizons), dtype=np.int64)
+    reached = min(forecast.shape[1] for replicates in arms for forecast in replicates)
 
+    def gathered(values: NDArray[Any]) -> NDArray[Any]:
+        sums = blocks.sums(values)
+        return (sums if by == "lead" else np.cumsum(sums, axis=1))[:, at - 1]
 
-def _wide(forecast: Floats, horizon: int) -> Floats:
-    """(N, H′) filled up to (N, H) with NaN: leads that were not taught have no forecast."""
-    if forecast.shape[1] == horizon:
-        return forecast
-    out = np.full((len(forecast), horizon), np.nan)
-    out[:, : forecast.shape[1]] = forecast
-    return out
+    def averaged(loss: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = gathered(np.where(known, loss * weights[:, None], 0.0)) / weight
+            return np.asarray(np.sqrt(mean) if metric.aggregate == "root-mean" else mean)
 
-
-def slices(by: By, horizons: Sequence[int], series: Ints) -> Iterator[tuple[int, tuple[slice | Ints, slice]]]:
-    """The selections of a profile: cumulative 1..h (`horizon`), h alone (`lead`), or one series at a time."""
-    everything = slice(None)
-    if by == "horizon":
-        for h in horizons:
-            yield h, (everything, slice(0, h))
-    elif by == "lead":
-        for h in range(1, max(horizons) + 1):
-            yield h, (everything, slice(h - 1, h))
+    weight = gathered(np.where(known, weights[:, None], 0.0))
+    taught = at <= reached
+    weight[:, ~taught] = 0.0
+    used = gathered(known.astype(np.int64)) * taught
+    if reference is None:
+        other = np.full(used.shape, np.nan)
     else:
-        bounds = np.flatnonzero(np.diff(series)) + 1
-        for rows in np.split(np.arange(len(series)), bounds):
-            yield int(series[rows[0]]), (slice(int(rows[0]), int(rows[-1]) + 1), slice(0, max(horizons)))
+        other = np.where(taught, averaged(_loss(metric, truth, scale, [reference])), np.nan)
+    values = np.stack([np.where(weight > 0, averaged(loss), np.nan) for loss in losses])
+    return Figures(at, values, other, used, gathered(np.ones(truth.shape, dtype=np.int64)), taught)
+
+
+def _loss(metric: MetricSpec, truth: Floats, scale: Floats, replicates: Sequence[Floats]) -> Floats:
+    """Losses (N, H), averaged over replicates; NaN where there is none, in leads that were not taught too."""
+    out = np.zeros(truth.shape)
+    for forecast in replicates:
+        reached = forecast.shape[1]
+        out[:, :reached] += metric.loss(truth[:, :reached], forecast, scale[:, None])
+        out[:, reached:] = np.nan
+    return out / len(replicates)
+
+
+def ratio(a: Floats, b: Floats) -> Floats:
+    """a / b; 1 where both are 0, infinite where only b is, NaN where either is NaN.
+
+    >>> ratio(np.array([2.0, 0.0, 1.0]), np.array([4.0, 0.0, 0.0])).tolist()
+    [0.5, 1.0, inf]
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where((a == 0) & (b == 0), 1.0, a / b)
+
+
+def skill(error: Floats, reference: Floats) -> Floats:
+    """1 − error / reference: 1 is perfect, 0 no better than the reference, negative worse."""
+    return 1.0 - ratio(error, reference)
+
+
+def percentages_are_valid(truth: Floats, blocks: Blocks) -> NDArray[np.bool_]:
+    """Whether MAPE and sMAPE mean anything on the actuals (N, H) of each block (B,); NaN is ignored.
+
+    Not where a value is negative, where more than 1 % of them lie within 1 % of their mean size from 0, or where
+    their mean is below their standard deviation.
+    """
+    there = np.isfinite(truth)
+    y = np.where(there, truth, 0.0)
+    n = blocks.sums(there.sum(1))
+    labels = np.empty(len(truth), dtype=np.int64)
+    labels[blocks.order] = np.repeat(np.arange(len(blocks.starts)), np.diff([*blocks.starts, len(truth)]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean, size = blocks.sums(y.sum(1)) / n, blocks.sums(np.abs(y).sum(1)) / n
+        spread = blocks.sums((np.where(there, y - mean[labels, None], 0.0) ** 2).sum(1)) / n
+        near_zero = blocks.sums((there & (np.abs(y) <= 0.01 * size[labels, None])).sum(1)) / n
+    negative = blocks.sums((y < 0).sum(1)) > 0
+    return np.asarray((n > 0) & ~negative & (near_zero <= 0.01) & (mean >= np.sqrt(spread)))

@@ -38,19 +38,6 @@ def symmetric_percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floa
     return 2 * np.abs(truth - forecast) / np.where(size > 0, size, 1.0)
 
 
-def percentages_are_valid(truth: Floats) -> bool:
-    """Whether MAPE and sMAPE mean anything on these actuals (any shape, NaN ignored).
-
-    Not where a value is negative, where more than 1 % of them lie within 1 % of their mean from 0, or where the
-    mean is below the standard deviation.
-    """
-    y = truth[np.isfinite(truth)]
-    if not len(y) or (y < 0).any():
-        return False
-    near_zero = np.mean(np.abs(y) < 0.01 * np.mean(np.abs(y)))
-    return bool(near_zero <= 0.01 and y.mean() >= y.std())
-
-
 METRICS = (
     MetricSpec("mae", "Mean absolute error.", absolute, units="data", gateable=True),
     MetricSpec("rmse", "Root mean squared error.", squared, aggregate="root-mean", units="data"),

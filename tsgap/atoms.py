@@ -1,0 +1,152 @@
+"""What is stored of a run as arrays: the truth of each data set, and how each cell ended; every file is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsgap.errors import StoreError
+from tsgap.panel import Floats, Ints, frozen
+from tsgap.protocols import MetricSpec
+from tsgap.store import Store
+
+#: Bytes of forecasts kept in memory; those used longest ago are read again when they are asked for.
+KEPT = 512 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The truth of one data set: N windows, sorted by series, then by time.
+
+    `values` (N, H), NaN where missing; `ids`, `window`, `cutoff`, `weights` (N,); `scales` the denominators of
+    scaled metrics by their kind, `groups` the values of each group by its name, (N,) each.
+    """
+
+    horizons: tuple[int, ...]
+    values: Floats
+    ids: NDArray[Any]
+    window: Ints
+    cutoff: NDArray[Any]
+    weights: Floats
+    scales: Mapping[str, Floats]
+    groups: Mapping[str, NDArray[Any]]
+
+    @classmethod
+    def read(cls, store: Store, told: Mapping[str, Any]) -> Truth:
+        """The truth of a data set, as its entry in the manifest says."""
+        table = store.read_table(told["truth"])
+        return cls(
+            tuple(told["horizons"]),
+            frozen(np.stack(table["truth"].to_list()).astype(np.float64)),
+            table["unique_id"].to_numpy(dtype=object),
+            table["window"].to_numpy(),
+            table["cutoff"].to_numpy(),
+            table["weight"].to_numpy(dtype=np.float64) if "weight" in table else np.ones(len(table)),
+            {name: table[f"{name}_scale"].to_numpy(dtype=np.float64) for name in ("mae", "rmse")},
+            {c[6:]: table[c].astype(str).to_numpy() for c in map(str, table.columns) if c.startswith("group ")},
+        )
+
+    @cached_property
+    def series(self) -> Ints:
+        """Number of the series of each window (N,)."""
+        return np.cumsum(np.concatenate([[False], self.ids[1:] != self.ids[:-1]]))
+
+    def scale(self, metric: MetricSpec) -> Floats:
+        """The metric's denominators (N,)."""
+        return self.scales[metric.scaled] if metric.scaled else np.ones(len(self.values))
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """How a cell ended: `forecasts` (N, H′) if it is ok, with NaN in the windows that `failed` names."""
+
+    status: str
+    forecasts: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+    def failures(self, n: int) -> Ints:
+        """Which of `n` windows failed (N,), 1 or 0; all of them if the cell did. What is missing has not failed."""
+        if self.status == "missing":
+            return np.zeros(n, dtype=np.int64)
+        if self.status != "ok":
+            return np.ones(n, dtype=np.int64)
+        return np.bincount(np.fromiter(self.failed, np.int64, len(self.failed)), minlength=n)
+
+
+class Atoms:
+    """The cells and truths of one run folder, as they were when they were first asked for."""
+
+    def __init__(self, store: Store, data: Mapping[str, Any]) -> None:
+        self._store = store
+        self._told = data
+        self._truths: dict[str, Truth] = {}
+        self._ended: dict[str, Ended] = {}
+        self._info: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def finished(self) -> dict[str, str]:
+        """Status of every cell that ended."""
+        return self._store.finished()
+
+    def truth(self, data: str) -> Truth:
+        """The truth of a data set."""
+        if data not in self._truths:
+            self._truths[data] = Truth.read(self._store, self._told[data])
+        return self._truths[data]
+
+    def ended(self, row: Mapping[str, Any]) -> Ended:
+        """How the cell of a row of the plan ended; a row without a cell has the status of what kept it from one."""
+        key = row["cell"]
+        if row["error"]:
+            return Ended("error")
+        if self.finished.get(key) == "ok":
+            if (ended := self._ended.pop(key, None)) is None:
+                ended = self._read(key, self.truth(row["data"]).values.shape)
+            if ended.status == "ok":
+                self._ended[key] = ended
+                self._forget()
+                return ended
+            self.finished[key] = ended.status
+            if ended.status == "missing":
+                del self.finished[key]
+        return Ended(self.finished.get(key, "missing"))
+
+    def _read(self, key: str, shape: tuple[int, ...]) -> Ended:
+        try:
+            mean, failed = self._store.forecasts(key)
+        except StoreError as err:
+            self._store.warnings.append(str(err))
+            return Ended("contract" if self._store.parts(key) else "missing")
+        if len(mean) != shape[0] or mean.shape[1] > shape[1]:
+            self._store.warnings.append(f"cell {key} has forecasts {mean.shape} for a truth {shape}")
+            return Ended("contract")
+        return Ended("ok", frozen(mean), failed)
+
+    def _forget(self) -> None:
+        held = sum(ended.forecasts.nbytes for ended in self._ended.values())
+        for key in list(self._ended)[:-1]:
+            if held <= KEPT:
+                break
+            held -= self._ended.pop(key).forecasts.nbytes
+
+    def info(self, key: str) -> Mapping[str, Any]:
+        """What the workers said of a finished cell: seconds of all its parts, else of the first part that is not ok.
+
+        `n_failed` counts its windows without a forecast and `first_failed` is (window, reason) of the first.
+        """
+        if key not in self._info:
+            parts = self._store.parts(key) if key in self.finished else []
+            worst = next((p for p in parts if p.status != "ok"), parts[0] if parts else None)
+            failed = {row: why for part in parts for row, why in part.failed.items()}
+            self._info[key] = {
+                **({} if worst is None else worst.info),
+                "seconds": sum(float(p.info.get("seconds", 0.0)) for p in parts) if parts else None,
+                "n_failed": len(failed),
+                "first_failed": min(failed.items(), default=None),
+            }
+        return self._info[key]

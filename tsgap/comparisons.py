@@ -1,0 +1,114 @@
+"""An arm next to its control: the same forecaster trained on synthetic and on real series, as columns of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tsgap.atoms import Atoms, Ended, Truth
+from tsgap.errors import UnknownNameError
+from tsgap.horizon import Blocks, By, figures, percentages_are_valid, ratio, skill
+from tsgap.panel import Floats, Ints
+from tsgap.protocols import MetricSpec
+
+#: What each arm is compared with.
+COMPARISONS = (("synthetic", "real"), ("synthetic", "real-short"), ("synthetic", "real-full"), ("null", "real"))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """An arm and its control: the rows of the plan, one for each replicate.
+
+    `control` is empty where there was no source to compare with; the status of `rows` says so.
+    """
+
+    data: str
+    source: str
+    arm: str
+    versus: str
+    forecaster: str
+    control: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]]
+
+
+def comparisons(rows: Iterable[Mapping[str, Any]]) -> Iterator[Comparison]:
+    """The comparisons that the rows of a plan hold, in their order."""
+    arms: dict[tuple[str, str, str], dict[str, list[Mapping[str, Any]]]] = {}
+    for row in rows:
+        if row["source"]:
+            place = arms.setdefault((row["data"], row["source"], row["forecaster"]), {})
+            place.setdefault(row["arm"], []).append(row)
+    for (data, source, forecaster), there in arms.items():
+        for arm, versus in COMPARISONS:
+            if arm in there and (versus == "real" or versus in there):
+                yield Comparison(data, source, arm, versus, forecaster, there.get(versus, ()), there[arm])
+
+
+def profiled(
+    one: Comparison, atoms: Atoms, metric: MetricSpec, *, by: By, group: str | None, baseline: Floats | None
+) -> dict[str, Any]:
+    """The columns of one comparison and metric: block after block, in each the horizons or leads.
+
+    `baseline` (N, H) are the forecasts that skill is measured against. The columns are those of `Run.profile`.
+    """
+    truth = atoms.truth(one.data)
+    if group is not None and group not in truth.groups:
+        raise UnknownNameError.of(f"group of {one.data}", group, truth.groups)
+    labels = np.zeros(len(truth.ids), dtype=np.int64) if group is None else truth.groups[group]
+    blocks = Blocks.of(truth.series if by == "series" else labels)
+    sides = [[atoms.ended(row) for row in rows] for rows in (one.control, one.rows)]
+    status = next((e.status for side in sides for e in side if e.status != "ok"), "ok")
+    nothing = [np.empty((len(truth.ids), 0))]
+    found = figures(
+        metric,
+        truth.values,
+        [[e.forecasts for e in side] if status == "ok" else nothing for side in sides],
+        by=by,
+        horizons=truth.horizons,
+        scale=truth.scale(metric),
+        weights=truth.weights,
+        blocks=blocks,
+        reference=baseline,
+    )
+    control, synthetic = found.values
+    failed = [np.broadcast_to(_failures(side, truth, blocks)[:, None], control.shape) for side in sides]
+    fine = "not applicable" if one.rows[0]["transfer"] == "none" else "ok"
+    state = np.select(
+        [np.broadcast_to(~found.taught, control.shape), found.used == 0, failed[0] + failed[1] > 0],
+        ["not taught", "no pairs", "partial" if fine == "ok" else fine],
+        fine,
+    )
+    valid = percentages_are_valid(truth.values, blocks)[:, None] | (metric.units != "fraction")
+    spread = {
+        "control": control,
+        "synthetic": synthetic,
+        "ratio": ratio(synthetic, control),
+        "skill_control": skill(control, found.reference),
+        "skill_synthetic": skill(synthetic, found.reference),
+        "n_used": found.used,
+        "n_total": found.total,
+        "failed_control": failed[0],
+        "failed_synthetic": failed[1],
+        "valid": np.broadcast_to(valid, control.shape),
+        "status": state if status == "ok" else np.full(control.shape, status, dtype=object),
+    }
+    n = len(found.at)
+    return {
+        **{name: getattr(one, name) for name in ("data", "source", "arm", "versus", "forecaster")},
+        **({} if group is None else {"group": np.repeat(truth.groups[group][blocks.first], n)}),
+        **({"unique_id": np.repeat(truth.ids[blocks.first], n)} if by == "series" else {}),
+        "lead" if by == "lead" else "horizon": np.tile(found.at, len(blocks.starts)),
+        "metric": metric.name,
+        **{name: np.ravel(values) for name, values in spread.items()},
+    }
+
+
+def _failures(side: Sequence[Ended], truth: Truth, blocks: Blocks) -> Ints:
+    """Windows without a forecast in each block (B,), over all replicates."""
+    each = np.zeros(len(truth.ids), dtype=np.int64)
+    for ended in side:
+        each += ended.failures(len(each))
+    return blocks.sums(each)
