@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from tsgap.errors import ForecastError
 from tsgap.panel import Floats
 
