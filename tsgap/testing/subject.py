@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import random
 import warnings
 from collections.abc import Callable, Iterator
@@ -223,7 +224,7 @@ class GlobalState:
             "the warning filters": now.filters != self.filters,
             "numpy's floating-point error handling": now.float_errors != self.float_errors,
             "the global generator of random": now.random != self.random,
-            "the global generator of numpy.random": repr(now.numpy) != repr(self.numpy),
+            "the global generator of numpy.random": pickle.dumps(now.numpy) != pickle.dumps(self.numpy),
         }
         return [words for words, changed in found.items() if changed]
 
