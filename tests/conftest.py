@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# One thread a process, as in the workers: two that wait for each other on busy cores are slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DISTS = Path(__file__).parent / "plugin_dists"
 

@@ -11,8 +11,9 @@ import numpy as np
 
 import tsgap
 from tsgap.experiment import Experiment
+from tsgap.inputs import Data
 from tsgap.panel import digest
-from tsgap.plan import Data, Plan
+from tsgap.plan import Plan
 from tsgap.store import Store
 
 

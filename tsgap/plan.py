@@ -1,26 +1,23 @@
-"""From an experiment to cells: read, split, draw the sources, build the arms, and name every cell by its content."""
+"""From inputs to cells: draw the sources, build the arms, and name every cell by its content."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tsgap import cell, readers
+from tsgap import cell
 from tsgap.arms import Arms, Rules, TrainingSet, arms_of
 from tsgap.drawing import Wanted
-from tsgap.errors import DataError, UsageError
-from tsgap.experiment import BASELINE, DataSpec, Experiment, SourceSpec
-from tsgap.frequency import horizons as parse_horizons
-from tsgap.panel import Dataset, Panel, digest, filled, offsets_of
+from tsgap.errors import DataError
+from tsgap.experiment import BASELINE, Experiment
+from tsgap.inputs import Data, Inputs, Source
+from tsgap.panel import Panel, digest
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator
-from tsgap.readers import ReadOptions, read_real
-from tsgap.splits import Split, rolling
 
 #: Draws synthetic panels, or says why not; given by the sweep, which owns the workers and the store.
 Drawing = Callable[[Sequence[Wanted]], Mapping[str, "Panel | str"]]
@@ -30,34 +27,6 @@ def seed_of(*parts: object) -> int:
     """A seed in [0, 2³¹) that depends on the parts alone, not on order, process or platform."""
     raw = hashlib.blake2b(json.dumps([str(p) for p in parts]).encode(), digest_size=4).digest()
     return int.from_bytes(raw, "little") >> 1
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """A data set ready for cells: as it was read, its horizons, its split, and what is to be said about it."""
-
-    name: str
-    horizons: tuple[int, ...]
-    split: Split
-    notes: tuple[str, ...]
-    options: ReadOptions
-
-    @cached_property
-    def train(self) -> Panel:
-        """The real training part."""
-        return self.split.train
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """The replicates of one source for one data set; a panel, or the reason why there is none."""
-
-    name: str
-    data: str
-    replicates: tuple[Panel | str, ...]
-    windows: int | None
-    drawn: bool
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,106 +81,40 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
 
 
-def read(spec: DataSpec) -> Data:
-    """Read and split one data set; all horizons share the windows of the longest."""
-    data = read_real(spec.what, name=spec.name, options=spec.options)
-    card = _card(spec.what)
-    horizons = _horizons(spec, card, data.seasons[0])
-    windows = spec.windows if spec.windows is not None else (card.windows if card and not spec.horizons else None)
-    split = rolling(data, horizon=max(horizons), windows=windows, step=spec.step, first_cutoff=spec.first_cutoff)
-    notes = list(data.notes)
-    if split.left_out:
-        shown = "; ".join(f"{key}: {why}" for key, why in split.left_out[:3])
-        notes.append(
-            f"{len(split.left_out)} of {len(data)} series left out ({shown}{'; …' if len(split.left_out) > 3 else ''})"
-        )
-    if split.n_filled:
-        notes.append(f"{split.n_filled} missing values of the training part filled after the cut")
-    masked = int(np.isnan(split.truth).sum())
-    if masked:
-        notes.append(f"{masked} of {split.truth.size} true values are missing and not scored")
-    if split.scales.undefined:
-        notes.append(f"{len(split.scales.undefined)} constant series count in no scaled metric")
-    return Data(spec.name, horizons, split, tuple(notes), spec.options)
-
-
-def _card(what: Any) -> Any:
-    if isinstance(what, str) and what.startswith("card:"):
-        from tsgap.cards import cards
-
-        return cards().get(what[5:])
-    return None
-
-
-def _horizons(spec: DataSpec, card: Any, season: int) -> tuple[int, ...]:
-    if spec.horizons:
-        return parse_horizons(",".join(str(h) for h in spec.horizons), season)
-    if card is not None and card.horizons:
-        return tuple(card.horizons)
-    return parse_horizons("1,2,4" if season == 1 else "1,0.5m,1m,2m" if season < 40 else "1,0.25m,0.5m,1m", season)
-
-
-def sources_of(data: Data, specs: Iterable[SourceSpec], experiment: Experiment, draw: Drawing) -> list[Source]:
-    """Read or draw every source of a data set."""
-    out, wanted = [], []
-    for spec in specs:
-        if spec.generator is not None:
-            chosen = choose_generator(spec.generator)
+def sources_of(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) -> list[Source]:
+    """The sources of a data set, in the order they were given; those of generators are drawn."""
+    wanted = {}
+    for (name, source), chosen in inputs.generators.items():
+        if name == data.name:
             times = 1 if chosen.spec.deterministic else experiment.replicates
-            wanted += [
-                Wanted(f"{spec.name}/{k}", chosen, data.train, seed_of(experiment.seed, data.name, chosen.label, k))
-                for k in range(times)
-            ]
-    drawn = draw(wanted) if wanted else {}
-    for spec in specs:
-        if spec.generator is not None:
-            panels = [drawn[f"{spec.name}/{k}"] for k in range(experiment.replicates) if f"{spec.name}/{k}" in drawn]
-            out.append(Source(spec.name, data.name, tuple(panels), None, True))
-        else:
-            options = replace(data.options, inverse=spec.inverse, channels=spec.channels, groups=(), weights=None)
-            found = readers.read_synthetic(spec.what, name=spec.name, like=data.split.training_data, options=options)
-            notes = tuple(dict.fromkeys(note for d in found for note in d.notes))
-            panels = [_panel(d, data) for d in found]
-            out.append(Source(spec.name, data.name, tuple(panels), found[0].windows, False, notes))
-    return out
+            seeds = [seed_of(experiment.seed, data.name, chosen.label, k) for k in range(times)]
+            wanted[source] = [Wanted(f"{source}/{k}", chosen, data.train, seed) for k, seed in enumerate(seeds)]
+    drawn = draw([one for every in wanted.values() for one in every]) if wanted else {}
+    return [
+        Source(spec.name, data.name, tuple(drawn[one.name] for one in wanted[spec.name]), None)
+        if spec.name in wanted
+        else inputs.handed[data.name, spec.name]
+        for spec in experiment.sources_of(data.name)
+    ]
 
 
-def _panel(found: Dataset, data: Data) -> Panel:
-    """A synthetic data set as a panel: gaps filled, series without a value left out."""
-    rows = [filled(found[i])[0] for i in range(len(found))]
-    keep = [i for i, r in enumerate(rows) if len(r)]
-    if not keep:
-        raise DataError(f"{found.name}: no series has a value")
-    return Panel(
-        np.concatenate([rows[i] for i in keep]),
-        offsets_of(len(rows[i]) for i in keep),
-        tuple(found.keys[i] for i in keep),
-        data.train.freq,
-        data.train.seasons,
-        tuple(found.series[i] for i in keep),
-    )
-
-
-def made(experiment: Experiment, sets: Sequence[Data], draw: Drawing) -> Plan:
-    """Draw the sources of data sets that were read, and lay out all cells."""
-    forecasters = {c.label: c for c in map(choose_forecaster, experiment.forecasters)}
-    if len(forecasters) < len(experiment.forecasters):
-        raise UsageError(f"a forecaster is named twice: {', '.join(map(str, experiment.forecasters))}")
+def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
+    """Draw the sources of what was read, and lay out all cells."""
     baseline = choose_forecaster(BASELINE)
     rows: list[Row] = []
     cells: dict[str, Cell] = {}
     notes: list[str] = []
-    for data in sets:
+    for data in inputs.data:
         rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
         nulls = _nulls(data, experiment, draw)
         untrained = _cell(data, baseline, None, 0, cells)
         rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none"))
-        for source in sources_of(data, experiment.sources_of(data.name), experiment, draw):
+        for source in sources_of(data, inputs, experiment, draw):
             notes += [f"{data.name}: {source.name}: {note}" for note in source.notes]
             for k in range(max(experiment.replicates, len(source.replicates))):
-                rows += _replicate(data, source, k, nulls, rules, experiment, forecasters, cells, notes)
-    notes = [f"{d.name}: {note}" for d in sets for note in d.notes] + list(dict.fromkeys(notes))
-    return Plan(tuple(sets), tuple(rows), cells, tuple(notes))
+                rows += _replicate(data, source, k, nulls, rules, experiment, inputs.forecasters, cells, notes)
+    notes = [f"{d.name}: {note}" for d in inputs.data for note in d.notes] + list(dict.fromkeys(notes))
+    return Plan(inputs.data, tuple(rows), cells, tuple(notes))
 
 
 def _nulls(data: Data, experiment: Experiment, draw: Drawing) -> list[Panel | None]:

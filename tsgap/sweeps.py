@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tsgap import cell, drawing, engines, manifest, plan
+from tsgap import cell, drawing, engines, inputs, manifest, plan
 from tsgap.arms import train_figures
 from tsgap.config import listed
 from tsgap.engines import Outcome, Task
-from tsgap.errors import DataError, StoreError, UsageError
+from tsgap.errors import StoreError
 from tsgap.experiment import DEFAULT_FORECASTERS, Experiment, data_specs, source_specs
-from tsgap.panel import STEP, Floats, Ints, Panel, digest
+from tsgap.panel import Floats, Ints, Panel, digest
 from tsgap.readers import ReadOptions
 from tsgap.run import Run
 from tsgap.store import Part, Store
@@ -113,13 +113,13 @@ def perform(
 ) -> Run:
     """Run an experiment; see `sweep`."""
     jobs = cores() if jobs is None else jobs
-    data = read(experiment)
-    folder = folder_of(experiment, data, out)
+    given = inputs.read(experiment)
+    folder = folder_of(experiment, given.data, out)
     with Store.open(folder) as store:
         work = store.work
         made = plan.made(
             experiment,
-            data,
+            given,
             lambda wanted: drawing.drawn(wanted, store, work=work, jobs=jobs, timeout=timeout),
         )
         manifest.write(experiment, made, store)
@@ -145,34 +145,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def read(experiment: Experiment) -> tuple[plan.Data, ...]:
-    """Read and split the data sets, and hold the declared cutoff of the generator against the first origins."""
-    data = tuple(plan.read(spec) for spec in experiment.data)
-    if experiment.generator_cutoff is not None:
-        for one in data:
-            _check_generator_cutoff(one, experiment.generator_cutoff)
-    return data
-
-
-def _check_generator_cutoff(data: plan.Data, declared: str) -> None:
-    first: Any = data.split.cutoffs.min()
-    try:
-        if data.split.data.freq == STEP:
-            past = int(declared) > first
-        else:
-            import pandas as pd
-
-            past = pd.Timestamp(declared).to_datetime64() > first
-    except ValueError:
-        raise DataError(f"{data.name}: the generator's cutoff {declared!r} is not a stamp like {first}") from None
-    if past:
-        raise UsageError(
-            f"{data.name}: the generator saw real data up to {declared}, the first origin is {str(first)[:19]}: it has "
-            "seen the test. Fit it on what 'tsgap split' writes, or ask for a later first cutoff"
-        )
-
-
-def folder_of(experiment: Experiment, data: Sequence[plan.Data], out: str | Path | None) -> Path:
+def folder_of(experiment: Experiment, data: Sequence[inputs.Data], out: str | Path | None) -> Path:
     """`out`, or a folder that the same experiment on the same data always gets."""
     if out is not None:
         return Path(out)
@@ -265,7 +238,7 @@ class Preview:
     """
 
     folder: Path
-    data: tuple[plan.Data, ...]
+    data: tuple[inputs.Data, ...]
     tasks: int
     reused: int
     reasons: Mapping[str, int]
@@ -276,8 +249,8 @@ class Preview:
 
 def preview(experiment: Experiment, *, out: str | Path | None = None, retry_failed: bool = False) -> Preview:
     """What `perform` would do now; draws nothing, fits nothing, writes nothing."""
-    data = read(experiment)
-    folder = folder_of(experiment, data, out)
+    given = inputs.read(experiment)
+    folder = folder_of(experiment, given.data, out)
     store = Store.open(folder, create=False) if folder.exists() else None
     undrawn: set[str] = set()
 
@@ -290,7 +263,7 @@ def preview(experiment: Experiment, *, out: str | Path | None = None, retry_fail
                 undrawn.add(panels[one.name].fingerprint)  # type: ignore[union-attr]
         return panels
 
-    made = plan.made(experiment, data, draw)
+    made = plan.made(experiment, given, draw)
     finished = {} if store is None else store.finished()
     reasons: Counter[str] = Counter()
     before = _before(store)
@@ -310,7 +283,7 @@ def preview(experiment: Experiment, *, out: str | Path | None = None, retry_fail
             seconds += spent[one.chosen.label]
         else:
             unknown.add(one.chosen.label)
-    return Preview(folder, data, tasks, reused, dict(reasons), seconds, tuple(sorted(unknown)), made.notes)
+    return Preview(folder, given.data, tasks, reused, dict(reasons), seconds, tuple(sorted(unknown)), made.notes)
 
 
 def _before(store: Store | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from tsgap.cli.options import read_options
 from tsgap.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from tsgap.plan import Data
+    from tsgap.inputs import Data
     from tsgap.readers import ReadOptions
 
 
@@ -43,7 +43,7 @@ def split(options: ReadOptions, **given: Any) -> int:
     from tsgap.arms import default_context
     from tsgap.config import listed
     from tsgap.experiment import data_specs
-    from tsgap.plan import read
+    from tsgap.inputs import read_data
     from tsgap.readers.writing import write_long, write_windows
 
     (spec,) = data_specs(
@@ -54,7 +54,7 @@ def split(options: ReadOptions, **given: Any) -> int:
         step=given["step"],
         first_cutoff=given["first_cutoff"],
     )
-    data = read(spec)
+    data = read_data(spec)
     train, horizon = data.split.training_data, max(data.horizons)
     context = given["context"] or default_context(train.seasons, horizon, train.lengths)
     length = given["length"] or context + horizon

@@ -133,7 +133,7 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
     channels = tuple(c.strip() for c in given["channels"].split(",") if c.strip())
     if not given["synthetic"]:
         raise UsageError(
-            "a sweep needs synthetic series: --synthetic FILE, or gen:NAME ('tsgap generators' lists them)"
+            "a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)"
         )
     sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
     shared = ("replicates", "seed", "scaling", "context", "match", "null", "generator_cutoff")

@@ -1,0 +1,316 @@
+"""The main job: train on synthetic, score on real, next to a control trained on real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tsgap
+from tests.worlds import seasonal
+from tsgap import plan
+from tsgap.errors import DataError, ForecastError, UnknownNameError, UsageError
+from tsgap.experiment import DataSpec, Experiment, SourceSpec
+from tsgap.plan import seed_of
+from tsgap.run import Run
+from tsgap.sweeps import Progress, preview
+
+FAST = ["seasonal-naive", "linear"]
+
+
+class Broken:
+    """A forecaster that cannot fit."""
+
+    def fit(self, train: tsgap.Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        raise ForecastError("it never could")
+
+    def predict(self, history: tsgap.Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> tsgap.Forecast:
+        raise AssertionError
+
+
+class Seeded(Broken):
+    """A forecaster whose forecast is its seed."""
+
+    def fit(self, train: tsgap.Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        self.seed = seed
+
+    def predict(self, history: tsgap.Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> tsgap.Forecast:
+        return tsgap.Forecast(np.full((len(history), horizon), self.seed / 2**31))
+
+
+class Slow(Broken):
+    """A forecaster that never comes back from `fit`."""
+
+    def fit(self, train: tsgap.Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        time.sleep(600)
+
+
+def swept(tmp_path: Path, synthetic: Any = "gen:copy", **given: Any) -> Run:
+    """A small sweep in this process."""
+    settings: dict[str, Any] = {
+        "forecasters": FAST,
+        "horizons": [1, 6],
+        "windows": 3,
+        "jobs": 0,
+        "out": tmp_path / "run",
+    }
+    return tsgap.sweep(given.pop("real", seasonal()), synthetic, **{**settings, **given})
+
+
+def test_a_copy_of_the_training_part_shows_no_gap_at_all(tmp_path: Path) -> None:
+    found = swept(tmp_path, forecasters=[*FAST, "gradient-boosting"]).profile(["mae", "mase", "rmse"])
+    copies = found[found.arm == "synthetic"]
+    assert len(copies) == 3 * 3 * 2
+    assert (copies.ratio == 1.0).all()
+    assert copies.n_used.eq(copies.n_total).all()
+
+
+def test_shuffled_series_show_a_gap_and_an_untrained_forecaster_none(tmp_path: Path) -> None:
+    found = swept(tmp_path, "gen:shuffle").profile("mase").set_index(["arm", "forecaster", "horizon"])
+    assert found.loc[("synthetic", "linear", 1), "ratio"] > 1.2
+    assert found.loc[("synthetic", "seasonal-naive", 6), "ratio"] == 1.0
+    assert found.loc[("synthetic", "seasonal-naive", 6), "status"] == "not applicable"
+    assert found.loc[("null", "linear", 1), "ratio"] > 1.2
+
+
+def test_the_same_call_again_computes_nothing_and_gives_the_same_table(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    first = swept(tmp_path, ["gen:stl-bootstrap", "gen:shuffle"], on_progress=seen.append)
+    again = swept(tmp_path, ["gen:stl-bootstrap", "gen:shuffle"], on_progress=seen.append)
+    assert seen[0].reused == 0
+    assert (seen[-1].reused, seen[-1].ok) == (seen[-1].total, 0)
+    pd.testing.assert_frame_equal(first.profile(), again.profile())
+
+
+def test_a_forecaster_more_costs_only_its_own_cells(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    swept(tmp_path, forecasters=["linear"])
+    run = swept(tmp_path, forecasters=["linear", "linear:ridge=0.1"], on_progress=seen.append)
+    assert (seen[-1].reused, seen[-1].ok) == (3, 2)
+    assert set(run.profile().forecaster) == {"linear", "linear:ridge=0.1"}
+
+
+def test_the_control_is_fitted_once_for_all_sources(tmp_path: Path) -> None:
+    cells = swept(tmp_path, ["gen:stl-bootstrap", "gen:shuffle"]).cells()
+    controls = cells[(cells.arm == "real") & (cells.forecaster == "linear")]
+    assert len(controls) == 2
+    assert controls.cell.nunique() == 1
+
+
+def test_worker_processes_give_the_same_numbers_as_this_process(tmp_path: Path) -> None:
+    one = swept(tmp_path, "gen:stl-bootstrap", out=tmp_path / "a")
+    two = swept(tmp_path, "gen:stl-bootstrap", out=tmp_path / "b", jobs=2)
+    pd.testing.assert_frame_equal(one.profile(), two.profile())
+
+
+def test_a_forecaster_that_fails_is_a_row_and_costs_no_other(tmp_path: Path) -> None:
+    run = swept(tmp_path, forecasters=[*FAST, Broken])
+    found = run.profile().query("arm == 'synthetic'").groupby("forecaster").status.first()
+    assert found["linear"] == "ok"
+    assert found["broken"].startswith("error")
+    assert run.n_failed == 2
+    failures = run.failures()
+    assert set(failures.stage) == {"fit"}
+    assert set(failures.error) == {"it never could"}
+    assert run.profile().query("forecaster == 'broken'").ratio.isna().all()
+
+
+def test_failed_cells_are_tried_again_only_when_asked(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    swept(tmp_path, forecasters=[Broken])
+    swept(tmp_path, forecasters=[Broken], on_progress=seen.append)
+    assert seen[-1].failed == 0
+    swept(tmp_path, forecasters=[Broken], retry_failed=True, on_progress=seen.append)
+    assert seen[-1].failed == 2
+
+
+def test_a_forecaster_that_hangs_is_stopped_at_its_time_limit(tmp_path: Path) -> None:
+    run = swept(tmp_path, forecasters=[Slow], jobs=2, timeout=1.0, null=False)
+    cells = run.cells().query("forecaster == 'slow'")
+    assert set(cells.status) == {"timeout"}
+
+
+def test_the_model_seed_depends_on_the_replicate_and_never_on_the_arm(tmp_path: Path) -> None:
+    run = swept(tmp_path, "gen:shuffle", forecasters=[Seeded, "linear"], replicates=2)
+    seeds = run.cells().query("forecaster == 'seeded'").groupby("replicate").seed.unique()
+    assert [len(s) for s in seeds] == [1, 1]
+    assert seeds[0][0] != seeds[1][0]
+    linear = run.cells().query("forecaster == 'linear' and arm == 'real'")
+    assert linear.cell.nunique() == 1
+
+
+def test_a_seed_depends_on_its_parts_alone() -> None:
+    assert seed_of(0, "a", "linear", 1) == 570751541
+    assert seed_of(0, "a", "linear", 1) != seed_of(0, "a", "linear", 2)
+    assert 0 <= seed_of("x") < 2**31
+
+
+def test_a_generator_that_fails_is_a_failed_row_for_every_forecaster(tmp_path: Path) -> None:
+    run = swept(tmp_path, "gen:tests.test_sweeps:Nothing")
+    assert run.n_failed == len(FAST)
+    assert "nothing to give" in run.cells().query("arm == 'synthetic'").error.iloc[0]
+    assert run.profile().query("arm == 'synthetic'").status.str.startswith("error").all()
+
+
+class Nothing:
+    """A generator that gives nothing."""
+
+    def fit(self, train: tsgap.Panel, *, seed: int) -> None:
+        raise ForecastError("nothing to give")
+
+    def sample(self, *, seed: int) -> tsgap.Panel:
+        raise AssertionError
+
+
+def test_ids_that_do_not_match_are_said_loudly_and_unpair_the_control_too(tmp_path: Path) -> None:
+    other = seasonal(seed=1)
+    other["unique_id"] = "x" + other.unique_id
+    run = swept(tmp_path, other)
+    assert any("UNPAIRED" in note for note in run.manifest["notes"])
+    cells = run.cells().query("forecaster == 'linear'")
+    assert not cells.paired.astype(bool).any()
+
+
+def test_blocks_of_a_local_cell_give_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tsgap_statsforecast")
+    whole = swept(tmp_path, forecasters=["auto-theta"], out=tmp_path / "a")
+    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    parts = swept(tmp_path, forecasters=["auto-theta"], out=tmp_path / "b")
+    assert len(list((tmp_path / "b" / "parts").rglob("*.parquet"))) > len(
+        list((tmp_path / "a" / "parts").rglob("*.parquet"))
+    )
+    pd.testing.assert_frame_equal(whole.profile(), parts.profile())
+
+
+def test_windows_are_compared_with_real_windows_and_with_all_of_the_real_data(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    real = seasonal(length=200)
+    values = real.y.to_numpy().reshape(6, 200)[:, :150]
+    starts = rng.integers(0, 150 - 24, 4000)
+    windows = np.stack([values[rng.integers(6), s : s + 24] for s in starts])
+    run = swept(tmp_path, windows, real=real, forecasters=["linear"], horizons=[1, 6, 18])
+    found = run.profile("mase").query("arm == 'synthetic'").set_index(["versus", "horizon"])
+    assert set(found.index.get_level_values("versus")) == {"real", "real-short"}
+    assert abs(np.log(found.loc[("real-short", 6), "ratio"])) < 0.05
+    assert found.loc[("real", 18), "status"] == "not taught"
+    assert np.isnan(found.loc[("real", 18), "ratio"])
+    cells = run.cells().query("arm != 'real' or source != ''")
+    assert set(cells.scaling) == {"standard"}
+    assert len(set(cells.query("arm in ('synthetic', 'real-short')").pairs)) == 1
+
+
+def test_replicates_in_a_folder_are_averaged_pair_by_pair(tmp_path: Path) -> None:
+    folder = tmp_path / "draws"
+    folder.mkdir()
+    for k in range(2):
+        seasonal(seed=10 + k).to_parquet(folder / f"{k}.parquet")
+    run = swept(tmp_path, str(folder), null=False)
+    cells = run.cells().query("arm == 'synthetic' and forecaster == 'linear'")
+    assert sorted(cells.replicate) == [0, 1]
+    assert cells.cell.nunique() == 2
+    both = run.errors("mae").query("arm == 'synthetic' and forecaster == 'linear'")
+    expected = both.groupby(["unique_id", "window", "lead"]).loss.mean().mean()
+    shown = run.profile("mae").query("arm == 'synthetic' and forecaster == 'linear' and horizon == 6").synthetic
+    assert shown.iloc[0] == pytest.approx(expected)
+
+
+def test_two_data_sets_are_kept_apart(tmp_path: Path) -> None:
+    run = swept(tmp_path, "gen:copy", real={"a": seasonal(), "b": seasonal(seed=5)})
+    assert list(run.profile().data.unique()) == ["a", "b"]
+
+
+def test_a_generator_that_saw_the_test_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="it has seen the test"):
+        swept(tmp_path, generator_cutoff="2010-12-01")
+    with pytest.raises(DataError, match="is not a stamp"):
+        swept(tmp_path, generator_cutoff="soon")
+    assert swept(tmp_path, generator_cutoff="2005-01-01").manifest["generator_cutoff"] == "2005-01-01"
+    assert swept(tmp_path).manifest["generator_cutoff"] == "undeclared"
+
+
+def test_a_misspelt_setting_and_a_misspelt_forecaster_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="'replicate'"):
+        swept(tmp_path, replicate=2)
+    with pytest.raises(UnknownNameError, match="did you mean 'linear'"):
+        swept(tmp_path, forecasters=["linaer"])
+    with pytest.raises(UsageError, match="named twice"):
+        swept(tmp_path, forecasters=["linear", "linear"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_preview_says_what_would_be_computed_and_why_and_writes_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    frame = seasonal()
+
+    def experiment(*forecasters: str, real: pd.DataFrame = frame) -> Experiment:
+        data = (DataSpec("data", real, horizons=(1, 6), windows=3),)
+        return Experiment(data, (SourceSpec("shuffle", "gen:shuffle"),), forecasters)
+
+    fresh = preview(experiment(*FAST), out=out)
+    assert (fresh.tasks, fresh.reused) == (4, 0)
+    assert fresh.reasons == {"new": 2, "its source is not drawn yet": 2}
+    assert not out.exists()
+    swept(tmp_path, {"shuffle": "gen:shuffle"}, real={"data": frame})
+    before = sorted(p.name for p in out.rglob("*"))
+    more = preview(experiment(*FAST, "linear:ridge=1"), out=out)
+    assert (more.reused, more.reasons) == (4, {"new": 3})
+    assert more.unknown == ("linear:ridge=1.0",)
+    changed = frame.assign(y=frame.y + 1)
+    assert "changed: windows" in " ".join(preview(experiment(*FAST, real=changed), out=out).reasons)
+    assert sorted(p.name for p in out.rglob("*")) == before
+
+
+def test_a_run_without_a_folder_of_its_own_gets_the_same_one_every_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = swept(tmp_path, out=None)
+    two = swept(tmp_path, out=None)
+    three = swept(tmp_path, out=None, seed=1)
+    assert one.path == two.path
+    assert one.path.parent == Path("tsgap-runs")
+    assert three.path != one.path
+
+
+KILLED = """
+import sys, tsgap
+from tests.worlds import seasonal
+tsgap.sweep(seasonal(series=8, length=160), ["gen:stl-bootstrap", "gen:shuffle", "gen:block-bootstrap:length=6"],
+            forecasters=["seasonal-naive", "linear", "gradient-boosting"], horizons=[1, 6], jobs=2, out=sys.argv[1])
+"""
+
+
+def test_a_sweep_that_was_killed_halfway_is_finished_by_the_same_call(tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent
+    env = {**os.environ, "PYTHONPATH": str(root)}
+    parts = tmp_path / "killed" / "parts"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed")], env=env, cwd=root)
+    deadline = time.monotonic() + 60
+    while len(list(parts.rglob("*.parquet"))) < 3:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    there = len(list(parts.rglob("*.parquet")))
+    seen: list[Progress] = []
+    settings: dict[str, Any] = {
+        "forecasters": ["seasonal-naive", "linear", "gradient-boosting"],
+        "horizons": [1, 6],
+        "jobs": 0,
+    }
+    sources = ["gen:stl-bootstrap", "gen:shuffle", "gen:block-bootstrap:length=6"]
+    frame = seasonal(series=8, length=160)
+    resumed = tsgap.sweep(frame, sources, out=tmp_path / "killed", on_progress=seen.append, **settings)
+    whole = tsgap.sweep(frame, sources, out=tmp_path / "whole", **settings)
+    assert seen[-1].reused >= min(there, 3)
+    assert seen[-1].reused < seen[-1].total
+    pd.testing.assert_frame_equal(resumed.profile(), whole.profile())

@@ -1,0 +1,170 @@
+"""What a sweep is fed with: data sets read and split, files of sources read, plugins found. Nothing is drawn yet.
+
+Whatever is wrong with what a user gave shows here, before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tsgap import readers
+from tsgap.errors import DataError, UsageError
+from tsgap.experiment import DataSpec, Experiment, SourceSpec
+from tsgap.frequency import horizons as parse_horizons
+from tsgap.panel import STEP, Dataset, Panel, filled, offsets_of
+from tsgap.plugins import Chosen, choose_forecaster, choose_generator
+from tsgap.readers import ReadOptions
+from tsgap.splits import Split, rolling
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A data set ready for cells: as it was read, its horizons, its split, and what is to be said about it."""
+
+    name: str
+    horizons: tuple[int, ...]
+    split: Split
+    notes: tuple[str, ...]
+    options: ReadOptions
+
+    @cached_property
+    def train(self) -> Panel:
+        """The real training part."""
+        return self.split.train
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The replicates of one source for one data set; a panel, or the reason why there is none."""
+
+    name: str
+    data: str
+    replicates: tuple[Panel | str, ...]
+    windows: int | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """All that is known before a source is drawn: data, sources handed over, and the plugins that were named.
+
+    `handed` and `generators` are by (data set, source).
+    """
+
+    data: tuple[Data, ...]
+    handed: Mapping[tuple[str, str], Source]
+    generators: Mapping[tuple[str, str], Chosen]
+    forecasters: Mapping[str, Chosen]
+
+
+def read(experiment: Experiment) -> Inputs:
+    """Read and check everything that the user gave."""
+    forecasters = {c.label: c for c in map(choose_forecaster, experiment.forecasters)}
+    if len(forecasters) < len(experiment.forecasters):
+        raise UsageError(f"a forecaster is named twice: {', '.join(map(str, experiment.forecasters))}")
+    generators = {
+        (name, spec.name): choose_generator(spec.generator)
+        for name in experiment.names
+        for spec in experiment.sources_of(name)
+        if spec.generator is not None
+    }
+    data = tuple(read_data(spec) for spec in experiment.data)
+    if experiment.generator_cutoff is not None:
+        for one in data:
+            _check_generator_cutoff(one, experiment.generator_cutoff)
+    handed = {
+        (one.name, spec.name): _handed(spec, one)
+        for one in data
+        for spec in experiment.sources_of(one.name)
+        if spec.generator is None
+    }
+    return Inputs(data, handed, generators, forecasters)
+
+
+def read_data(spec: DataSpec) -> Data:
+    """Read and split one data set; all horizons share the windows of the longest."""
+    data = readers.read_real(spec.what, name=spec.name, options=spec.options)
+    card = _card(spec.what)
+    horizons = _horizons(spec, card, data.seasons[0])
+    windows = spec.windows if spec.windows is not None else (card.windows if card and not spec.horizons else None)
+    split = rolling(data, horizon=max(horizons), windows=windows, step=spec.step, first_cutoff=spec.first_cutoff)
+    notes = list(data.notes)
+    if split.left_out:
+        shown = "; ".join(f"{key}: {why}" for key, why in split.left_out[:3])
+        notes.append(
+            f"{len(split.left_out)} of {len(data)} series left out ({shown}{'; …' if len(split.left_out) > 3 else ''})"
+        )
+    if split.n_filled:
+        notes.append(f"{split.n_filled} missing values of the training part filled after the cut")
+    masked = int(np.isnan(split.truth).sum())
+    if masked:
+        notes.append(f"{masked} of {split.truth.size} true values are missing and not scored")
+    if split.scales.undefined:
+        notes.append(f"{len(split.scales.undefined)} constant series count in no scaled metric")
+    return Data(spec.name, horizons, split, tuple(notes), spec.options)
+
+
+def _card(what: Any) -> Any:
+    if isinstance(what, str) and what.startswith("card:"):
+        from tsgap.cards import cards
+
+        return cards().get(what[5:])
+    return None
+
+
+def _horizons(spec: DataSpec, card: Any, season: int) -> tuple[int, ...]:
+    if spec.horizons:
+        return parse_horizons(",".join(str(h) for h in spec.horizons), season)
+    if card is not None and card.horizons:
+        return tuple(card.horizons)
+    return parse_horizons("1,2,4" if season == 1 else "1,0.5m,1m,2m" if season < 40 else "1,0.25m,0.5m,1m", season)
+
+
+def _check_generator_cutoff(data: Data, declared: str) -> None:
+    first: Any = data.split.cutoffs.min()
+    try:
+        if data.split.data.freq == STEP:
+            past = int(declared) > first
+        else:
+            import pandas as pd
+
+            past = pd.Timestamp(declared).to_datetime64() > first
+    except ValueError:
+        raise DataError(f"{data.name}: the generator's cutoff {declared!r} is not a stamp like {first}") from None
+    if past:
+        raise UsageError(
+            f"{data.name}: the generator saw real data up to {declared}, the first origin is {str(first)[:19]}: it has "
+            "seen the test. Fit it on what 'tsgap split' writes, or ask for a later first cutoff"
+        )
+
+
+def _handed(spec: SourceSpec, data: Data) -> Source:
+    """A source from files or objects; its gaps are filled, counted and said."""
+    options = replace(data.options, inverse=spec.inverse, channels=spec.channels, groups=(), weights=None)
+    found = readers.read_synthetic(spec.what, name=spec.name, like=data.split.training_data, options=options)
+    notes = list(dict.fromkeys(note for d in found for note in d.notes))
+    missing = sum(d.n_missing for d in found)
+    if missing:
+        notes.append(f"{missing} missing values of the synthetic series filled")
+    return Source(spec.name, data.name, tuple(_panel(d, data) for d in found), found[0].windows, tuple(notes))
+
+
+def _panel(found: Dataset, data: Data) -> Panel:
+    """A synthetic data set as a panel: gaps filled, series without a value left out."""
+    rows = [filled(found[i])[0] for i in range(len(found))]
+    keep = [i for i, r in enumerate(rows) if len(r)]
+    if not keep:
+        raise DataError(f"{found.name}: no series has a value")
+    return Panel(
+        np.concatenate([rows[i] for i in keep]),
+        offsets_of(len(rows[i]) for i in keep),
+        tuple(found.keys[i] for i in keep),
+        data.train.freq,
+        data.train.seasons,
+        tuple(found.series[i] for i in keep),
+    )
