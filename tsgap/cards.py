@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -194,19 +194,9 @@ def card_text(id: str) -> str:
     return (folder / f"{id}.md").read_text(encoding="utf-8")
 
 
-def cards(texts: Iterable[str] = ()) -> Mapping[str, Card]:
-    """Cards by id: the first-party ones and those given as text; DataError where two have one id."""
-    found = dict(_first_party())
-    for text in texts:
-        card = parse(text)
-        if card.id in found and found[card.id] != card:
-            raise DataError(f"two different data cards have the id {card.id!r}")
-        found[card.id] = card
-    return found
-
-
 @cache
-def _first_party() -> Mapping[str, Card]:
+def cards() -> Mapping[str, Card]:
+    """The first-party cards by id."""
     found = {}
     for path in sorted(_folder().glob("*.md")):
         card = parse(path.read_text(encoding="utf-8"), where=path.name)

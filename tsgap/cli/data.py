@@ -29,10 +29,10 @@ def list_cards(as_json: bool) -> None:
     The last column says where the data come from: 'here' in an installed package, 'absent' in one that is not
     installed, 'fetched' from the publisher at first use (or read from --data-dir).
     """
-    from tsgap.readers.catalog import all_cards, specs
+    from tsgap.readers.catalog import catalog
 
-    offered = specs()
-    rows = [_row(card, card.id in offered) for card in all_cards().values()]
+    known = catalog()
+    rows = [_row(card, card.id in known.specs) for card in known.cards.values()]
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
@@ -50,6 +50,8 @@ def list_cards(as_json: bool) -> None:
     for row in rows:
         table.add_row(*(escape(str(row[key])) for key in row))
     Console(highlight=False).print(table)
+    for fault in known.faults.values():
+        click.echo(f"cannot be used: {_printable(fault)}", err=True)
 
 
 @data.command()
@@ -61,9 +63,9 @@ def show(id: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from tsgap.readers.catalog import all_cards
+    from tsgap.readers.catalog import catalog
 
-    cards = all_cards()
+    cards = catalog().cards
     id = id.removeprefix("card:")
     if id not in cards:
         raise UnknownNameError.of("data card", id, cards)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from tsgap.cards import Card, cards
+from tsgap.cards import Card, cards, parse
 from tsgap.errors import DataError, UnknownNameError
 from tsgap.panel import Dataset
 from tsgap.plugins import registry
@@ -20,26 +20,47 @@ from tsgap.readers.originals import read_original
 _DEFAULTS = ReadOptions()
 
 
-def specs() -> Mapping[str, DatasetSpec]:
-    """Data sets that installed plugins bring with them, by name."""
-    return {name: registered.spec for name, registered in registry().datasets.items()}
+@dataclass(frozen=True)
+class Catalog:
+    """Cards by id, the plugins' data sets by name, and the cards of plugins that cannot be used, with the reason."""
+
+    cards: Mapping[str, Card]
+    specs: Mapping[str, DatasetSpec]
+    faults: Mapping[str, str]
 
 
-def all_cards() -> Mapping[str, Card]:
-    """All cards by id: the first-party ones and those of plugins."""
-    return cards(spec.card() for spec in specs().values())
+def catalog() -> Catalog:
+    """Data sets with a card: the first-party ones and those of installed plugins; one bad card stops no other."""
+    found = dict(cards())
+    specs: dict[str, DatasetSpec] = {}
+    faults: dict[str, str] = {}
+    for name, registered in registry().datasets.items():
+        spec = registered.spec
+        specs[name] = spec
+        try:
+            card = parse(spec.card(), where=registered.qualified)
+            if card.id != spec.name:
+                raise DataError(f"{registered.qualified}: the card's id is {card.id!r}")
+            if found.setdefault(card.id, card) != card:
+                raise DataError(f"{registered.qualified}: another card has the id {card.id!r}")
+        except Exception as err:  # noqa: BLE001 - a plugin's fault is kept, whatever it is
+            faults[name] = str(err) if isinstance(err, DataError) else f"{registered.qualified}: {err!r}"
+    return Catalog(found, specs, faults)
 
 
 def load_card(id: str, *, name: str | None = None, options: ReadOptions = _DEFAULTS) -> Dataset:
     """The data set of a card, with its frequency and seasons; `options` may give other seasons and the data's folder.
 
-    Raises UnknownNameError for an id without a card, and DataError where the data cannot be had or are not the
-    ones that the card was written for.
+    Names of columns in `options` are those of files and mean nothing here. Raises UnknownNameError for an id without
+    a card, and DataError where the data cannot be had or are not the ones that the card was written for.
     """
-    known = all_cards()
-    if id not in known:
-        raise UnknownNameError.of("data card", id, known, note="`tsgap data list` says more.")
-    block = known[id].front.tsgap
+    known = catalog()
+    if id in known.faults:
+        raise DataError(f"card {id!r} cannot be used: {known.faults[id]}")
+    if id not in known.cards:
+        note = f"Cards that cannot be used: {'; '.join(known.faults.values())}" if known.faults else ""
+        raise UnknownNameError.of("data card", id, known.cards, note=note)
+    block = known.cards[id].front.tsgap
     if options.freq is not None and options.freq != block.freq:
         raise DataError(f"card {id!r}: its frequency is {block.freq!r}, {options.freq!r} was asked for")
     if options.wide or options.groups or options.weights:
@@ -47,10 +68,10 @@ def load_card(id: str, *, name: str | None = None, options: ReadOptions = _DEFAU
             f"card {id!r}: a card's data are read as the card says; leave out --wide, --group and --weights"
         )
     if block.reader == "embedded":
-        offered = specs()
-        if id not in offered:
+        if id not in known.specs:
             raise DataError(f"card {id!r}: no installed plugin brings its data; see 'tsgap data show {id}'")
-        long = read_long(replace(frames.table_of(offered[id].load(), _DEFAULTS), where=f"card {id!r}"), _DEFAULTS)
+        table = frames.table_of(known.specs[id].load(), _DEFAULTS)
+        long = read_long(replace(table, where=f"card {id!r}"), _DEFAULTS)
     else:
         paths = [original(o, id=id, data_dir=options.data_dir) for o in block.originals]
         long = read_original(block.reader, paths, block.freq)
