@@ -1,0 +1,86 @@
+"""`tsgap show`: the tables of a run, for eyes and for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tsgap.cli import DONE, FAILED_CELLS
+from tsgap.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tsgap.horizon import By
+
+FORMATS = ("table", "csv", "json", "parquet", "latex")
+
+
+@click.command(short_help="The tables of a run.")
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--metric", default="mase", show_default=True, metavar="A,B,…", help="'tsgap metrics' lists them.")
+@click.option(
+    "--by",
+    type=click.Choice(["horizon", "lead", "series"]),
+    default="horizon",
+    show_default=True,
+    help="Leads 1..h together, lead h alone, or 1..h of each series.",
+)
+@click.option("--group", metavar="NAME", help="One block for each value of this static column.")
+@click.option("--data", multiple=True, metavar="NAME", help="Only this data set. Repeatable, as the next two.")
+@click.option("--source", multiple=True, metavar="NAME", help="Only this source of synthetic series.")
+@click.option("--forecaster", "-f", multiple=True, metavar="NAME", help="Only this forecaster.")
+@click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; parquet needs it.")
+def show(
+    run: Path,
+    metric: str,
+    by: By,
+    group: str | None,
+    data: tuple[str, ...],
+    source: tuple[str, ...],
+    forecaster: tuple[str, ...],
+    fmt: str,
+    out: Path | None,
+) -> int:
+    """The errors of RUN, the folder of a sweep: control, synthetic-trained and their ratio, horizon by horizon.
+
+    Everything is computed anew from the forecasts that are stored there. A sweep may still be going on. The exit code
+    is 3 where cells failed or are missing.
+
+    \b
+    tsgap show tsgap-runs/demo --by lead --metric mae,smape
+    tsgap show tsgap-runs/demo --format json -o profile.json
+    """
+    from tsgap.run import load
+
+    if fmt == "parquet" and out is None:
+        raise UsageError("--format parquet is not for a terminal; say where to write it: -o FILE")
+    found = load(run)
+    metrics = [m.strip() for m in metric.split(",") if m.strip()]
+    if not metrics:
+        raise UsageError("--metric names no metric; 'tsgap metrics' lists them")
+    only = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
+    if fmt == "table":
+        from tsgap.tables import console_for, render
+
+        with console_for(out) as console:
+            render(found, metrics=metrics, by=by, group=group, console=console, **only)
+    else:
+        _export(found.profile(metrics, by, group=group, **only), fmt, out)
+    return DONE if found.complete and not found.n_failed else FAILED_CELLS
+
+
+def _export(frame: pd.DataFrame, fmt: str, out: Path | None) -> None:
+    from tsgap import formats
+
+    if fmt == "parquet":
+        frame.to_parquet(out, index=False)
+        return
+    text = {"csv": formats.csv_text, "json": formats.json_text, "latex": formats.latex_text}[fmt](frame)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")

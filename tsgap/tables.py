@@ -1,0 +1,323 @@
+"""A run on the terminal: the horizon profile of each data set and source, then what failed and what was noted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tsgap.horizon import By
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+    from rich.text import Text
+
+    from tsgap.run import Run
+
+#: More leads than this are thinned out in a table, more series cut to the worst, more failures to the first.
+LEADS, SERIES, FAILURES = 24, 10, 20
+#: Width of what is no terminal: wider than any line.
+WIDE = 10_000
+
+#: What a control was trained on, where it is not simply the real series.
+VERSUS = {"real-short": "against real windows as short", "real-full": "against all real data"}
+
+LEGEND = (
+    "control: error after training on real series. ratio: synthetic / control, 1 is no loss, more is worse. shuffled: "
+    "that ratio after training on shuffled real series. skill: 1 - error / error of the seasonal-naive forecast. "
+    "pairs: (window, lead) pairs scored, the same in both arms."
+)
+
+
+def render(
+    run: Run,
+    *,
+    metrics: Sequence[str] = ("mase",),
+    by: By = "horizon",
+    group: str | None = None,
+    data: Sequence[str] | None = None,
+    source: Sequence[str] | None = None,
+    forecaster: Sequence[str] | None = None,
+    console: Console | None = None,
+) -> None:
+    """Print the profile, one table for each data set, source and metric; then failures and notes.
+
+    `console`: a rich console to print on; by default standard output, as wide as the text where that is no
+    terminal. Names are shown as text, whatever they hold.
+    """
+    if console is None:
+        with console_for() as console:
+            render(
+                run,
+                metrics=metrics,
+                by=by,
+                group=group,
+                data=data,
+                source=source,
+                forecaster=forecaster,
+                console=console,
+            )
+        return
+    frame = run.profile(metrics, by, group=group, data=data, source=source, forecaster=forecaster)
+    for (name,), of_data in frame.groupby(["data"], sort=False):
+        _say(console, "\n" + _about(run, str(name)), style="bold")
+        horizons = run.manifest["data"][name]["horizons"]
+        for (where, metric), block in of_data.groupby(["source", "metric"], sort=False):
+            _say(console, f"\n{where}: {str(metric).upper()}", style="bold")
+            lines, left_out = _table(block, by, horizons, console.width)
+            for line in lines:
+                console.print(line, soft_wrap=True)
+            for aside in (*left_out, *_asides(block, by, horizons)):
+                _say(console, aside, style="dim")
+    if len(frame):
+        _say(console, "\n" + LEGEND, style="dim")
+    for title, told in (("Failures", _failures(run)), ("Notes", _notes(run, frame))):
+        if told:
+            _say(console, f"\n{title}", style="bold")
+        for text in told:
+            _say(console, f"- {text}")
+
+
+@contextmanager
+def console_for(out: Path | None = None) -> Iterator[Console]:
+    """Standard output, or the file `out`, as a console: as wide as the text where it is no terminal."""
+    from rich.console import Console
+
+    if out is not None:
+        with out.open("w", encoding="utf-8") as file:
+            yield Console(file=file, highlight=False, width=WIDE)
+        return
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # who reads has had enough: that is no failure of ours
+
+    console = Output(highlight=False)
+    yield console if console.is_terminal else Output(highlight=False, width=WIDE)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """Text that may be broken between words on a terminal; one line elsewhere."""
+    from rich.text import Text
+
+    lines = [_words(line) for line in text.split("\n")]
+    console.print(Text("\n".join(lines), style=style), soft_wrap=not console.is_terminal)
+
+
+def _about(run: Run, data: str) -> str:
+    told = run.manifest["data"][data]
+    seasons = ", ".join(map(str, told["seasons"]))
+    windows = "1 window" if told["windows"] == 1 else f"up to {told['windows']} windows, {told['step']} steps apart"
+    return (
+        f"{data}: {told['series']} series, freq {told['freq']}, season {seasons}, {windows}, "
+        f"training up to {_stamp(told['first_cutoff'])}"
+    )
+
+
+def _stamp(text: Any) -> str:
+    return str(text)[:19].removesuffix("T00:00:00")
+
+
+#: What a table does without, one after the other, where a terminal is too narrow for it.
+_DISPENSABLE = ("skill", "pairs", "shuffled")
+
+
+def _table(block: pd.DataFrame, by: By, horizons: Sequence[int], width: int) -> tuple[list[Text], list[str]]:
+    """The lines of one data set, source and metric, and which columns had no room.
+
+    Where they are too wide, the name of a forecaster goes on a line of its own before columns are left out.
+    """
+    from rich.text import Text
+
+    place = "lead" if by == "lead" else "leads"
+    heads = ["forecaster", *(["group"] if "group" in block else []), *(["series"] if by == "series" else [])]
+    left = len(heads)
+    heads += [place, "control", "skill", "synthetic", "skill", "ratio", "shuffled", "pairs", ""]
+    shuffled = {_where(row): row["ratio"] for row in _rows(block[block.arm == "null"])}
+    rows = [_cells(row, by, shuffled) for row in _rows(_shown(block[block.arm != "null"], by, horizons))]
+    keep, stacked, dropped = list(range(len(heads))), False, []
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+
+    def needed() -> int:
+        return sum(widths[i] + 2 for i in keep[stacked:-1])
+
+    if needed() > width:
+        stacked = True
+    for name in _DISPENSABLE:
+        if needed() > width:
+            keep = [i for i in keep if heads[i] != name]
+            dropped.append(name)
+
+    def aligned(cells: Sequence[str]) -> str:
+        shown = [cells[i].ljust(widths[i]) if i < left else cells[i].rjust(widths[i]) for i in keep[stacked:-1]]
+        return "  ".join([*shown, cells[-1]]).rstrip()
+
+    lines = [Text(aligned(heads), style="underline")]
+    last = ""
+    for cells in rows:
+        if stacked and cells[0] != last:
+            lines.append(Text(cells[0], style="bold"))
+        lines.append(Text(aligned(["" if cells[0] == last else cells[0], *cells[1:]])))
+        last = cells[0]
+    return lines, [f"no room for: {', '.join(dropped)}"] if dropped else []
+
+
+def _cells(row: dict[str, Any], by: By, shuffled: dict[tuple[Any, ...], float]) -> list[str]:
+    plain = row["versus"] == "real"
+    cells = [
+        row["forecaster"] if plain else f"{row['forecaster']} {VERSUS[row['versus']]}",
+        *([row["group"]] if "group" in row else []),
+        *([row["unique_id"]] if by == "series" else []),
+        str(row["lead"]) if by == "lead" else f"1-{row['horizon']}",
+        figure(row["control"]),
+        _skill(row["skill_control"]),
+        figure(row["synthetic"]),
+        _skill(row["skill_synthetic"]),
+        figure(row["ratio"]),
+        figure(shuffled.get(_where(row), math.nan) if plain else math.nan),
+        f"{row['n_used']}/{row['n_total']}",
+        _remark(row),
+    ]
+    return [_words(cell) for cell in cells]
+
+
+def _where(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("forecaster", "group", "unique_id", "horizon", "lead"))
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
+    return rows
+
+
+def _shown(block: pd.DataFrame, by: By, horizons: Sequence[int]) -> pd.DataFrame:
+    """The rows that a table has room for; `_asides` says what was left out."""
+    if by == "lead":
+        return block[block.lead.isin(_few_leads(horizons))]
+    if by == "series":
+        import pandas as pd
+
+        longest = block[block.horizon == block.horizon.max()].sort_values("ratio", ascending=False, kind="stable")
+        worst = dict(iter(longest.groupby(["forecaster", "versus"], sort=False)))
+        order = block[["forecaster", "versus"]].drop_duplicates().itertuples(index=False, name=None)
+        chosen: pd.DataFrame = pd.concat([worst[pair].head(SERIES) for pair in order])
+        return chosen
+    return block
+
+
+def _few_leads(horizons: Sequence[int]) -> list[int]:
+    """All leads up to `LEADS` of them; else the horizons asked for, and ever fewer leads the further out."""
+    longest = max(horizons)
+    if longest <= LEADS:
+        return list(range(1, longest + 1))
+    return sorted({*horizons, *(round(longest ** (i / LEADS)) for i in range(LEADS))})
+
+
+def _asides(block: pd.DataFrame, by: By, horizons: Sequence[int]) -> Iterator[str]:
+    if by == "lead" and max(horizons) > LEADS:
+        yield f"{len(_few_leads(horizons))} of {max(horizons)} leads are shown; --format csv has all"
+    if by == "series" and (block.unique_id.nunique() > SERIES or block.horizon.nunique() > 1):
+        yield (
+            f"the {SERIES} largest ratios of {block.unique_id.nunique()} series at the longest horizon are shown; "
+            "--format csv has all"
+        )
+    if not block.valid.all():
+        yield "percentages mean little here: actuals are negative, near 0, or spread wider than their mean"
+
+
+def figure(value: float) -> str:
+    """A figure in a few characters; a dash where there is none."""
+    if math.isnan(value):
+        return "-"
+    size = abs(value)
+    if not math.isfinite(value) or (size and not 1e-3 <= size < 1e6):
+        return f"{value:.3g}"
+    return f"{value:.{3 if size < 100 else 1 if size < 1e4 else 0}f}"
+
+
+def _skill(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:+.2f}"
+
+
+def _remark(row: dict[str, Any]) -> str:
+    if row["status"] == "partial":
+        return f"failed windows: {row['failed_control']} control, {row['failed_synthetic']} synthetic"
+    return "" if row["status"] == "ok" else str(row["status"])
+
+
+def _failures(run: Run) -> list[str]:
+    """What failed, each cell once, and how much is missing."""
+    failures = run.failures()
+    missing = failures[failures.status == "missing"].cell.nunique()
+    bad = failures[failures.status != "missing"].drop_duplicates(["data", "source", "forecaster", "cell", "error"])
+    bad = bad[~(bad.cell.duplicated() & (bad.cell != ""))]
+    lines = []
+    for row in _rows(bad.head(FAILURES)):
+        trained = f", trained on {row['source']}" if row["arm"] == "synthetic" else f", {row['arm']} arm"
+        who = f"{row['data']}: {row['forecaster']}{trained}"
+        if row["status"] == "ok":
+            lines.append(_words(f"{who}: {row['n_failed']} windows failed, first {row['error']}"))
+        else:
+            stage = f" in {row['stage']}" if row["stage"] else ""
+            lines.append(_words(f"{who}: {row['status']}{stage}: {row['error']}"))
+    if len(bad) > FAILURES:
+        lines.append(f"{len(bad) - FAILURES} more; Run.failures() has all")
+    if missing:
+        lines.append(f"{missing} cells are missing; the same sweep again computes them")
+    return lines
+
+
+def _notes(run: Run, frame: pd.DataFrame) -> list[str]:
+    """Footing of each comparison, what reading and splitting did, and what is not known."""
+    names = set(frame.data)
+    everything = run.manifest["data"]
+    lines = [
+        n for n in run.manifest["notes"] if n.partition(": ")[0] in names or n.partition(": ")[0] not in everything
+    ]
+    lines += _footing(run, frame)
+    handed = {s["name"] for s in run.manifest["experiment"]["sources"] if not s["what"].startswith("gen:")}
+    shown = [name for name in dict.fromkeys(frame.source) if name in handed]
+    until = run.manifest.get("generator_cutoff", "undeclared")
+    if shown and until == "undeclared":
+        lines.append(f"{', '.join(shown)}: undeclared up to when the generator saw real data (--generator-cutoff)")
+    elif shown:
+        lines.append(f"{', '.join(shown)}: the generator saw real data up to {until}, as declared")
+    lines += run.warnings
+    return [_words(line) for line in lines]
+
+
+def _footing(run: Run, frame: pd.DataFrame) -> Iterator[str]:
+    """What the arms of each comparison have in common: pairing, scaling, context, and how much they learned from."""
+    cells = run.cells()
+    cells = cells[
+        cells.data.isin(frame.data) & cells.source.isin(frame.source) & cells.forecaster.isin(frame.forecaster)
+    ]
+    cells = cells[(cells.transfer != "none") & cells.pairs.notna()]
+    for (data, source), block in cells.groupby(["data", "source"], sort=False):
+        told: dict[str, list[str]] = {}
+        for (forecaster, _), one in block.groupby(["forecaster", "replicate"], sort=False):
+            told.setdefault(_same_footing(one), []).append(str(forecaster))
+        for line, forecasters in told.items():
+            yield f"{data}: {source}: {', '.join(dict.fromkeys(forecasters))}: {line}"
+
+
+def _same_footing(arms: pd.DataFrame) -> str:
+    first = arms.iloc[0]
+    local = first["scope"] == "local"
+    unit = "series" if local else "training pairs"
+    counts = []
+    for row in _rows(arms):
+        before = f" of {int(row['pairs_before'])}" if row["pairs"] != row["pairs_before"] else ""
+        look = "" if local or row["context"] == first["context"] else f" (context {int(row['context'])})"
+        counts.append(f"{row['arm']} {int(row['pairs'])}{before}{look}")
+    context = "" if local else f", context {int(first['context'])}"
+    pairing = "paired" if first["paired"] else "unpaired"
+    return f"{pairing}, scaling {first['scaling']}{context}; {unit}: {', '.join(counts)}"
+
+
+def _words(text: Any) -> str:
+    """One line of text that no terminal takes for a command."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))
