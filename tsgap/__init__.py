@@ -3,7 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tsgap.errors import ForecastError, TsgapError
+    from tsgap.hookspecs import hookimpl
+    from tsgap.panel import Dataset, Panel
+    from tsgap.plugins import register
+    from tsgap.protocols import (
+        DatasetSpec,
+        DiagnosticSpec,
+        Forecast,
+        Forecaster,
+        ForecasterSpec,
+        Generator,
+        GeneratorSpec,
+        MetricSpec,
+    )
+    from tsgap.run import Run, load
+    from tsgap.sweeps import sweep
 
 __version__ = "0.1.0"
 
@@ -28,7 +46,26 @@ _HOMES = {
     "Run": "tsgap.run",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = [
+    "Dataset",
+    "DatasetSpec",
+    "DiagnosticSpec",
+    "Forecast",
+    "ForecastError",
+    "Forecaster",
+    "ForecasterSpec",
+    "Generator",
+    "GeneratorSpec",
+    "MetricSpec",
+    "Panel",
+    "Run",
+    "TsgapError",
+    "__version__",
+    "hookimpl",
+    "load",
+    "register",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

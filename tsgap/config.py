@@ -70,6 +70,8 @@ _SHARED = ("replicates", "seed", "scaling", "context", "match", "null", "generat
 def from_toml(path: str | Path, *, data_dir: str | Path | None = None) -> Experiment:
     """The experiment of a file; files named in it lie relative to its folder. Raises `UsageError`."""
     path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
     try:
         found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:

@@ -32,7 +32,7 @@ class UnknownNameError(UsageError, LookupError):
         """Build the message: what was asked, near names, all names, and `note` (plugins that failed, say)."""
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+        hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
         listed = ", ".join(names) if names else "none"
         return cls(f"no {kind} is called {name!r}{hint} There are: {listed}.{' ' + note if note else ''}")
 

@@ -145,7 +145,7 @@ _SWEEP_OPTIONS = (
     *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "seed"),
     *("scaling", "context", "match", "null", "inverse", "channels", "generator_cutoff"),
 )
-_READ_OPTIONS = (*("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing"),)
+_READ_OPTIONS = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
 
 
 @contextmanager

@@ -1,0 +1,169 @@
+"""`tsgap sweep` and `tsgap split`: flags, files, exit codes, and what stands on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.worlds import seasonal
+from tsgap.cli import DONE, FAILED_CELLS, IO_ERROR, USAGE, run
+from tsgap.run import load
+
+SMALL = ["-f", "linear", "--horizons", "1,6", "--windows", "3", "--jobs", "0"]
+
+
+@pytest.fixture
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A CSV of six monthly series, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    seasonal().to_csv("real.csv", index=False)
+    return "real.csv"
+
+
+def test_a_sweep_prints_the_profile_and_where_the_results_lie(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "--real", real, "--synthetic", "gen:shuffle", *SMALL, "--out", "r"]) == DONE
+    told = capsys.readouterr()
+    assert "linear" in told.out
+    assert "shuffle" in told.out
+    assert "results: r" in told.out
+    assert "of 4" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_json_is_alone_on_standard_output_and_has_every_column(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "--real", real, "--synthetic", "gen:copy", *SMALL, "--out", "r", "--json"]) == DONE
+    rows = json.loads(capsys.readouterr().out)
+    wanted = {"data", "source", "arm", "forecaster", "horizon", "metric", "control", "synthetic", "ratio"}
+    assert wanted | {"n_used", "n_total", "status"} <= set(rows[0])
+    assert [r["ratio"] for r in rows if r["arm"] == "synthetic"] == [1.0, 1.0]
+
+
+def test_quiet_prints_nothing(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "--real", real, "--synthetic", "gen:copy", *SMALL, "--out", "r", "--quiet"]) == DONE
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "")
+
+
+def test_a_file_of_settings_gives_the_same_as_the_flags_it_was_saved_from(
+    real: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["sweep", "--real", real, "--synthetic", "gen:stl-bootstrap", *SMALL]
+    assert run([*flags, "--out", "a", "--json", "--save-config", "e.toml"]) == DONE
+    by_flags = capsys.readouterr().out
+    assert run(["sweep", "e.toml", "--out", "b", "--jobs", "0", "--json"]) == DONE
+    assert capsys.readouterr().out == by_flags
+    assert run(["sweep", "e.toml", "--seed", "3"]) == USAGE
+    assert "--seed: say it in e.toml" in capsys.readouterr().err
+
+
+def test_a_dry_run_writes_nothing(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(os.listdir())
+    assert run(["sweep", "--real", real, "--synthetic", "gen:shuffle", *SMALL, "--dry-run"]) == DONE
+    told = capsys.readouterr().out
+    assert "6 series, freq MS, season 12, 3 windows 6 steps apart, horizons 1, 6" in told
+    assert "0 reused, 4 to compute" in told
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--synthetic", "gen:copy"], "--real FILE"),
+        (["--real", "real.csv"], "--synthetic FILE"),
+        (["--real", "nowhere.csv", "--synthetic", "gen:copy"], "nowhere.csv"),
+        (["--real", "real.csv", "--synthetic", "nowhere.csv"], "nowhere.csv"),
+        (["--real", "real.csv", "--synthetic", "gen:cpoy"], "did you mean 'copy'"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "-f", "liner"], "did you mean 'linear'"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "-f", "linear:rigde=1"], "ridge"),
+        (["--real", "real.csv", "--synthetic", "gen:block-bootstrap:length=two"], "length"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "--horizons", "0"], "horizon"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "--horizons", "500"], "fewer windows or a shorter horizon"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "--target-col", "z"], "'z'"),
+        (["--real", "a=real.csv", "--real", "b=real.csv", "--synthetic", "real.csv"], "bind it to one"),
+        (["--real", "real.csv", "--real", "real.csv", "--synthetic", "gen:copy"], "two data sets are called"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "--no-such-flag"], "No such option"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "--first-cutoff", "soon"], "is not a date"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "--generator-cutoff", "2010-12-01"], "has seen the test"),
+        (["nowhere.toml"], "nowhere.toml"),
+    ],
+)
+def test_a_users_mistake_is_one_clear_line_and_nothing_is_written(
+    real: str, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(os.listdir())
+    assert run(["sweep", "--jobs", "0", "--quiet", *arguments]) == USAGE
+    err = capsys.readouterr().err
+    assert told in err
+    assert "Traceback" not in err
+    assert sorted(os.listdir()) == before
+
+
+def test_failed_cells_give_an_exit_code_of_their_own(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = "tests.test_sweeps:Broken"
+    flags = ["sweep", "--real", real, "--synthetic", "gen:copy", *SMALL, "-f", broken, "--out", "r"]
+    assert run(flags) == FAILED_CELLS
+    assert "it never could" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_an_io_error(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("taken").write_text("")
+    assert run(["sweep", "--real", real, "--synthetic", "gen:copy", *SMALL, "--out", "taken/r"]) == IO_ERROR
+    assert "taken" in capsys.readouterr().err
+
+
+def test_what_split_writes_is_the_training_part_of_the_sweep(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--horizons", "1,6", "--windows", "3"]
+    assert run(["split", real, *flags, "--out", "train.parquet"]) == DONE
+    told = capsys.readouterr().out
+    assert "windows of 30 steps teach every lead up to 6 after a context of 24" in told
+    assert "--generator-cutoff '2009-06-01T00:00:00'" in told
+    sidecar = json.loads(Path("train.parquet.json").read_text())
+    train = pd.read_parquet("train.parquet")
+    assert train.ds.max() == pd.Timestamp("2009-06-01")
+    assert len(train) == 6 * 102
+    assert sidecar["horizons"] == [1, 6]
+    assert run(["sweep", "--real", real, "--synthetic", "train.parquet", *SMALL, "--out", "r", "--quiet"]) == DONE
+    found = load("r").profile("mae").query("arm == 'synthetic'")
+    assert (found.ratio == 1.0).all()
+
+
+def test_windows_from_split_come_back_through_their_stored_normaliser(real: str) -> None:
+    flags = ["--horizons", "1,6", "--windows", "3"]
+    assert run(["split", real, *flags, "--out-windows", "w.npz", "--normalise", "minmax"]) == DONE
+    windows = np.load("w.npz")["windows"]
+    assert windows.shape[1] == 30
+    assert (windows.min(), windows.max()) == (0.0, 1.0)
+    assert run(["sweep", "--real", real, "--synthetic", "w.npz", *SMALL, "--out", "r", "--quiet"]) == DONE
+    found = load("r").profile("mase").query("arm == 'synthetic' and versus == 'real-short' and horizon == 6")
+    assert abs(np.log(found.ratio.iloc[0])) < 0.1
+
+
+def test_split_without_a_target_says_what_to_give(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["split", real, "--horizons", "1"]) == USAGE
+    assert "--out train.parquet" in capsys.readouterr().err
+
+
+def test_an_interrupted_sweep_exits_with_its_own_code_and_leaves_no_process(real: str) -> None:
+    import signal
+
+    import psutil
+
+    slow = "tests.test_sweeps:Slow"
+    root = str(Path(__file__).parent.parent)
+    command = [sys.executable, "-m", "tsgap", "sweep", "--real", real, "--synthetic", "gen:copy", "-f", slow]
+    env = {**os.environ, "PYTHONPATH": root}
+    process = subprocess.Popen([*command, "--horizons", "1", "--out", "r", "--jobs", "1"], env=env)
+    parent = psutil.Process(process.pid)
+    while not list(Path("r").glob("logs/*")) or not parent.children(recursive=True):
+        assert process.poll() is None
+    children = parent.children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert not [c for c in psutil.wait_procs(children, timeout=10)[1] if c.status() != psutil.STATUS_ZOMBIE]
