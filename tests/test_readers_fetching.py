@@ -190,3 +190,9 @@ def test_dates_of_births_agree_with_pandas(tmp_path):
     (tmp_path / "x.csv").write_text("year,month,date_of_month,day_of_week,births\n" + rows)
     data = assemble(read_original("births-csv", [tmp_path / "x.csv"], "D"), name="x", options=ReadOptions())
     assert list(data.stamps(0)) == list(days)
+
+
+def test_many_sensors_are_read_as_one_table(tmp_path):
+    names = [str(700_000 + i) for i in range(207)]
+    (tmp_path / "x.csv").write_text(",".join(names) + "\n" + ",".join(["1.5"] * 207) + "\n")
+    assert read_original("sensors-csv", [tmp_path / "x.csv"], "5min").ids == tuple(names)

@@ -69,11 +69,13 @@ def _world_bank(paths: Sequence[Path], freq: str) -> Long:
 
 def _sensors(paths: Sequence[Path], freq: str) -> Long:
     """A column a sensor and no stamps: five minutes apart from 2012-03-01."""
+    import pandas as pd
+
     (path,) = paths
     table = tables.read_csv(path, text=())
     stamps = np.datetime64("2012-03-01", "ns") + np.arange(len(table.frame)) * np.timedelta64(5, "m")
-    table.frame.insert(0, "ds", stamps)
-    return read_wide(table, ReadOptions(wide=True))
+    frame = pd.concat([pd.DataFrame({"ds": stamps}), table.frame], axis=1)
+    return read_wide(replace(table, frame=frame), ReadOptions(wide=True))
 
 
 def _m4(paths: Sequence[Path], freq: str) -> Long:
