@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsgap.horizon import By
+from tsgap.remarks import failures, notes, rows_of, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from tsgap.run import Run
 
-#: More leads than this are thinned out in a table, more series cut to the worst, more failures to the first.
-LEADS, SERIES, FAILURES = 24, 10, 20
+#: More leads than this are thinned out in a table, more series cut to the worst.
+LEADS, SERIES = 24, 10
 #: Width of what is no terminal: wider than any line.
 WIDE = 10_000
 
@@ -74,7 +75,7 @@ def render(
                 _say(console, aside, style="dim")
     if len(frame):
         _say(console, "\n" + LEGEND, style="dim")
-    for title, told in (("Failures", _failures(run)), ("Notes", _notes(run, frame))):
+    for title, told in (("Failures", failures(run)), ("Notes", notes(run, frame))):
         if told:
             _say(console, f"\n{title}", style="bold")
         for text in told:
@@ -103,7 +104,7 @@ def _say(console: Console, text: str, style: str = "") -> None:
     """Text that may be broken between words on a terminal; one line elsewhere."""
     from rich.text import Text
 
-    lines = [_words(line) for line in text.split("\n")]
+    lines = [words(line) for line in text.split("\n")]
     console.print(Text("\n".join(lines), style=style), soft_wrap=not console.is_terminal)
 
 
@@ -136,8 +137,8 @@ def _table(block: pd.DataFrame, by: By, horizons: Sequence[int], width: int) -> 
     heads = ["forecaster", *(["group"] if "group" in block else []), *(["series"] if by == "series" else [])]
     left = len(heads)
     heads += [place, "control", "skill", "synthetic", "skill", "ratio", "shuffled", "pairs", ""]
-    shuffled = {_where(row): row["ratio"] for row in _rows(block[block.arm == "null"])}
-    rows = [_cells(row, by, shuffled) for row in _rows(_shown(block[block.arm != "null"], by, horizons))]
+    shuffled = {_where(row): row["ratio"] for row in rows_of(block[block.arm == "null"])}
+    rows = [_cells(row, by, shuffled) for row in rows_of(_shown(block[block.arm != "null"], by, horizons))]
     keep, stacked, dropped = list(range(len(heads))), False, []
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
 
@@ -181,16 +182,11 @@ def _cells(row: dict[str, Any], by: By, shuffled: dict[tuple[Any, ...], float]) 
         f"{row['n_used']}/{row['n_total']}",
         _remark(row),
     ]
-    return [_words(cell) for cell in cells]
+    return [words(cell) for cell in cells]
 
 
 def _where(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in ("forecaster", "group", "unique_id", "horizon", "lead"))
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
-    return rows
 
 
 def _shown(block: pd.DataFrame, by: By, horizons: Sequence[int]) -> pd.DataFrame:
@@ -246,78 +242,3 @@ def _remark(row: dict[str, Any]) -> str:
     if row["status"] == "partial":
         return f"failed windows: {row['failed_control']} control, {row['failed_synthetic']} synthetic"
     return "" if row["status"] == "ok" else str(row["status"])
-
-
-def _failures(run: Run) -> list[str]:
-    """What failed, each cell once, and how much is missing."""
-    failures = run.failures()
-    missing = failures[failures.status == "missing"].cell.nunique()
-    bad = failures[failures.status != "missing"].drop_duplicates(["data", "source", "forecaster", "cell", "error"])
-    bad = bad[~(bad.cell.duplicated() & (bad.cell != ""))]
-    lines = []
-    for row in _rows(bad.head(FAILURES)):
-        trained = f", trained on {row['source']}" if row["arm"] == "synthetic" else f", {row['arm']} arm"
-        who = f"{row['data']}: {row['forecaster']}{trained}"
-        if row["status"] == "ok":
-            lines.append(_words(f"{who}: {row['n_failed']} windows failed, first {row['error']}"))
-        else:
-            stage = f" in {row['stage']}" if row["stage"] else ""
-            lines.append(_words(f"{who}: {row['status']}{stage}: {row['error']}"))
-    if len(bad) > FAILURES:
-        lines.append(f"{len(bad) - FAILURES} more; Run.failures() has all")
-    if missing:
-        lines.append(f"{missing} cells are missing; the same sweep again computes them")
-    return lines
-
-
-def _notes(run: Run, frame: pd.DataFrame) -> list[str]:
-    """Footing of each comparison, what reading and splitting did, and what is not known."""
-    names = set(frame.data)
-    everything = run.manifest["data"]
-    lines = [
-        n for n in run.manifest["notes"] if n.partition(": ")[0] in names or n.partition(": ")[0] not in everything
-    ]
-    lines += _footing(run, frame)
-    handed = {s["name"] for s in run.manifest["experiment"]["sources"] if not s["what"].startswith("gen:")}
-    shown = [name for name in dict.fromkeys(frame.source) if name in handed]
-    until = run.manifest.get("generator_cutoff", "undeclared")
-    if shown and until == "undeclared":
-        lines.append(f"{', '.join(shown)}: undeclared up to when the generator saw real data (--generator-cutoff)")
-    elif shown:
-        lines.append(f"{', '.join(shown)}: the generator saw real data up to {until}, as declared")
-    lines += run.warnings
-    return [_words(line) for line in lines]
-
-
-def _footing(run: Run, frame: pd.DataFrame) -> Iterator[str]:
-    """What the arms of each comparison have in common: pairing, scaling, context, and how much they learned from."""
-    cells = run.cells()
-    cells = cells[
-        cells.data.isin(frame.data) & cells.source.isin(frame.source) & cells.forecaster.isin(frame.forecaster)
-    ]
-    cells = cells[(cells.transfer != "none") & cells.pairs.notna()]
-    for (data, source), block in cells.groupby(["data", "source"], sort=False):
-        told: dict[str, list[str]] = {}
-        for (forecaster, _), one in block.groupby(["forecaster", "replicate"], sort=False):
-            told.setdefault(_same_footing(one), []).append(str(forecaster))
-        for line, forecasters in told.items():
-            yield f"{data}: {source}: {', '.join(dict.fromkeys(forecasters))}: {line}"
-
-
-def _same_footing(arms: pd.DataFrame) -> str:
-    first = arms.iloc[0]
-    local = first["scope"] == "local"
-    unit = "series" if local else "training pairs"
-    counts = []
-    for row in _rows(arms):
-        before = f" of {int(row['pairs_before'])}" if row["pairs"] != row["pairs_before"] else ""
-        look = "" if local or row["context"] == first["context"] else f" (context {int(row['context'])})"
-        counts.append(f"{row['arm']} {int(row['pairs'])}{before}{look}")
-    context = "" if local else f", context {int(first['context'])}"
-    pairing = "paired" if first["paired"] else "unpaired"
-    return f"{pairing}, scaling {first['scaling']}{context}; {unit}: {', '.join(counts)}"
-
-
-def _words(text: Any) -> str:
-    """One line of text that no terminal takes for a command."""
-    return "".join(c if c.isprintable() else "?" for c in str(text))
