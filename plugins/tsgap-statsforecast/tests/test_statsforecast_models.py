@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -325,3 +326,18 @@ def test_the_airline_passengers_are_a_long_frame():
     assert (len(frame), frame["y"].sum(), set(frame["unique_id"])) == (144, 40363.0, {"AirPassengers"})
     (spec,) = tsgap_datasets()
     assert spec.name == "air_passengers"
+
+
+def test_the_readme_lists_what_is_offered_with_its_parameters():
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    table = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| `")]
+    told = {}
+    for names, params in table:
+        for name in names.split(","):
+            told[name.strip(" `")] = params.strip(" `")
+    assert told == {n: ", ".join(f"{k}={v}" for k, v in spec.params.items()) for n, spec in SPECS.items()}
+
+
+def test_the_card_of_the_airline_passengers_is_there():
+    (spec,) = tsgap_datasets()
+    assert "air_passengers" in spec.card()
