@@ -170,7 +170,16 @@ def _rubbish(_: str) -> None:
             socket.socket(fileno=os.dup(fd)).sendall(b"\x00\x00\x00\x05hello")
 
 
+def _sometimes(_: str) -> bytes:
+    """Die in one of five, at some moment around returning."""
+    if int.from_bytes(os.urandom(1), "big") % 5 == 0:
+        delay = int.from_bytes(os.urandom(1), "big") / 255 * 0.002
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return b"x" * 300_000
+
+
 ACTIONS = {
+    "sometimes": _sometimes,
     "ok": lambda argument: argument.encode(),
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "term": lambda _: os.kill(os.getpid(), signal.SIGTERM),

@@ -55,7 +55,7 @@ class _Server:
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
-        self.tell(ready=os.getpid())
+        self.control.sendall(b"\n")  # ready
         while os.getppid() == self.parent:
             ready = {fd for fd, _ in poll.poll(500)}
             if wake_read in ready:

@@ -126,7 +126,8 @@ class _Slot:
                 return self._ended(
                     task, "timeout", "run", f"no result within {task.timeout:g} s", words, begin, attempt
                 )
-            return self._ended(task, "crash", "run", worker.cause(), words, begin, attempt)
+            cause = str(err) if worker.was_killed else worker.cause()
+            return self._ended(task, "crash", "run", cause, words, begin, attempt)
         worker.trim_log()
         if reply["status"] == "ok":
             return Outcome(task, "ok", value, seconds=float(reply["seconds"]), attempt=attempt)

@@ -21,29 +21,32 @@ from tsgap.engines.worker import LOST_LINK
 from tsgap.errors import TsgapError
 
 #: One thread a worker: slots are the parallelism, and the number of threads changes sums in the last bits.
-_ENVIRONMENT = dict.fromkeys(
+_ALWAYS = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+#: Equal hashes in all workers; no thread of pyarrow's in the fork server, which must have one only.
+_UNLESS_SET = {"PYTHONHASHSEED": "0", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _PROGRAM = (
     "import sys; fd, name, *sys.path[:] = sys.argv[1:]; from tsgap.engines.forkserver import main; main(int(fd), name)"
 )
 _LOG_LIMIT = 10_000_000
 _WORDS_LIMIT = 65536
 _OWN_FRAMES = f'  File "{worker_module.__file__}"'
-_MOST_FAILED_STARTS = 3
+_END_LIMIT = 10.0
 
 
 class Worker:
     """One worker process: its link, its log, and how it ended once it did."""
 
-    def __init__(self, number: int, link: Link, log: Path) -> None:
+    def __init__(self, number: int, link: Link, log: Path, control: socket.socket) -> None:
         self.number = number
         self.link = link
         self.log = log
-        self.control: socket.socket | None = None  # of the fork server that was asked for it
+        self.control = control  # of the fork server that was asked for it
         self.pid: int | None = None
         self.code: int | None = None
         self.error = ""
+        self.was_killed = False  # by the host
         self.exited = threading.Event()
         self.mark()
 
@@ -99,35 +102,37 @@ class Workshop:
 
     def __init__(self, function: str, log_dir: Path) -> None:
         self._function = function
-        self._log_dir = log_dir
+        self._log = log_dir / "forkserver.log"
+        self._opening = threading.Lock()
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._workers: dict[int, Worker] = {}
         self._count = 0
-        self._failed_starts = 0
         self._closed = False
 
     def start(self, log: Path) -> Worker:
         """A new worker; whether it came to life shows on its link."""
         ours, theirs = socket.socketpair()
+        link = Link(ours)
         log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            with self._lock:
-                if self._closed:
-                    raise TsgapError("the workers were told to end")
-                self._count += 1
-                worker = Worker(self._count, Link(ours), log)
-                for _ in range(_MOST_FAILED_STARTS + 1):
-                    worker.control = control = self._control or self._open_server()
-                    self._workers[worker.number] = worker
+            while True:
+                control = self._server()
+                with self._lock:
+                    self._count += 1
+                    worker = self._workers[self._count] = Worker(self._count, link, log, control)
+                    order = json.dumps({"start": worker.number}).encode() + b"\n"
                     try:
-                        order = json.dumps({"start": worker.number}).encode() + b"\n"
                         socket.send_fds(control, [order], [theirs.fileno(), log_fd])
-                        break
-                    except OSError:
-                        self._control = None
-            return worker
+                        return worker
+                    except OSError:  # the fork server is gone; another one is opened
+                        del self._workers[worker.number]
+                        if self._control is control:
+                            self._control = None
+        except BaseException:
+            link.close()
+            raise
         finally:
             theirs.close()
             os.close(log_fd)
@@ -135,35 +140,44 @@ class Workshop:
     def stop(self, worker: Worker, grace: float = 0.0) -> None:
         """End a worker and its group; `grace` is the time it gets to end by itself."""
         if not worker.exited.wait(grace) if grace else not worker.exited.is_set():
+            worker.was_killed = True
             with self._lock, contextlib.suppress(OSError):
                 if self._control is not None:
                     self._control.sendall(json.dumps({"stop": worker.number}).encode() + b"\n")
-            if not worker.exited.wait(10.0) and worker.pid is not None:
+            if not worker.exited.wait(_END_LIMIT) and worker.pid is not None:
                 kill_group(worker.pid)
         worker.link.close()
 
+    def _server(self) -> socket.socket:
+        with self._opening:
+            if self._control is None:
+                self._control = self._open_server()
+            return self._control
+
     def _open_server(self) -> socket.socket:
-        log = self._log_dir / "forkserver.log"
-        if self._failed_starts >= _MOST_FAILED_STARTS:
-            said = one_line(log.read_text(errors="replace")[-1000:]) if log.exists() else ""
-            raise TsgapError(
-                f"worker processes cannot be started with {sys.executable!r}: {said or 'it ended at once'}"
-            )
-        self._failed_starts += 1
+        if self._closed:
+            raise TsgapError("the workers were told to end")
         ours, theirs = socket.socketpair()
         warn = [f"-W{option}" for option in sys.warnoptions]
-        with theirs, log.open("ab") as stderr:
-            self._process = subprocess.Popen(
+        with theirs, self._log.open("ab") as stderr:
+            process = self._process = subprocess.Popen(
                 [sys.executable, "-P", *warn, "-c", _PROGRAM, str(theirs.fileno()), self._function, *sys.path],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 pass_fds=[theirs.fileno()],
-                env={"PYTHONHASHSEED": "0", **os.environ, **_ENVIRONMENT},
+                env={**_UNLESS_SET, **os.environ, **_ALWAYS},
                 start_new_session=True,
             )
-        self._control = ours
-        threading.Thread(target=self._listen, args=(ours, self._process), name="tsgap-workshop", daemon=True).start()
+        if self._closed or not ours.recv(1):  # the byte says that it is ready
+            process.kill()
+            process.wait()
+            ours.close()
+            said = one_line(self._log.read_text(errors="replace")[-1000:])
+            raise TsgapError(
+                f"worker processes cannot be started with {sys.executable!r}: {said or 'it ended at once'}"
+            )
+        threading.Thread(target=self._listen, args=(ours, process), name="tsgap-workshop", daemon=True).start()
         return ours
 
     def _listen(self, control: socket.socket, process: subprocess.Popen[bytes]) -> None:
@@ -184,24 +198,22 @@ class Workshop:
 
     def _heard(self, message: dict[str, Any]) -> None:
         with self._lock:
-            if "ready" in message:
-                self._failed_starts = 0
-            elif "started" in message:
+            if "started" in message:
                 self._workers[message["started"]].pid = message["pid"]
             else:
                 self._workers.pop(message["exited"]).ended(message["code"], message.get("error", ""))
 
     def close(self) -> None:
         """End the fork server, which ends all workers; nothing is left when this returns."""
-        with self._lock:
-            self._closed = True
-            control, process = self._control, self._process
+        self._closed = True
+        control, process = self._control, self._process
         if control is not None:
             with contextlib.suppress(OSError):
                 control.shutdown(socket.SHUT_WR)
         if process is not None:
             try:
-                process.wait(10.0)
+                # A server that is not open yet has no workers and need not be asked.
+                process.wait(_END_LIMIT if control is not None else 0.0)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
