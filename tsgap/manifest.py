@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,11 @@ def described(experiment: Experiment) -> dict[str, Any]:
                 "windows": d.windows,
                 "step": d.step,
                 "first_cutoff": None if d.first_cutoff is None else str(d.first_cutoff),
+                "reading": {
+                    f.name: str(getattr(d.options, f.name))
+                    for f in fields(d.options)
+                    if f.name != "data_dir" and getattr(d.options, f.name) != f.default
+                },
             }
             for d in experiment.data
         ],

@@ -10,12 +10,12 @@ import click
 from tsgap.cli import DONE, FAILED_CELLS
 from tsgap.cli.sweep import reporting
 
-#: A quarterly panel with trend, and one long series with a long irregular cycle.
-DATA = ("card:macrodata", "card:sunspots")
+#: A quarterly panel with trend, and one long monthly series with a season.
+DATA = ("card:macrodata", "card:elnino")
 SOURCES = ("gen:copy", "gen:stl-bootstrap", "gen:block-bootstrap:length=8", "gen:shuffle")
 FORECASTERS = ("seasonal-naive", "linear", "gradient-boosting")
 #: Taken along where their plugins are installed: a local model, and another library's regression.
-PLUGIN_FORECASTERS = ("auto-theta", "auto-ets", "linear-regression")
+PLUGIN_FORECASTERS = ("auto-theta", "linear-regression")
 
 
 @click.command(short_help="A real sweep on embedded real data.")
