@@ -44,12 +44,27 @@ def digest(*parts: object) -> str:
     return h.hexdigest()[:32]
 
 
-def gather(offsets: Ints, rows: NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
-    """Positions of the values of `rows` in a ragged array, and the offsets of the rows taken."""
-    lengths = offsets[rows + 1] - offsets[rows]
-    out = offsets_of(lengths.tolist())
-    where = np.repeat(offsets[rows] - out[:-1], lengths) + np.arange(out[-1])
-    return where, out
+def spans(begins: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+    """Positions of the values of ragged rows that begin at `begins` in a flat array, and the offsets of those rows."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1]), offsets
+
+
+def _chosen(n: int, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Ints:
+    """Row numbers as numpy understands an index: negative ones count from the end, a mask selects."""
+    index = np.asarray(rows)
+    return np.asarray(np.arange(n)[index if index.size else index.astype(np.int64)], dtype=np.int64)
+
+
+def _texts(names: Iterable[object]) -> tuple[str, ...]:
+    """Names as plain text, so that equal names have equal hashes whatever library they came from."""
+    return tuple(map(str, names))
+
+
+def _own(array: Any, dtype: Any) -> NDArray[Any]:
+    """An array that nobody can write to: the same one if it is read-only, else a copy."""
+    array = np.asarray(array, dtype=dtype)
+    return frozen(array.copy() if array.flags.writeable else array)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +73,8 @@ class Panel:
 
     Row `i` holds `values[offsets[i]:offsets[i + 1]]`, oldest first. `keys` are unique; `series` names the series
     that a row belongs to (the histories or windows of one series share it) and is equal to `keys` unless given.
-    `seasons` are season lengths in steps, the first one is the main one. `groups` and `weights` are per row.
+    `seasons` are season lengths in steps, the first one is the main one. `groups` and `weights` are per row. An
+    array that could still be written to is copied. Raises `DataError` where the parts do not belong together.
 
     >>> p = Panel.of({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0]}, freq="D", seasons=(7,))
     >>> len(p), p[1].tolist(), p.lengths.tolist()
@@ -75,20 +91,24 @@ class Panel:
     weights: Floats | None = None
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.values, dtype=np.float64)
-        offsets = np.asarray(self.offsets, dtype=np.int64)
-        object.__setattr__(self, "values", frozen(values if not values.flags.writeable else values.view()))
-        object.__setattr__(self, "offsets", frozen(offsets if not offsets.flags.writeable else offsets.view()))
-        object.__setattr__(self, "keys", tuple(self.keys))
-        object.__setattr__(self, "series", tuple(self.series) or self.keys)
-        object.__setattr__(self, "seasons", tuple(int(m) for m in self.seasons))
-        n = len(self.keys)
+        values, offsets = _own(self.values, np.float64), _own(self.offsets, np.int64)
+        keys = _texts(self.keys)
+        n = len(keys)
+        for name, part in (
+            ("values", values),
+            ("offsets", offsets),
+            ("keys", keys),
+            ("series", _texts(self.series) or keys),
+            ("seasons", tuple(int(m) for m in self.seasons)),
+            ("groups", {name: _texts(of) for name, of in self.groups.items()}),
+            ("weights", None if self.weights is None else _own(self.weights, np.float64)),
+        ):
+            object.__setattr__(self, name, part)
+        if values.ndim != 1:
+            raise DataError(f"values of a panel are one flat array, got shape {values.shape}")
         if len(offsets) != n + 1 or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) < 0).any():
             raise DataError(f"offsets of a panel must rise from 0 to {len(values)} in {n + 1} numbers")
-        if len(set(self.keys)) != n:
-            raise DataError(f"keys of a panel must be unique, {n - len(set(self.keys))} repeat")
-        if len(self.series) != n:
-            raise DataError(f"{len(self.series)} series names for {n} rows")
+        _check_rows(keys, self.series, self.groups, self.weights)
         if not self.seasons or min(self.seasons) < 1:
             raise DataError(f"seasons must be whole numbers from 1, got {self.seasons!r}")
         if not np.isfinite(values).all():
@@ -135,13 +155,14 @@ class Panel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the content: values, row keys, series, frequency, seasons and weights."""
-        return digest(self.values, self.offsets, self.keys, self.series, self.freq, self.seasons, self.weights)
+        """Hash of the content: values, row keys, series, frequency, seasons, weights and groups."""
+        groups = sorted(self.groups.items())
+        return digest(self.values, self.offsets, self.keys, self.series, self.freq, self.seasons, self.weights, groups)
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Panel:
         """The panel of `rows`, in that order."""
-        index = np.asarray(rows, dtype=np.int64)
-        where, offsets = gather(self.offsets, index)
+        index = _chosen(len(self), rows)
+        where, offsets = spans(self.offsets[index], self.lengths[index])
         return replace(
             self,
             values=frozen(self.values[where]),
@@ -152,11 +173,10 @@ class Panel:
             weights=None if self.weights is None else frozen(self.weights[index]),
         )
 
-    def tail(self, n: int) -> Panel:
-        """Each row cut to its last `n` values."""
-        lengths = np.minimum(self.lengths, n)
-        offsets = offsets_of(lengths.tolist())
-        where = np.repeat(self.offsets[1:] - lengths - offsets[:-1], lengths) + np.arange(offsets[-1])
+    def tail(self, n: int | Ints) -> Panel:
+        """Each row cut to its last `n` values, one number for all rows or one for each (N,)."""
+        lengths = np.clip(n, 0, self.lengths)
+        where, offsets = spans(self.offsets[1:] - lengths, lengths)
         return replace(self, values=frozen(self.values[where]), offsets=frozen(offsets))
 
     def with_values(self, values: Floats) -> Panel:
@@ -191,15 +211,28 @@ class Dataset:
     windows: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "series", tuple(self.series) or tuple(self.keys))
+        keys = _texts(self.keys)
+        object.__setattr__(self, "keys", keys)
+        object.__setattr__(self, "series", _texts(self.series) or keys)
         object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float64))
-        n = len(self.keys)
+        object.__setattr__(self, "offsets", np.asarray(self.offsets, dtype=np.int64))
+        object.__setattr__(self, "seasons", tuple(int(m) for m in self.seasons))
+        kind = np.int64 if self.freq == STEP else "datetime64[ns]"
+        object.__setattr__(self, "starts", np.asarray(self.starts).astype(kind))
+        n = len(keys)
         if n == 0:
             raise DataError(f"{self.name}: there is no series in it")
-        if len(self.offsets) != n + 1 or len(self.starts) != n or len(self.series) != n:
+        if len(self.offsets) != n + 1 or len(self.starts) != n:
             raise DataError(f"{self.name}: keys, offsets, starts and series do not belong together")
-        if len(set(self.keys)) != n:
-            raise DataError(f"{self.name}: keys must be unique")
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.values) or (self.lengths < 0).any():
+            raise DataError(f"{self.name}: offsets must rise from 0 to {len(self.values)}")
+        if np.isinf(self.values).any():
+            row = int(np.searchsorted(self.offsets, np.argmax(np.isinf(self.values)), side="right")) - 1
+            raise DataError(f"{self.name}: {np.isinf(self.values).sum()} values are infinite, first in {keys[row]!r}")
+        try:
+            _check_rows(keys, self.series, self.groups, self.weights)
+        except DataError as err:
+            raise DataError(f"{self.name}: {err}") from err
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -239,8 +272,8 @@ class Dataset:
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Dataset:
         """The data set of `rows`, in that order."""
-        index = np.asarray(rows, dtype=np.int64)
-        where, offsets = gather(self.offsets, index)
+        index = _chosen(len(self), rows)
+        where, offsets = spans(self.offsets[index], self.lengths[index])
         return replace(
             self,
             values=self.values[where],
@@ -253,6 +286,40 @@ class Dataset:
         )
 
 
+def _check_rows(
+    keys: tuple[str, ...], series: tuple[str, ...], groups: Mapping[str, tuple[str, ...]], weights: Floats | None
+) -> None:
+    n = len(keys)
+    if len(set(keys)) != n:
+        seen: set[str] = set()
+        first = next(k for k in keys if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+        raise DataError(f"keys must be unique, {n - len(set(keys))} of {n} repeat, first {first!r}")
+    if len(series) != n:
+        raise DataError(f"{len(series)} series names for {n} rows")
+    for name, of in groups.items():
+        if len(of) != n:
+            raise DataError(f"group {name!r} has {len(of)} entries for {n} rows")
+    if weights is not None and (weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any()):
+        raise DataError(f"weights must be {n} finite numbers from 0, got shape {weights.shape}")
+
+
+def bridged(values: Floats, missing: Ints, ends: Ints | int) -> Floats:
+    """Values for the positions `missing` (K,) of a flat array, each seen from before its end `ends`.
+
+    Linear between the known values on either side; where the next known one lies at or after the end, the last
+    known one. There must be a known value before every position, in its own series.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    after = np.searchsorted(known, missing)
+    left = known[after - 1]
+    right = np.append(known, len(values))[after]
+    out: Floats = values[left].copy()
+    inside = np.flatnonzero(right < ends)
+    a, b = left[inside], right[inside]
+    out[inside] += (values[b] - values[a]) / (b - a) * (missing[inside] - a)
+    return out
+
+
 def filled(values: Floats) -> tuple[Floats, int]:
     """Values without gaps and how many were filled: linear inside, the last value after the end.
 
@@ -261,12 +328,12 @@ def filled(values: Floats) -> tuple[Floats, int]:
     >>> filled(np.array([np.nan, 1.0, np.nan, 3.0, np.nan]))[0].tolist()
     [1.0, 2.0, 3.0, 3.0]
     """
-    there = np.flatnonzero(~np.isnan(values))
-    if len(there) == len(values):
+    known = ~np.isnan(values)
+    if known.all():
         return values, 0
-    if not len(there):
+    if not known.any():
         return values[:0], 0
-    values = values[there[0] :]
-    good = ~np.isnan(values)
-    at = np.arange(len(values))
-    return np.interp(at, at[good], values[good]), int(len(values) - good.sum())
+    out = values[int(np.argmax(known)) :].copy()
+    missing = np.flatnonzero(np.isnan(out))
+    out[missing] = bridged(out, missing, len(out))
+    return out, len(missing)

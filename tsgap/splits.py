@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.errors import DataError
-from tsgap.panel import STEP, Dataset, Floats, Ints, Panel, digest, filled, frozen, offsets_of
+from tsgap.frequency import WIDTHS, parts
+from tsgap.panel import STEP, Dataset, Floats, Ints, Panel, bridged, digest, frozen, spans
 
 #: Windows that a split asks for when nothing was said and the series are long enough.
 DEFAULT_WINDOWS = 5
@@ -21,9 +22,10 @@ DEFAULT_WINDOWS = 5
 class Scales:
     """In-sample errors of the seasonal naive forecast on the real training part: what MASE and RMSSE divide by.
 
-    `mae` and `rmse` (S,), in units of the data. Where the seasonal difference is 0 throughout, the deviation from
-    the median (mae) or mean (rmse) stands in (`fallback` names those series); NaN where that is 0 too
-    (`undefined` names them: they count in no scaled metric).
+    `mae` and `rmse` (S,), in units of the data, over the pairs of which both values are there. Where the seasonal
+    difference is 0 throughout, or no pair is there, the deviation from the median (mae) or mean (rmse) stands in
+    (`fallback` names those series); NaN where that is 0 too (`undefined` names them: they count in no scaled
+    metric). What is below 1e-12 of the mean |y| is rounding and counts as 0.
     """
 
     mae: Floats
@@ -61,23 +63,16 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of data, cutoffs and horizon."""
-        return digest(self.data.fingerprint, self.train_ends, self.series, self.origins, self.horizon)
+        """Hash of data, groups, weights, cutoffs and horizon."""
+        per_series = (sorted(self.data.groups.items()), self.data.weights)
+        return digest(self.data.fingerprint, *per_series, self.train_ends, self.series, self.origins, self.horizon)
 
     @cached_property
     def _training(self) -> tuple[Panel, int]:
-        rows = [filled(self.data[s][:end]) for s, end in enumerate(self.train_ends)]
-        panel = Panel(
-            np.concatenate([values for values, _ in rows]),
-            offsets_of(len(values) for values, _ in rows),
-            self.data.keys,
-            self.data.freq,
-            self.data.seasons,
-            self.data.series,
-            self.data.groups,
-            self.data.weights,
-        )
-        return panel, sum(n for _, n in rows)
+        data = self.data
+        values, offsets, n_filled = known_before(data, np.arange(len(data)), self.train_ends)
+        panel = Panel(values, offsets, data.keys, data.freq, data.seasons, data.series, data.groups, data.weights)
+        return panel, n_filled
 
     @property
     def train(self) -> Panel:
@@ -92,11 +87,11 @@ class Split:
     @property
     def training_data(self) -> Dataset:
         """The training part as a data set: stamps, and missing values left as they are."""
-        where = np.concatenate([np.arange(o, o + n) for o, n in zip(self.data.offsets, self.train_ends, strict=False)])
+        where, offsets = spans(self.data.offsets[:-1], self.train_ends)
         return Dataset(
             self.data.name,
             self.data.values[where],
-            offsets_of(self.train_ends.tolist()),
+            offsets,
             self.data.keys,
             self.data.starts,
             self.data.freq,
@@ -111,23 +106,11 @@ class Split:
 
         The arrays are copies that end where the history ends: no view of them leads to the truth.
         """
-        data, first = self.data, self.data.offsets[self.series]
-        gappy = _gappy(data)[self.series]
-        if not gappy.any():
-            lengths = self.origins if limit is None else np.minimum(self.origins, limit)
-            offsets = offsets_of(lengths.tolist())
-            begin = first + self.origins - lengths
-            values = data.values[np.repeat(begin - offsets[:-1], lengths) + np.arange(offsets[-1])]
-        else:
-            rows = []
-            for n, (begin, origin) in enumerate(zip(first, self.origins, strict=True)):
-                known = data.values[begin : begin + origin]
-                known = filled(known)[0] if gappy[n] else known
-                rows.append(known if limit is None else known[max(0, len(known) - limit) :])
-            offsets, values = offsets_of(len(r) for r in rows), np.concatenate(rows)
+        data = self.data
+        values, offsets, _ = known_before(data, self.series, self.origins, limit)
         return Panel(
-            frozen(values),
-            frozen(offsets),
+            values,
+            offsets,
             tuple(f"{data.keys[s]}@{w}" for s, w in zip(self.series, self.window, strict=True)),
             data.freq,
             data.seasons,
@@ -149,41 +132,106 @@ class Split:
     @cached_property
     def scales(self) -> Scales:
         """What MASE and RMSSE divide by, from the real training part alone."""
-        train, m = self.train, self.data.seasons[0]
-        mae, rmse = np.full(len(train), np.nan), np.full(len(train), np.nan)
+        data, m = self.data, self.data.seasons[0]
+        where, offsets = spans(data.offsets[:-1], self.train_ends)
+        y = data.values[where]
+        before = np.full(len(y), np.nan)
+        before[m:] = y[:-m]
+        place = np.arange(len(y)) - np.repeat(offsets[:-1], self.train_ends)
+        diff = np.where(place >= m, y - before, np.nan)
+        mae, rmse = _mean(np.abs(diff), offsets), np.sqrt(_mean(diff**2, offsets))
+        rounding = 1e-12 * _mean(np.abs(y), offsets)
         fallback, undefined = [], []
-        for s, y in enumerate(train):
-            diff = y[m:] - y[:-m]
-            if not len(diff) or not np.any(diff):
-                fallback.append(train.keys[s])
-                mae[s], rmse[s] = np.mean(np.abs(y - np.median(y))), np.std(y)
-                if np.all(y == y[0]):
-                    mae[s] = rmse[s] = np.nan
-                    undefined.append(fallback.pop())
+        for s in np.flatnonzero(~(mae > rounding)).tolist():
+            values = y[offsets[s] : offsets[s + 1]]
+            values = values[~np.isnan(values)]
+            mae[s], rmse[s] = np.mean(np.abs(values - np.median(values))), np.std(values)
+            if mae[s] > rounding[s]:
+                fallback.append(data.keys[s])
             else:
-                mae[s], rmse[s] = np.mean(np.abs(diff)), np.sqrt(np.mean(diff**2))
+                mae[s] = rmse[s] = np.nan
+                undefined.append(data.keys[s])
         return Scales(frozen(mae), frozen(rmse), tuple(fallback), tuple(undefined))
 
 
-def _gappy(data: Dataset) -> NDArray[np.bool_]:
-    missing = np.concatenate([[0], np.cumsum(np.isnan(data.values))])
-    return np.diff(missing[data.offsets]) > 0
+def _mean(values: Floats, offsets: Ints) -> Floats:
+    """Mean of each row's values that are there (S,), NaN where there is none; no row is empty."""
+    there = ~np.isnan(values)
+    count = np.add.reduceat(there.astype(np.int64), offsets[:-1])
+    total = np.add.reduceat(np.where(there, values, 0.0), offsets[:-1])
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def known_before(data: Dataset, series: Ints, ends: Ints, limit: int | None = None) -> tuple[Floats, Ints, int]:
+    """The first `ends[n]` steps of series `series[n]` without gaps: flat values, offsets, how many were filled.
+
+    The arrays are copies. Leading missing values are cut off; a gap is bridged only where its far side lies before
+    the end, else it takes the last value; then each row is cut to its last `limit` values. A series without a
+    value before the end has an empty row.
+    """
+    begins = data.offsets[series] + np.minimum(leading_missing(data)[series], ends)
+    stops = data.offsets[series] + ends
+    lengths = stops - begins if limit is None else np.minimum(stops - begins, limit)
+    where, offsets = spans(stops - lengths, lengths)
+    values = data.values[where]
+    gaps = np.flatnonzero(np.isnan(values))
+    if len(gaps):
+        row = np.searchsorted(offsets, gaps, side="right") - 1
+        values[gaps] = bridged(data.values, where[gaps], stops[row])
+    return frozen(values), frozen(offsets), len(gaps)
+
+
+def leading_missing(data: Dataset) -> Ints:
+    """How many steps of each series lie before its first value (S,); all of them where it has none."""
+    known = np.append(np.flatnonzero(~np.isnan(data.values)), len(data.values))
+    first = known[np.searchsorted(known[:-1], data.offsets[:-1])]
+    return np.asarray(np.minimum(first, data.offsets[1:]) - data.offsets[:-1], dtype=np.int64)
 
 
 def stamps_at(data: Dataset, series: Ints, positions: Ints) -> NDArray[Any]:
     """Stamp of step `positions[n]` of series `series[n]`, for all n."""
     if data.freq == STEP:
         return np.asarray(data.starts[series] + positions)
+    width = _width(data.freq)
+    if width is not None:
+        return np.asarray(data.starts[series] + positions * np.timedelta64(width, "ns"))
+    last = np.zeros(len(data), dtype=np.int64)
+    np.maximum.at(last, series, positions)
     out = np.empty(len(series), dtype="datetime64[ns]")
-    starts, which = np.unique(data.starts, return_inverse=True)
-    which = which[series]
-    for u in range(len(starts)):
-        rows = np.flatnonzero(which == u)
-        if len(rows):
-            any_series = int(series[rows[0]])
-            grid = np.asarray(data.stamps(any_series, count=int(positions[rows].max()) + 1))
-            out[rows] = grid[positions[rows]]
+    for rows, first, grid in _grids(data, last + 1):
+        place = np.full(len(data), -1)
+        place[rows] = first
+        here = place[series] >= 0
+        out[here] = grid[place[series[here]] + positions[here]]
     return out
+
+
+def _width(freq: str) -> int | None:
+    """Nanoseconds of one step, None where steps differ (months, business days)."""
+    many, unit, _ = parts(freq)
+    return many * WIDTHS[unit] if unit in WIDTHS else None
+
+
+def _grids(data: Dataset, counts: Ints) -> Iterator[tuple[Ints, Ints, NDArray[Any]]]:
+    """Series whose stamps lie on one calendar grid: their rows, the place of their first stamp, and the grid.
+
+    Each grid is long enough for `counts[i]` stamps of every series on it.
+    """
+    import pandas as pd
+
+    rest = np.arange(len(data))
+    while len(rest):
+        starts = data.starts[rest]
+        first = int(rest[np.argmin(starts)])
+        span = pd.date_range(data.starts[first], starts.max(), freq=data.freq).to_numpy()
+        place = np.searchsorted(span, starts)
+        on = (place < len(span)) & (np.append(span, span[-1:])[place] == starts) if len(span) else starts != starts
+        # a first stamp that is not on its own grid begins at the next one, as `Dataset.stamps` has it
+        alone = starts == data.starts[first]
+        place, on = np.where(alone, 0, place), on | alone
+        count = int((place[on] + counts[rest[on]]).max())
+        yield rest[on], place[on], np.asarray(data.stamps(first, count=count))
+        rest = rest[~on]
 
 
 def least_training(season: int) -> int:
@@ -225,26 +273,25 @@ def rolling(
     else:
         first = _positions(data, first_cutoff) + 1
         available = np.minimum((lengths - horizon - first) // step + 1, windows)
-    lead_in = np.array([_leading_missing(data[i]) for i in range(len(data))]) if data.n_missing else 0
     least = least_training(data.seasons[0])
-    known = np.maximum(first, 0) - lead_in
-    kept = np.flatnonzero((known >= least) & (available >= 1))
-    left_out = [(data.keys[i], _why_short(data, i, first_cutoff, int(known[i]), least)) for i in _rest(len(data), kept)]
-    usable = [i for i in kept.tolist() if np.isfinite(data[i][: first[i]]).sum() >= least]
-    left_out += [
-        (data.keys[i], f"fewer than {least} values in its training part are not missing")
-        for i in kept.tolist()
-        if i not in set(usable)
-    ]
-    if not usable:
+    known = np.maximum(first, 0) - leading_missing(data)
+    there = np.concatenate([[0], np.cumsum(~np.isnan(data.values))])
+    begins = data.offsets[:-1]
+    n_values = there[begins + np.clip(first, 0, lengths)] - there[begins]
+    usable = (known >= least) & (available >= 1) & (n_values >= least)
+    left_out = tuple(
+        (data.keys[i], _why_left_out(int(lengths[i]), first_cutoff, int(known[i]), int(available[i]), least))
+        for i in np.flatnonzero(~usable)
+    )
+    if not usable.any():
         raise DataError(
             f"{data.name}: no series is long enough for {windows} windows of {horizon} steps, {step} apart, and "
             f"{least} training values; first {left_out[0][0]!r}: {left_out[0][1]}. "
             "Ask for fewer windows or a shorter horizon"
         )
-    index = np.array(usable)
+    index = np.flatnonzero(usable)
     counts = available[index]
-    window = np.concatenate([np.arange(c) for c in counts])
+    window = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     origins = np.repeat(first[index], counts) + window * step
     return Split(
         data.take(index),
@@ -254,26 +301,17 @@ def rolling(
         frozen(np.repeat(np.arange(len(index)), counts)),
         frozen(window),
         frozen(origins),
-        tuple(left_out),
+        left_out,
         None if first_cutoff is None else str(first_cutoff),
     )
 
 
-def _rest(n: int, kept: NDArray[np.integer[Any]]) -> Sequence[int]:
-    mask = np.ones(n, dtype=bool)
-    mask[kept] = False
-    return [int(i) for i in np.flatnonzero(mask)]
-
-
-def _why_short(data: Dataset, i: int, first_cutoff: str | int | None, known: int, least: int) -> str:
-    if first_cutoff is not None and known >= least:
-        return f"{data.lengths[i]} values end before the horizon after {first_cutoff} is over"
-    return f"{data.lengths[i]} values leave {max(known, 0)} for training, {least} are needed"
-
-
-def _leading_missing(values: Floats) -> int:
-    there = np.isfinite(values)
-    return int(np.argmax(there)) if there.any() else len(values)
+def _why_left_out(length: int, first_cutoff: str | int | None, known: int, available: int, least: int) -> str:
+    if known < least:
+        return f"{length} values leave {max(known, 0)} for training, {least} are needed"
+    if available < 1:
+        return f"{length} values end before the horizon after {first_cutoff} is over"
+    return f"fewer than {least} values in its training part are not missing"
 
 
 def _positions(data: Dataset, cutoff: str | int) -> Ints:
@@ -283,17 +321,22 @@ def _positions(data: Dataset, cutoff: str | int) -> Ints:
             at = int(cutoff)
         except ValueError:
             raise DataError(f"{data.name}: its stamps are integers, the first cutoff {cutoff!r} is not") from None
-        return np.asarray(np.minimum(at - data.starts, data.lengths - 1), dtype=np.int64)
+        return np.asarray(np.clip(at - data.starts, -1, data.lengths - 1), dtype=np.int64)
     import pandas as pd
 
     try:
-        stamp = pd.Timestamp(cutoff)
+        # a number would be taken for nanoseconds since 1970
+        stamp = None if isinstance(cutoff, int) else pd.Timestamp(cutoff)
     except ValueError:
-        raise DataError(f"{data.name}: the first cutoff {cutoff!r} is not a date") from None
-    out = np.empty(len(data), dtype=np.int64)
-    starts, which = np.unique(data.starts, return_inverse=True)
-    for u in range(len(starts)):
-        rows = np.flatnonzero(which == u)
-        longest = rows[np.argmax(data.lengths[rows])]
-        out[rows] = np.searchsorted(np.asarray(data.stamps(int(longest))), np.datetime64(stamp), side="right") - 1
-    return np.minimum(out, data.lengths - 1)
+        stamp = None
+    if stamp is None or pd.isna(stamp) or stamp.tz is not None:
+        raise DataError(f"{data.name}: the first cutoff {cutoff!r} is not a date without a time zone")
+    at = stamp.to_datetime64().astype("datetime64[ns]")
+    width = _width(data.freq)
+    if width is not None:
+        out = (at - data.starts) // np.timedelta64(width, "ns")
+    else:
+        out = np.empty(len(data), dtype=np.int64)
+        for rows, first, grid in _grids(data, data.lengths):
+            out[rows] = np.searchsorted(grid, at, side="right") - 1 - first
+    return np.asarray(np.clip(out, -1, data.lengths - 1), dtype=np.int64)
