@@ -199,7 +199,8 @@ def test_dates_may_be_written_in_these_ways(first, second, third, freq, start, t
 
 
 def test_every_stamp_that_pandas_can_read_is_read_alike(tmp_path):
-    texts = ["2024-02-29 01:02:03", "2024-02-29T01:02:03.25", "2024-02-29", "1999-12-31 23:59"]
+    texts = ["2024-02-29 01:02:03", "2024-02-29T01:02:03.25", "2024-02-29", "1999-12-31 23:59", "1678-01-01",
+             "2261-12-31T23:59"]  # fmt: skip
     for text in texts:
         data = read_real(write(tmp_path, f"ds,y\n{text},1\n"), options=ReadOptions(freq="ns", season_length=(1,)))
         assert pd.Timestamp(data.starts[0]) == pd.Timestamp(text)
@@ -252,7 +253,13 @@ def test_rows_out_of_order_are_sorted_and_said_so():
     frame = panel("D", n=6)
     data = read_real(frame.iloc[::-1])
     assert data.fingerprint == read_real(frame).fingerprint
-    assert data.notes == ("rows were not in the order of their stamps (10 steps back); sorted",)
+    assert data.notes == ("10 rows stood before one with an earlier stamp; sorted",)
+    # Series that alternate are in order; two rows that change places across another series are not.
+    alternating = frame.iloc[[0, 6, 1, 7, 2, 8]]
+    assert read_real(alternating).notes == ()
+    assert read_real(alternating.iloc[[2, 1, 0, 3, 4, 5]]).notes == (
+        "1 rows stood before one with an earlier stamp; sorted",
+    )
 
 
 def test_a_wide_table_keeps_the_order_of_its_columns(tmp_path):

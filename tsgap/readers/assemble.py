@@ -111,12 +111,10 @@ class _Rows:
 
 def _sorted(long: Long, notes: list[str]) -> tuple[Ints, Long]:
     assert long.stamps is not None
-    values = long.stamps.values.astype(np.int64)
-    same = np.diff(long.codes) == 0
-    back = int((np.diff(values)[same] < 0).sum())
-    order = np.lexsort((values, long.codes))
+    order = np.lexsort((long.stamps.values.astype(np.int64), long.codes))
+    back = int(((np.diff(order) < 0) & (np.diff(long.codes[order]) == 0)).sum())
     if back:
-        notes.append(f"rows were not in the order of their stamps ({back} steps back); sorted")
+        notes.append(f"{back} rows stood before one with an earlier stamp; sorted")
     wall = long.stamps.wall
     stamps = Stamps(long.stamps.values[order], None if wall is None else wall[order])
     return order, replace(long, codes=long.codes[order], y=long.y[order], stamps=stamps)

@@ -15,6 +15,9 @@ from tsgap.readers.tables import Table
 if TYPE_CHECKING:
     import pandas as pd
 
+# Years that fit nanoseconds since 1970.
+_FIRST, _LAST = 1678, 2261
+
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 _QUARTER = re.compile(r"(\d{4})-?[Qq]([1-4])")
 _DATE = re.compile(
@@ -77,9 +80,41 @@ def read_stamps(column: pd.Series[Any], table: Table) -> Stamps:
     return Stamps(parsed.values[codes], None if parsed.wall is None else parsed.wall[codes])
 
 
+#: The usual forms, which numpy reads all at once; 0 stands for a digit, a blank also for T.
+_PLAIN = ("0000-00-00", "0000-00-00 00:00", "0000-00-00 00:00:00")
+
+
+def _plain(texts: list[str]) -> NDArray[Any] | None:
+    """Stamps where all texts have one of the usual forms, else None."""
+    table = np.array(texts)
+    width = table.dtype.itemsize // 4
+    template = next((t for t in _PLAIN if len(t) == width), None)
+    if template is None:
+        return None
+    points = table.view(np.uint32).reshape(len(texts), width)
+    for i, letter in enumerate(template):
+        column = points[:, i]
+        if letter == "0":
+            fits = (column >= ord("0")) & (column <= ord("9"))
+        else:
+            fits = (column == ord(letter)) | ((letter == " ") & (column == ord("T")))
+        if not fits.all():
+            return None
+    years = (points[:, :4].astype(np.int64) - ord("0")) @ np.array([1000, 100, 10, 1])
+    if years.min() < _FIRST or years.max() > _LAST:
+        return None
+    try:
+        return table.astype("datetime64[s]").astype("datetime64[ns]")
+    except ValueError:
+        return None
+
+
 def _parse(texts: list[str], codes: NDArray[Any], name: object, table: Table) -> Stamps:
     if all(map(_WHOLE.fullmatch, texts)):
         return Stamps(_checked_integers(np.array([int(t) for t in texts], dtype=np.int64), name, table))
+    plain = _plain(texts)
+    if plain is not None:
+        return Stamps(plain)
     found = [_DATE.fullmatch(t) or _QUARTER.fullmatch(t) for t in texts]
     odd = [i for i, f in enumerate(found) if f is None]
     if odd:
@@ -117,8 +152,8 @@ def _moment(match: re.Match[str]) -> tuple[np.datetime64, np.timedelta64]:
 
 
 def _year(text: str) -> str:
-    # Nanoseconds since 1970 fit years 1678 to 2261; numpy would wrap around without a word.
-    if not 1678 <= int(text) <= 2261:
+    # numpy would wrap around without a word.
+    if not _FIRST <= int(text) <= _LAST:
         raise ValueError(f"the year {text} does not fit a stamp in nanoseconds")
     return text
 
