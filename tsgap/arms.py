@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tsgap.errors import UsageError
-from tsgap.panel import Floats, Ints, Panel, frozen
+from tsgap.footing import Footing, count_pairs, cut_windows, default_context, pooled, short_context, subsample
+from tsgap.panel import Floats, Panel
 from tsgap.protocols import Scope
 
-#: Series a local forecaster learns from where the source is unpaired, the same number in every arm.
+#: Series a local forecaster learns from where the source is unpaired; fewer where an arm has fewer.
 POOL = 20
 #: Share of ids that must match for a source to count as paired.
 PAIRED_SHARE = 0.95
@@ -49,28 +49,12 @@ def pairing(real: Sequence[str], synthetic: Sequence[str]) -> Pairing:
     )
 
 
-@dataclass(frozen=True)
-class Footing:
-    """What the arms of one comparison have in common.
-
-    `context` is how far a global forecaster looks back; `paired` whether training ids are those of the real series
-    (else they are relabelled in every arm alike); `leads` how many leads the shortest arm can teach a direct
-    forecaster after that context.
-    """
-
-    scaling: str
-    context: int
-    paired: bool
-    leads: int
-
-
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
     """The training panel of one arm.
 
-    `pairs` counts (context, target) pairs after matching, `pairs_before` before; for a local
-    forecaster they count series. `figures` (N, 2) are location and
-    scale of each row where the scaling is ``"train"``.
+    `pairs` counts (context, target) pairs after matching, `pairs_before` before; for a local forecaster they count
+    series. `figures` (N, 2) are location and scale of each row where the scaling is ``"train"``.
     """
 
     arm: str
@@ -81,86 +65,12 @@ class TrainingSet:
     figures: Floats | None = None
 
 
-def count_pairs(lengths: NDArray[np.int64], context: int, leads: int) -> Ints:
-    """(context, target of `leads` steps) pairs that series of these lengths hold (N,)."""
-    return np.maximum(lengths - context - leads + 1, 0)
-
-
-def default_context(seasons: tuple[int, ...], horizon: int, lengths: NDArray[np.int64]) -> int:
-    """Two of the longest seasons or the horizon, whichever is longer; at most the shortest training part and a third
-    of the median one."""
-    wanted = max(2 * max(seasons), horizon, 4)
-    return int(max(1, min(wanted, lengths.min(), max(2 * seasons[0], np.median(lengths) // 3))))
-
-
-def short_context(length: int, horizons: Sequence[int], context: int) -> int:
-    """The context for training series of `length` steps.
-
-    As long as possible while the longest horizon that leaves at least a third of the window is still taught.
-    """
-    fitting = [h for h in horizons if length - h >= max(length / 3, 1)]
-    return int(max(1, min(context, length - max(fitting) if fitting else length // 2)))
-
-
-def subsample(panel: Panel, pairs: int, footing: Footing, seed: int) -> Panel:
-    """Whole series in random order until `pairs` pairs are there; the last one keeps its most recent part."""
-    have = count_pairs(panel.lengths, footing.context, footing.leads)
-    if have.sum() <= pairs:
-        return panel
-    order = np.random.default_rng(seed).permutation(len(panel))
-    before = np.cumsum(have[order]) - have[order]
-    order = order[(before < pairs) & (have[order] > 0)]
-    taken = np.sort(order)
-    missing = pairs - int(have[order[:-1]].sum())
-    cut = panel.take(taken)
-    lengths = cut.lengths.copy()
-    last = int(np.searchsorted(taken, order[-1]))
-    lengths[last] = missing + footing.context + footing.leads - 1
-    return trimmed(cut, lengths)
-
-
-def trimmed(panel: Panel, lengths: Ints) -> Panel:
-    """Each row cut to its last `lengths[i]` values."""
-    ends = panel.offsets[1:]
-    keep = np.arange(len(panel.values)) >= np.repeat(ends - lengths, panel.lengths)
-    return replace(panel, values=frozen(panel.values[keep]), offsets=frozen(np.concatenate([[0], np.cumsum(lengths)])))
-
-
-def cut_windows(panel: Panel, length: int, count: int, seed: int) -> Panel:
-    """`count` windows of `length` steps from random places of the panel, without repetition while there are enough.
-
-    A window keeps the name of its series in `series`; a series shorter than `length` gives none.
-    """
-    places = np.maximum(panel.lengths - length + 1, 0)
-    total = int(places.sum())
-    if not total:
-        raise UsageError(
-            f"no real training series has the {length} values of a synthetic window (longest: {panel.lengths.max()})"
-        )
-    rng = np.random.default_rng(seed)
-    flat = np.sort(rng.choice(total, count, replace=count > total))
-    row = np.searchsorted(np.cumsum(places), flat, side="right")
-    start = panel.offsets[row] + flat - (np.cumsum(places) - places)[row]
-    return Panel(
-        frozen(panel.values[(start[:, None] + np.arange(length)).ravel()]),
-        frozen(np.arange(count + 1) * length),
-        tuple(f"w{i}" for i in range(count)),
-        panel.freq,
-        panel.seasons,
-        tuple(panel.series[r] for r in row),
-    )
-
-
-def pooled(panel: Panel, seed: int) -> Panel:
-    """At most `POOL` series, by seed: what a local forecaster learns from where the source is unpaired."""
-    if len(panel) <= POOL:
-        return panel
-    return panel.take(np.sort(np.random.default_rng(seed).choice(len(panel), POOL, replace=False)))
-
-
-def relabelled(panel: Panel) -> Panel:
-    """The same rows under ids that match no real series."""
-    return panel.renamed([f"row {i}" for i in range(len(panel))])
+def relabelled(panel: Panel, real: Sequence[str]) -> Panel:
+    """The same rows under ids that match none of the `real` ones."""
+    label = "row"
+    while any(key.startswith(f"{label} ") for key in real):
+        label = f"_{label}"
+    return panel.renamed([f"{label} {i}" for i in range(len(panel))])
 
 
 def _figures(panel: Panel, figures: dict[str, tuple[float, float]]) -> Floats:
@@ -174,8 +84,12 @@ def _figures(panel: Panel, figures: dict[str, tuple[float, float]]) -> Floats:
 
 
 def train_figures(train: Panel) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of every real training series, as scaling ``"train"`` uses them."""
-    return {key: (float(y.mean()), float(y.std()) or 1.0) for key, y in zip(train.keys, train, strict=True)}
+    """Mean and standard deviation (1 for a constant) of every real training series: what scaling ``"train"`` uses."""
+    out = {}
+    for key, y in zip(train.keys, train, strict=True):
+        mean, deviation = float(y.mean()), float(y.std())
+        out[key] = (mean, deviation if deviation > 1e-12 * abs(mean) else 1.0)
+    return out
 
 
 @dataclass(frozen=True)
@@ -190,7 +104,6 @@ class Rules:
     context: int | None = None
     scaling: str | None = None
     match: bool = True
-    null: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,65 +135,158 @@ def arms_of(
     """
     horizon = max(rules.horizons)
     context = rules.context or default_context(real.seasons, horizon, real.lengths)
-    longest = int(synthetic.lengths.max())
-    short = longest if windows is not None or longest < min(context + horizon, int(real.lengths.max())) else None
+    longest = int(synthetic.lengths.max(initial=0))
+    if not longest:
+        raise UsageError("the synthetic panel has no value")
+    if scope == "global" and context >= real.lengths.max():
+        raise UsageError(
+            f"a context of {context} leaves nothing to learn: the longest real training series has "
+            f"{real.lengths.max()} values; ask for a shorter context"
+        )
     scaling = rules.scaling or ("mean-abs" if windows is None else "standard")
-    figures = train_figures(real) if scaling == "train" else None
-    notes = []
     if windows is None:
         found = pairing(real.keys, synthetic.keys)
     else:
         found = Pairing(False, (), real.keys, synthetic.keys)
-    if found.paired:
-        if found.only_real or found.only_synthetic:
-            notes.append(
-                f"paired on {len(found.common)} ids; left out: {len(found.only_real)} real without a twin "
-                f"{_some(found.only_real)}, {len(found.only_synthetic)} synthetic {_some(found.only_synthetic)}"
-            )
-        real, synthetic = _in_order(real, found.common), _in_order(synthetic, found.common)
-        null = None if null is None else _in_order(null, found.common)
+    making = _Making(
+        scope,
+        found.paired,
+        rules.match,
+        scaling,
+        horizon,
+        seed,
+        min(POOL, len(real), len(synthetic)),
+        real.keys,
+        train_figures(real) if scaling == "train" else None,
+    )
+    null = None if null is None else _alike(null, real, found)
+    ours, theirs = _alike(real, real, found), _alike(synthetic, real, found)
+    if windows is not None or longest < min(context + horizon, int(real.lengths.max())):
+        near = short_context(longest, rules.horizons, context)
+        sets, notes = _with_short(making, ours, theirs, null, context, near)
+        return Arms(sets, found, longest, (*_ids_told(found), *notes))
+    sets, notes = _with_long(making, ours, theirs, null, context)
+    return Arms(sets, found, None, (*_ids_told(found), *notes))
 
-    def footing(panels: Sequence[Panel], context: int) -> Footing:
+
+@dataclass(frozen=True, eq=False)
+class _Making:
+    """What all arms of one comparison are made with."""
+
+    scope: Scope
+    paired: bool
+    match: bool
+    scaling: str
+    horizon: int
+    seed: int
+    pool: int
+    real: tuple[str, ...]
+    figures: dict[str, tuple[float, float]] | None
+
+    def footing(self, panels: Sequence[Panel], context: int) -> Footing:
         reach = min(int(p.lengths.max()) for p in panels) - context
-        return Footing(scaling, context, found.paired, max(1, min(horizon, reach)))
+        return Footing(self.scaling, context, self.paired, max(1, min(self.horizon, reach)))
 
-    def made(arm: str, panel: Panel, footing: Footing, limit: int | None) -> TrainingSet:
-        if scope == "local":
-            cut = panel if found.paired else pooled(panel, seed)
-            before, after = len(panel), len(cut)
+    def limit(self, panels: Sequence[Panel], footing: Footing) -> int | None:
+        """Pairs that every arm may have, None where they are not matched."""
+        return min(_pairs(p, footing) for p in panels) if self.match and self.scope == "global" else None
+
+    def arm(self, name: str, panel: Panel, footing: Footing, limit: int | None, whole: Panel) -> TrainingSet:
+        """The training set cut from `panel`, which is what matching twins left of `whole`."""
+        if self.scope == "local":
+            cut = panel if self.paired else pooled(panel, self.pool, self.seed)
+            before, after = len(whole), len(cut)
         else:
-            cut = panel if limit is None else subsample(panel, limit, footing, seed)
-            before, after = _pairs(panel, footing), _pairs(cut, footing)
-        rows = None if figures is None else _figures(cut, figures)
-        return TrainingSet(arm, cut if found.paired else relabelled(cut), footing, after, before, rows)
+            cut = panel if limit is None else subsample(panel, limit, footing, self.seed)
+            before, after = _pairs(whole, footing), _pairs(cut, footing)
+        rows = None if self.figures is None else _figures(cut, self.figures)
+        return TrainingSet(name, cut if self.paired else relabelled(cut, self.real), footing, after, before, rows)
 
-    sets: list[TrainingSet]
-    match = rules.match and scope == "global"
-    if short is None:
-        full = footing((real, synthetic), context)
-        limit = min(_pairs(real, full), _pairs(synthetic, full)) if match else None
-        sets = [made("real", real, full, limit), made("synthetic", synthetic, full, limit)]
-        if match and sets[0].pairs < (1 - CUT_SHOWN) * sets[0].pairs_before:
-            sets.append(made("real-full", real, full, None))
+
+def _with_long(
+    making: _Making, real: Panel, synthetic: Panel, null: Panel | None, context: int
+) -> tuple[tuple[TrainingSet, ...], list[str]]:
+    """The arms where the synthetic series hold context and horizon."""
+    full = making.footing((real, synthetic), context)
+    ours, theirs = _evened(real, synthetic) if making.paired and making.match else (real, synthetic)
+    limit = making.limit((ours, theirs), full)
+    control = making.arm("real", ours, full, limit, real)
+    sets = [control, making.arm("synthetic", theirs, full, limit, synthetic)]
+    if making.scope == "global":
+        left, before = control.pairs, control.pairs_before
     else:
-        near = short_context(short, rules.horizons, context)
-        window = cut_windows(real, short, len(synthetic), seed)
-        window = window.renamed(synthetic.keys) if found.paired else window
-        full, cut = footing((real,), context), footing((synthetic, window), near)
-        notes.append(
-            f"synthetic series of at most {short} steps: context {near} instead of {context}, leads up to "
-            f"{cut.leads} can be taught; 'real-short' are real windows of {short} steps"
-        )
-        limit = min(_pairs(window, cut), _pairs(synthetic, cut)) if match else None
-        sets = [
-            made("real", real, full, None),
-            made("real-short", window, cut, limit),
-            made("synthetic", synthetic, cut, limit),
-        ]
+        left, before = len(ours.values), len(real.values)
+    if making.match and left < (1 - CUT_SHOWN) * before:
+        sets.append(making.arm("real-full", real, full, None, real))
     if null is not None:
-        cut_too = match and sets[0].pairs < sets[0].pairs_before
-        sets.append(made("null", null, full, sets[0].pairs if cut_too else None))
-    return Arms(tuple(sets), found, short, tuple(notes))
+        # cut like the control: the same series by the same seed, of the same lengths
+        sets.append(making.arm("null", null.tail(ours.lengths), full, None if limit is None else control.pairs, null))
+    notes = _unseen_told(making, "synthetic", theirs, full) + _unseen_told(making, "real", ours, full)
+    if ours is not real or theirs is not synthetic:
+        notes.append(
+            f"twins of different lengths were cut to the last values of the longer one: {len(ours.values)} of "
+            f"{len(real.values)} real and {len(theirs.values)} of {len(synthetic.values)} synthetic values are left"
+        )
+    return tuple(sets), notes
+
+
+def _with_short(
+    making: _Making, real: Panel, synthetic: Panel, null: Panel | None, context: int, near: int
+) -> tuple[tuple[TrainingSet, ...], list[str]]:
+    """The arms where they do not: `real-short` is real, as short as they are and with the same `near` context."""
+    longest = int(synthetic.lengths.max())
+    if making.paired:
+        window, theirs = _evened(real, synthetic)
+    else:
+        reachable = np.minimum(synthetic.lengths, real.lengths.max())
+        window, theirs = cut_windows(real, reachable, making.seed), synthetic
+    full, cut = making.footing((real,), context), making.footing((theirs, window), near)
+    limit = making.limit((window, theirs), cut)
+    sets = [
+        making.arm("real", real, full, None, real),
+        making.arm("real-short", window, cut, limit, window),
+        making.arm("synthetic", theirs, cut, limit, synthetic),
+    ]
+    if null is not None:
+        sets.append(making.arm("null", null, full, None, null))
+    notes = [
+        f"synthetic series of at most {longest} steps: context {near} instead of {context}, leads up to "
+        f"{cut.leads} can be taught; 'real-short' are real windows as short as they are"
+    ]
+    out = np.flatnonzero(real.lengths < int(np.median(synthetic.lengths)))
+    if len(out) and not making.paired:
+        notes.append(
+            f"{len(out)} of {len(real)} real series are shorter than a synthetic window and give no 'real-short' "
+            f"window, first {real.keys[out[0]]!r}"
+        )
+    if len(window) < len(theirs):
+        notes.append(f"the real series have room for {len(window)} windows, the source has {len(theirs)}")
+    return tuple(sets), notes + _unseen_told(making, "synthetic", theirs, cut)
+
+
+def _alike(panel: Panel, real: Panel, found: Pairing) -> Panel:
+    """What the arms must have in common put on a panel: frequency, seasons, and the order, groups and weights of twins.
+
+    Without twins no arm has groups or weights, since the synthetic series have none.
+    """
+    if not found.paired:
+        return replace(panel, series=panel.keys, freq=real.freq, seasons=real.seasons, groups={}, weights=None)
+    twins, panel = _in_order(real, found.common), _in_order(panel, found.common)
+    return replace(
+        panel,
+        series=panel.keys,
+        freq=real.freq,
+        seasons=real.seasons,
+        groups=twins.groups,
+        weights=twins.weights,
+    )
+
+
+def _evened(real: Panel, synthetic: Panel) -> tuple[Panel, Panel]:
+    """Twins cut to the last values of the longer one; the panels themselves where they are equally long."""
+    lengths = np.minimum(real.lengths, synthetic.lengths)
+    ours, theirs = ((p if (p.lengths == lengths).all() else p.tail(lengths)) for p in (real, synthetic))
+    return ours, theirs
 
 
 def _in_order(panel: Panel, keys: Sequence[str]) -> Panel:
@@ -290,6 +296,27 @@ def _in_order(panel: Panel, keys: Sequence[str]) -> Panel:
 
 def _pairs(panel: Panel, footing: Footing) -> int:
     return int(count_pairs(panel.lengths, footing.context, footing.leads).sum())
+
+
+def _ids_told(found: Pairing) -> tuple[str, ...]:
+    if not found.paired or not (found.only_real or found.only_synthetic):
+        return ()
+    return (
+        f"paired on {len(found.common)} ids; left out: {len(found.only_real)} real without a twin "
+        f"{_some(found.only_real)}, {len(found.only_synthetic)} synthetic {_some(found.only_synthetic)}",
+    )
+
+
+def _unseen_told(making: _Making, what: str, panel: Panel, footing: Footing) -> list[str]:
+    """Says so where more than 10 % of the values are in series too short to hold a single pair."""
+    short = panel.lengths < footing.context + footing.leads
+    share = panel.lengths[short].sum() / len(panel.values)
+    if making.scope == "local" or share <= CUT_SHOWN:
+        return []
+    return [
+        f"{short.sum()} of {len(panel)} {what} series ({share:.0%} of the values) are shorter than a context of "
+        f"{footing.context} and {footing.leads} leads: they count no pair"
+    ]
 
 
 def _some(ids: Sequence[str]) -> str:
