@@ -117,6 +117,21 @@ def test_a_given_frequency_is_held_against_every_stamp():
         read_real(frame, options=ReadOptions(freq="step"))
 
 
+@pytest.mark.parametrize(("freq", "many"), [("MS", "2MS"), ("h", "2h"), ("W-MON", "2W-MON"), ("QE-DEC", "2QE-DEC")])
+def test_a_multiple_is_held_against_the_start_of_each_series(freq, many):
+    frame = panel(freq)
+    with pytest.raises(DataError, match=f"30 stamps are not on the grid of the given frequency '{many}'"):
+        read_real(frame, options=ReadOptions(freq=many, season_length=(1,)))
+    # Two series that begin on different steps are each on a grid of their own.
+    own = pd.concat([frame.iloc[0:30:2], frame.iloc[31:60:2]])
+    assert read_real(own, options=ReadOptions(freq=many, season_length=(1,))).lengths.tolist() == [15, 15]
+
+
+@pytest.mark.parametrize(("given", "one"), [("QS-OCT", "QS-JAN"), ("QS-JUN", "QS-MAR"), ("QE-MAR", "QE-DEC")])
+def test_quarters_that_begin_alike_have_one_name(given, one):
+    assert read_real(panel(given)).freq == one
+
+
 def test_days_with_an_hour_keep_it():
     frame = panel("D", start="2024-01-01 09:30")
     data = read_real(frame)

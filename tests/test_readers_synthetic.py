@@ -284,9 +284,9 @@ def test_a_broken_store_is_refused(like, tmp_path, change, said):
 def test_windows_end_where_their_series_ends_and_gaps_are_filled():
     values = np.array([1.0, np.nan, 3.0, 4.0, 5.0, 6.0, 7.0, 9.0, 9.0])
     data = Dataset("d", values, np.array([0, 7, 9]), ("a", "b"), np.zeros(2, dtype=np.int64), "step", (1,))
-    windows, keys = windows_of(data, 3, 2)
-    assert windows.tolist() == [[1, 2, 3], [3, 4, 5], [5, 6, 7]]
-    assert keys == ("a",) * 3
+    windows, keys = windows_of(data, 3, 3)
+    assert windows.tolist() == [[2, 3, 4], [5, 6, 7]]
+    assert keys == ("a",) * 2
     with pytest.raises(DataError, match="no series has 8 steps, the longest has 7"):
         windows_of(data, 8, 1)
     with pytest.raises(UsageError, match="whole numbers from 1"):
