@@ -218,10 +218,12 @@ def test_a_process_serves_one_group_and_nothing_after_a_failure() -> None:
     assert len(set(pids)) == 3
 
 
-def test_workers_have_one_thread_and_see_no_channel_but_their_own() -> None:
-    outcomes = by_word(run(chaos.act, tasks("environment", "descriptors", "sleep:0.2", "descriptors"), jobs=3))
+def test_workers_have_one_thread_see_no_channel_but_their_own_and_die_before_the_host() -> None:
+    words = ("sleep:0.2", "sleep:0.1", "environment", "descriptors", "order-of-death")
+    outcomes = by_word(run(chaos.act, tasks(*words), jobs=3))
     assert outcomes["environment"].value == b"1"
     assert outcomes["descriptors"].value == b"1"
+    assert outcomes["order-of-death"].value == b"500"
 
 
 def test_killing_workers_from_outside_loses_no_task() -> None:
@@ -273,7 +275,7 @@ print("end", flush=True)
 def start_script(folder: Path, *words: str) -> subprocess.Popen[str]:
     script = folder / "script.py"
     script.write_text(SCRIPT)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         [sys.executable, str(script), *words],
         stdout=subprocess.PIPE,
@@ -393,6 +395,12 @@ def test_engines_have_names_and_jobs_are_not_negative() -> None:
         run(chaos.echo, [], jobs=1, engine="locale")
     with pytest.raises(UsageError, match="got -1"):
         run(chaos.echo, [], jobs=-1)
+
+
+@pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan")])
+def test_a_time_limit_is_more_than_nothing(timeout: float) -> None:
+    with pytest.raises(UsageError, match="more than 0 seconds"):
+        Task("1", "g", b"", timeout)
 
 
 def test_large_values_cross_both_ways() -> None:

@@ -7,6 +7,8 @@ import traceback
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from tsgap.errors import UsageError
+
 Status = Literal["ok", "error", "timeout", "crash", "oom", "skipped"]
 STATUSES: tuple[str, ...] = get_args(Status)
 
@@ -28,6 +30,10 @@ class Task:
     group: str
     payload: bytes
     timeout: float
+
+    def __post_init__(self) -> None:
+        if not self.timeout > 0:
+            raise UsageError(f"the time limit of a task must be more than 0 seconds, got {self.timeout}")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tsgap.engines.link import Link
@@ -59,6 +60,8 @@ def _settle(log_fd: int, server: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != server:
             os._exit(0)
+        with contextlib.suppress(OSError):  # where memory runs out, the worker goes and not the host
+            Path("/proc/self/oom_score_adj").write_text("500")
     os.dup2(log_fd, 1)
     os.dup2(log_fd, 2)
     os.close(log_fd)
