@@ -53,8 +53,14 @@ def csv_text(frame: pd.DataFrame) -> str:
     safe = frame.copy()
     for name in safe.columns:
         if safe[name].dtype == object:
-            safe[name] = [f"'{v}" if isinstance(v, str) and v.startswith(_FORMULA) else v for v in safe[name]]
+            safe[name] = [_no_formula(value) for value in safe[name]]
     return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _no_formula(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return ("'" if value.startswith(_FORMULA) else "") + value.replace("\r", " ")  # which would end the row
 
 
 def latex_text(frame: pd.DataFrame) -> str:

@@ -1,0 +1,110 @@
+"""`tsgap show`: formats, filters and exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.hand_made import CELLS, COMPARED, PLAN, off_by, row, written
+from tsgap.cli import run as tsgap
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    rows = [*COMPARED, *(row(arm, f"g{arm}", forecaster="g", source="t") for arm in ("real", "synthetic"))]
+    cells = {**CELLS, "greal": off_by(1.0), "gsynthetic": off_by(3.0)}
+    groups = {"region": ["x", "x", "y", "y"]}
+    written(tmp_path / "run", rows, cells, sources={"s": "gen:copy", "t": "gen:copy"}, groups=groups)
+    return str(tmp_path / "run")
+
+
+def test_a_table_is_shown_by_default(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tsgap(["show", folder]) == 0
+    out = capsys.readouterr().out
+    assert "s: MASE" in out
+    assert "t: MASE" in out
+
+
+def test_only_what_is_asked_for_is_shown(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["--metric", "mae, rmse", "--source", "t", "-f", "g", "--data", "d", "--by", "lead", "--group", "region"]
+    assert tsgap(["show", folder, *args, "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 2 * 2 * 4
+    assert {r["source"] for r in rows} == {"t"}
+    assert {r["metric"] for r in rows} == {"mae", "rmse"}
+    assert {r["group"] for r in rows} == {"x", "y"}
+    assert {r["lead"] for r in rows} == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("fmt", ["table", "csv", "json", "latex", "parquet"])
+def test_every_format_can_be_written_to_a_file(
+    folder: str, fmt: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "out"
+    assert tsgap(["show", folder, "--format", fmt, "-o", str(target)]) == 0
+    assert capsys.readouterr().out == ""
+    if fmt == "parquet":
+        frame = pd.read_parquet(target)
+        assert frame.ratio.tolist() == [2.0, 2.0, 3.0, 3.0]
+        return
+    written_text = target.read_text()
+    assert tsgap(["show", folder, "--format", fmt]) == 0
+    assert capsys.readouterr().out == written_text
+    if fmt == "csv":
+        assert pd.read_csv(io.StringIO(written_text)).ratio.tolist() == [2.0, 2.0, 3.0, 3.0]
+
+
+def test_parquet_is_not_poured_into_a_terminal(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tsgap(["show", folder, "--format", "parquet"]) == 2
+    assert "-o FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--metric", "mea"], "no metric is called 'mea'; did you mean"),
+        (["--metric", ","], "names no metric"),
+        (["--source", "u"], "no source is called 'u'"),
+        (["--forecaster", "ff"], "no forecaster is called 'ff'"),
+        (["--data", "dd"], "no data set is called 'dd'"),
+        (["--group", "shop"], "no group of d is called 'shop'"),
+    ],
+)
+def test_a_name_that_is_not_there_is_a_mistake_of_one_line(
+    folder: str, args: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tsgap(["show", folder, *args]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_failed_and_missing_cells_are_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path / "failed", COMPARED, {**CELLS, "real": "crash"})
+    written(tmp_path / "missing", COMPARED, {"naive": CELLS["naive"], "real": off_by(1.0)})
+    written(tmp_path / "source", [*PLAN, row("synthetic", "", error="no draw")], {"naive": CELLS["naive"]})
+    for name in ("failed", "missing", "source"):
+        assert tsgap(["show", str(tmp_path / name)]) == 3, name
+        assert tsgap(["show", str(tmp_path / name), "--format", "json"]) == 3, name
+    capsys.readouterr()
+
+
+def test_a_folder_without_a_run_is_an_input_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tsgap(["show", str(tmp_path)]) == 74
+    assert "is not a run folder" in capsys.readouterr().err
+    assert tsgap(["show", str(tmp_path), "--by", "week"]) == 2
+
+
+def test_a_reader_that_has_had_enough_is_no_failure(folder: str) -> None:
+    code = "import sys; from tsgap.cli import run; sys.exit(run(['show', sys.argv[1]]))"
+    shell = subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert shell.stdout is not None
+    shell.stdout.close()
+    _, err = shell.communicate()
+    assert (shell.returncode, err) == (0, b"")

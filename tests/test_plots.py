@@ -1,0 +1,89 @@
+"""Pictures of a run: what is drawn is what the profile says, and nothing is left behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.hand_made import CELLS, COMPARED, PLAN, off_by, row, written
+from tsgap.errors import UsageError
+
+matplotlib = pytest.importorskip("matplotlib", reason="comes with tsgap[plot]")
+
+
+@pytest.fixture(autouse=True)
+def without_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    matplotlib.use("agg")
+
+
+def lines(figure: Any) -> dict[str, list[float]]:
+    """The labelled lines of the first panel, and their heights."""
+    found = {line.get_label(): np.asarray(line.get_ydata()).tolist() for line in figure.axes[0].get_lines()}
+    return {label: height for label, height in found.items() if not label.startswith("_")}
+
+
+def test_the_profile_is_drawn_with_one_panel_for_each_data_set_and_source(tmp_path: Path) -> None:
+    rows = [*COMPARED, *(row(arm, arm, source="t") for arm in ("real", "synthetic"))]
+    figure = written(tmp_path, rows, CELLS).plot(metric="mae")
+    assert [axes.get_title() for axes in figure.axes] == ["d: s", "d: t"]
+    assert lines(figure) == {"f": [2.0, 2.0]}
+    assert figure.axes[0].get_yscale() == "log"
+    assert 1.0 in [line.get_ydata()[0] for line in figure.axes[0].get_lines()]
+    figure.savefig(tmp_path / "profile.png")
+    assert (tmp_path / "profile.png").stat().st_size > 1000
+
+
+def test_leads_are_drawn_when_they_are_asked_for(tmp_path: Path) -> None:
+    run = written(tmp_path, COMPARED, {**CELLS, "synthetic": off_by(0.0) + np.array([1.0, 2.0, 3.0, 4.0])})
+    assert lines(run.plot.profile(metric="mae", by="lead")) == {"f": [1.0, 2.0, 3.0, 4.0]}
+    with pytest.raises(UsageError, match="by 'horizon' or 'lead', got 'series'"):
+        run.plot(by="series")
+
+
+def test_what_has_no_figure_has_no_point_and_the_legend_says_why(tmp_path: Path) -> None:
+    rows = [*COMPARED, *(row(arm, f"{f}{arm}", forecaster=f) for f in "gh" for arm in ("real", "synthetic"))]
+    rows += [row(arm, "naive", forecaster="canary", transfer="none") for arm in ("real", "synthetic")]
+    cells = {**CELLS, "synthetic": off_by(2.0, leads=2), "greal": off_by(1.0), "gsynthetic": "oom"}
+    cells |= {"hreal": off_by(1.0), "hsynthetic": (off_by(2.0), {0: "hard"})}
+    found = lines(written(tmp_path, rows, cells).plot(metric="mae"))
+    assert list(found) == ["f (not taught)", "g (oom)", "h (1 windows failed)", "canary (not applicable)"]
+    assert found["f (not taught)"][0] == 2.0
+    assert np.isnan(found["f (not taught)"][1])
+    assert found["g (oom)"] == []
+    assert found["canary (not applicable)"] == []
+
+
+def test_no_figure_stays_open(tmp_path: Path) -> None:
+    import matplotlib.pyplot as pyplot
+
+    run = written(tmp_path, COMPARED, CELLS)
+    before = pyplot.get_fignums()
+    run.plot()
+    assert pyplot.get_fignums() == before
+
+
+def test_names_are_drawn_as_text(tmp_path: Path) -> None:
+    rows = [*PLAN, *(row(arm, arm, forecaster="_$x^{$", source="$\\bad$") for arm in ("real", "synthetic"))]
+    figure = written(tmp_path, rows, CELLS).plot(metric="mae")
+    figure.canvas.draw()
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [" _\\$x^{\\$"]
+
+
+def test_a_run_with_nothing_to_draw_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to draw"):
+        written(tmp_path, PLAN, {}).plot()
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = written(tmp_path, COMPARED, CELLS)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(UsageError, match=r"pip install 'tsgap\[plot\]'"):
+        run.plot()
+
+
+def test_the_accessor_says_what_it_can_draw(tmp_path: Path) -> None:
+    assert "profile" in repr(written(tmp_path, COMPARED, CELLS).plot)

@@ -1,0 +1,153 @@
+"""The tables on the terminal: everything beside the figures is said, whatever the width and the names."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tests.hand_made import CELLS, COMPARED, PLAN, off_by, row, written
+from tsgap.run import Run
+from tsgap.tables import figure, render
+
+
+def shown(run: Run, width: int = 200, terminal: bool = False, **asked: Any) -> str:
+    file = io.StringIO()
+    render(run, metrics=("mae",), console=Console(file=file, width=width, force_terminal=terminal), **asked)
+    return file.getvalue()
+
+
+def line_of(text: str, start: str) -> str:
+    """The first line that begins so, blanks aside."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return next(line for line in lines if line.startswith(start))
+
+
+def test_control_synthetic_ratio_and_skill_stand_side_by_side(tmp_path: Path) -> None:
+    text = shown(written(tmp_path, [*COMPARED, row("null", "null")], {**CELLS, "null": off_by(5.0)}))
+    assert "d: 2 series, freq MS, season 12, up to 2 windows, 4 steps apart, training up to 2001-01-01" in text
+    assert "s: MAE" in text
+    assert line_of(text, "forecaster") == "forecaster leads control skill synthetic skill ratio shuffled pairs"
+    assert line_of(text, "f ") == "f 1-1 1.000 +0.75 2.000 +0.50 2.000 5.000 4/4"
+    assert " 1-4 " in text
+    assert "15/16" in text
+    assert "control: error after training on real series." in text
+    assert "paired, scaling mean-abs, context 8; training pairs: real 90, synthetic 90, null 90" in text
+
+
+def test_leads_are_called_leads_and_thinned_out_where_there_are_many(tmp_path: Path) -> None:
+    text = shown(written(tmp_path / "a", COMPARED, CELLS), by="lead")
+    assert line_of(text, "forecaster").startswith("forecaster lead control")
+    truth = np.ones((2, 60))
+    cells = dict.fromkeys(CELLS, truth + 1)
+    many = shown(written(tmp_path / "b", COMPARED, cells, truth=truth, ids=("a", "b"), horizons=(1, 37, 60)), by="lead")
+    leads = [int(line[10:].split()[0]) for line in many.splitlines() if "2/2" in line]
+    assert {1, 2, 37, 60} <= set(leads)
+    assert f"{len(leads)} of 60 leads are shown; --format csv has all" in many
+    assert len(leads) < 30
+
+
+def test_of_many_series_the_worst_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
+    truth = np.ones((15, 2))
+    worse = truth + np.arange(1.0, 16.0)[:, None]
+    cells = {"naive": truth + 1, "real": truth + 1, "synthetic": worse}
+    ids = [f"s{i:02d}" for i in range(15)]
+    text = shown(written(tmp_path, COMPARED, cells, truth=truth, ids=ids, horizons=(1, 2)), by="series")
+    assert [line.split()[-7] for line in text.splitlines() if line.rstrip().endswith("2/2")][1:3] == ["1.000", "1.000"]
+    assert [word for line in text.splitlines() for word in line.split() if word in ids] == ids[:4:-1]
+    assert "the 10 largest ratios of 15 series at the longest horizon are shown; --format csv has all" in text
+
+
+def test_further_controls_are_further_rows_clearly_labelled(tmp_path: Path) -> None:
+    rows = [*COMPARED, row("real-short", "short"), row("real-full", "full")]
+    text = shown(written(tmp_path, rows, {**CELLS, "short": off_by(4.0), "full": off_by(0.5)}))
+    assert line_of(text, "f against real windows as short").endswith("0.500 - 4/4")
+    assert line_of(text, "f against all real data").endswith("4.000 - 4/4")
+
+
+def test_failures_stand_beside_the_figures_and_are_listed_once(tmp_path: Path) -> None:
+    rows = [*COMPARED, row("synthetic", "broken", forecaster="g"), row("real", "broken", forecaster="g")]
+    rows += [row("synthetic", "never", forecaster="h"), row("real", "never", forecaster="h")]
+    rows += [row("synthetic", "", source="t", error="crash: no draw", forecaster=f) for f in "fgh"]
+    cells = {**CELLS, "synthetic": (off_by(2.0), {0: "too hard"}), "broken": "timeout"}
+    text = shown(written(tmp_path, rows, cells))
+    assert "failed windows: 0 control, 1 synthetic" in text
+    assert line_of(text, "g ").endswith("timeout")
+    assert line_of(text, "h ").endswith("missing")
+    listed = text[text.index("Failures") : text.index("Notes")]
+    assert "- d: f, trained on s: 1 windows failed, first a, window 0: too hard" in listed
+    assert "- d: g, trained on s: timeout in fit: timeout it is" in listed
+    assert listed.count("timeout it is") == 1
+    assert listed.count("crash: no draw") == 1
+    assert "- 1 cells are missing; the same sweep again computes them" in listed
+
+
+def test_what_is_not_taught_or_not_applicable_is_said(tmp_path: Path) -> None:
+    rows = [
+        *COMPARED,
+        *(row(arm, "naive", forecaster="seasonal-naive", transfer="none") for arm in ("real", "synthetic")),
+    ]
+    text = shown(written(tmp_path, rows, {**CELLS, "synthetic": off_by(2.0, leads=2)}))
+    assert line_of(text, "1-4") == "1-4 - - - - - - 0/16 not taught"
+    assert line_of(text, "seasonal-naive").endswith("not applicable")
+
+
+def test_percentages_on_actuals_near_zero_are_called_meaningless(tmp_path: Path) -> None:
+    run = written(tmp_path, COMPARED, CELLS, truth=np.zeros((4, 4)))
+    file = io.StringIO()
+    render(run, metrics=("mape",), console=Console(file=file, width=100))
+    assert "percentages mean little here" in file.getvalue()
+
+
+def test_notes_say_what_was_left_out_unpaired_cut_and_undeclared(tmp_path: Path) -> None:
+    rows = [*PLAN, row("real", "real", paired=False, pairs=60), row("synthetic", "synthetic", paired=False, context=3)]
+    notes = ["d: 3 series left out", "d: s: UNPAIRED: 0 ids match", "other: not asked for"]
+    run = written(tmp_path, rows, CELLS, notes=notes, sources={"s": "/samples.csv"}, data=("d", "other"))
+    text = shown(run)
+    assert "- d: 3 series left out" in text
+    assert "UNPAIRED" in text
+    assert "not asked for" not in text
+    assert "unpaired, scaling mean-abs, context 8; training pairs: real 60 of 90, synthetic 90 (context 3)" in text
+    assert "s: undeclared up to when the generator saw real data" in text
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+def test_a_narrow_terminal_loses_columns_only_loudly_and_figures_never(tmp_path: Path, width: int) -> None:
+    rows = [
+        *PLAN,
+        *(row(arm, arm, forecaster="a-forecaster-with-a-long-name:key=value") for arm in ("real", "synthetic")),
+    ]
+    text = shown(written(tmp_path, rows, CELLS), width=width)
+    assert "a-forecaster-with-a-long-name:key=value" in text
+    assert "2.000" in text
+    assert "…" not in text
+    assert (
+        "skill" in text.split("control: error")[0].replace("no room for: skill", "")
+    ) or "no room for: skill" in text
+
+
+def test_without_a_terminal_there_is_no_colour_and_no_blank_at_the_end(tmp_path: Path) -> None:
+    run = written(tmp_path, COMPARED, CELLS)
+    plain, bright = shown(run), shown(run, terminal=True)
+    assert "\x1b" not in plain
+    assert "\x1b" in bright
+    assert all(line == line.rstrip() for line in plain.splitlines())
+
+
+def test_names_are_text_whatever_they_hold(tmp_path: Path) -> None:
+    name = "[red]x[/red]\x1b[2J\n"
+    rows = [*PLAN, *(row(arm, arm, forecaster=name, source=name) for arm in ("real", "synthetic"))]
+    text = shown(written(tmp_path, rows, CELLS, sources={name: "file"}, notes=[name]))
+    assert "[red]x[/red]?[2J?" in text
+    assert "\x1b" not in text
+
+
+def test_figures_fit_into_a_few_characters() -> None:
+    values = [0.0, 1.23456, 99.9994, 1234.56, 123456.7, 1.5e9, 1.2e-5, -0.5, np.inf, np.nan]
+    assert [figure(v) for v in values] == [
+        *("0.000", "1.235", "99.999", "1234.6", "123457", "1.5e+09", "1.2e-05", "-0.500", "inf", "-")
+    ]
