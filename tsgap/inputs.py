@@ -19,6 +19,7 @@ from tsgap.frequency import horizons as parse_horizons
 from tsgap.panel import STEP, Dataset, Panel, filled, offsets_of
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator
 from tsgap.readers import ReadOptions
+from tsgap.readers.catalog import catalog
 from tsgap.splits import Split, rolling
 
 
@@ -111,9 +112,7 @@ def read_data(spec: DataSpec) -> Data:
 
 def _card(what: Any) -> Any:
     if isinstance(what, str) and what.startswith("card:"):
-        from tsgap.cards import cards
-
-        return cards().get(what[5:])
+        return catalog().cards.get(what[5:])
     return None
 
 

@@ -40,7 +40,7 @@ def split(options: ReadOptions, **given: Any) -> int:
     tsgap split sales.csv --horizons 1,6,12 --out train.parquet
     tsgap split sales.csv --horizons 1,6,12 --out-windows train.npz --normalise minmax
     """
-    from tsgap.arms import default_context
+    from tsgap.footing import default_context
     from tsgap.config import listed
     from tsgap.experiment import data_specs
     from tsgap.inputs import read_data
