@@ -207,8 +207,8 @@ def _with_long(
     making: _Making, real: Panel, synthetic: Panel, null: Panel | None, context: int
 ) -> tuple[tuple[TrainingSet, ...], list[str]]:
     """The arms where the synthetic series hold context and horizon."""
-    full = making.footing((real, synthetic), context)
     ours, theirs = _evened(real, synthetic) if making.paired and making.match else (real, synthetic)
+    full = making.footing((ours, theirs), context)
     limit = making.limit((ours, theirs), full)
     control = making.arm("real", ours, full, limit, real)
     sets = [control, making.arm("synthetic", theirs, full, limit, synthetic)]
@@ -237,6 +237,7 @@ def _with_short(
     longest = int(synthetic.lengths.max())
     if making.paired:
         window, theirs = _evened(real, synthetic)
+        theirs = theirs if making.match else synthetic
     else:
         reachable = np.minimum(synthetic.lengths, real.lengths.max())
         window, theirs = cut_windows(real, reachable, making.seed), synthetic

@@ -28,7 +28,9 @@ DIVERGED = 1e3
 class Result:
     """What a cell (or one block of its rows) has to say.
 
-    `mean` (N, H′) in the units of the data, NaN in failed rows; `failed` maps a row to its reason.
+    `mean` (N, H′) in the units of the data, NaN in failed rows; `failed` maps a row to its reason. `info` has
+    `load_seconds`, `fit_seconds`, `predict_seconds`, and how many histories (`unit_scaled`) and training series
+    (`unit_scaled_training`) were divided by 1 because their scale is 0; of a failure `stage`, `error`, `traceback`.
     """
 
     status: str
@@ -107,15 +109,18 @@ def read_panel(home: str, rows: Ints | None = None) -> Panel:
 
 def location_and_scale(
     panel: Panel, scaling: str, context: int | None, figures: Floats | None
-) -> tuple[Floats, Floats]:
-    """What each row is shifted and divided by (N,), from its last `context` values (None: all); 1 for a scale of 0."""
+) -> tuple[Floats, Floats, int]:
+    """What each row is shifted and divided by (N,), from its last `context` values (None: all).
+
+    A row whose scale would be 0 (or below 1e-100) is divided by 1; the third figure counts those rows.
+    """
     n = len(panel)
     if scaling == "none" or n == 0:
-        return np.zeros(n), np.ones(n)
+        return np.zeros(n), np.ones(n), 0
     if scaling == "train":
         if figures is None:
             raise ContractError("scaling 'train' without the figures of the training part")
-        return figures[:, 0], figures[:, 1]
+        return figures[:, 0], figures[:, 1], 0
     recent = panel if context is None else panel.tail(context)
     # an empty row has no part in reduceat: it keeps location 0 and scale 1
     full = recent.lengths > 0
@@ -131,8 +136,9 @@ def location_and_scale(
         scale[scale <= 1e-12 * np.abs(location)] = 0.0
     else:
         raise ContractError(f"there is no scaling {scaling!r}")
-    scale[~(scale > 0)] = 1.0
-    return location, scale
+    none = ~(scale > 1e-100)
+    scale[none] = 1.0
+    return location, scale, int(none.sum())
 
 
 def scaled(panel: Panel, location: Floats, scale: Floats) -> Panel:
@@ -143,7 +149,8 @@ def scaled(panel: Panel, location: Floats, scale: Floats) -> Panel:
 
 def forecast(job: Job) -> Result:
     """Fit on the training panel and forecast every history; what goes wrong comes back as a result."""
-    stage, clock, info = "load", time.perf_counter(), {}
+    stage, clock = "load", time.perf_counter()
+    info: dict[str, Any] = {}
 
     def lap(name: str) -> None:
         nonlocal clock
@@ -159,8 +166,11 @@ def forecast(job: Job) -> Result:
             train_figures = (
                 job.figures if job.train_rows is None or job.figures is None else job.figures[job.train_rows]
             )
-            train = scaled(train, *location_and_scale(train, job.scaling, None, train_figures))
-        location, scale = location_and_scale(histories, job.scaling, job.context, job.history_figures)
+            shift, size, info["unit_scaled_training"] = location_and_scale(train, job.scaling, None, train_figures)
+            train = scaled(train, shift, size)
+        location, scale, info["unit_scaled"] = location_and_scale(
+            histories, job.scaling, job.context, job.history_figures
+        )
         ready, failed = _long_enough(histories, job.least_history)
         asked = scaled(histories, location, scale).take(ready)
         lap("load")
@@ -175,8 +185,9 @@ def forecast(job: Job) -> Result:
         lap("predict")
         stage = "check"
         mean = _checked(answer, len(ready), job.horizon)
-        mean = mean * scale[ready, None] + location[ready, None]
-        failed |= {int(ready[i]): reason for i, reason in answer.failed.items()}
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = mean * scale[ready, None] + location[ready, None]
+        failed |= {int(ready[i]): str(reason) for i, reason in answer.failed.items()}
         failed |= _unusable(mean, histories.take(ready), ready, failed)
         out = np.full((len(histories), mean.shape[1]), np.nan)
         out[ready] = mean

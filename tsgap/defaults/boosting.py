@@ -10,7 +10,9 @@ from tsgap.errors import ForecastError
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
 
-_BLOCK = 65536
+_BLOCK = 65_536
+#: Values of contexts that are looked at together in training.
+_CHUNK = 4_000_000
 
 
 class GradientBoosting:
@@ -43,7 +45,10 @@ class GradientBoosting:
             )
         self.context, self.leads, self.season = c, leads, train.season
         ends, lead = self._draw(train, np.random.default_rng(seed))
-        x, level = self._features(train.values, ends, lead)
+        level = self._levels(train.values, ends)
+        x = self._features(train.values, ends, lead, level)
+        # a context shorter than a season knows nothing of the seasons before; scikit-learn refuses an empty column
+        self.columns = np.flatnonzero(~np.isnan(x).all(0))
         self.model = HistGradientBoostingRegressor(
             max_iter=self.iterations,
             learning_rate=self.learning_rate,
@@ -51,7 +56,7 @@ class GradientBoosting:
             early_stopping=False,
             random_state=seed,
         )
-        self.model.fit(x, train.values[ends + lead - 1] - level)
+        self.model.fit(x[:, self.columns], train.values[ends + lead - 1] - level)
 
     def _draw(self, train: Panel, rng: np.random.Generator) -> tuple[Ints, Ints]:
         """Where contexts end (exclusive position) and which leads follow, for at most `samples` rows."""
@@ -73,10 +78,17 @@ class GradientBoosting:
         end = rest - (lead * s - lead * (lead - 1) // 2)
         return train.offsets[row] + self.context + end, lead + 1
 
-    def _features(self, values: Floats, ends: Ints, lead: Ints) -> tuple[Floats, Floats]:
+    def _levels(self, values: Floats, ends: Ints) -> Floats:
+        """Mean of the context before each end; a running sum would let other series into its last digits."""
+        out = np.empty(len(ends))
+        step = max(1, _CHUNK // self.context)
+        for start in range(0, len(ends), step):
+            part = slice(start, start + step)
+            out[part] = values[ends[part, None] + np.arange(-self.context, 0)].mean(1)
+        return out
+
+    def _features(self, values: Floats, ends: Ints, lead: Ints, level: Floats) -> Floats:
         c, m = self.context, self.season
-        mean = np.concatenate([[0.0], np.cumsum(values)])
-        level = (mean[ends] - mean[ends - c]) / c
         recent = values[ends[:, None] - 1 - np.arange(min(self.lags, c))]
         columns = [recent - level[:, None], lead[:, None].astype(np.float64)]
         back = -(-lead // m) * m  # whole seasons back from the lead into the context
@@ -85,7 +97,7 @@ class GradientBoosting:
             known = at > -c
             column = np.where(known, values[ends - 1 + np.where(known, at, 0)] - level, np.nan)
             columns.append(column[:, None])
-        return np.hstack(columns), level
+        return np.hstack(columns)
 
     def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
         """Forecast from the last `context` values of every row; a shorter row fails."""
@@ -97,9 +109,11 @@ class GradientBoosting:
             rows = ready[start : start + step]
             contexts = history.values[history.offsets[rows + 1][:, None] + np.arange(-c, 0)]
             ends = np.repeat((np.arange(len(rows)) + 1) * c, leads)
-            x, _ = self._features(contexts.ravel(), ends, np.tile(np.arange(1, leads + 1), len(rows)))
-            level = contexts.mean(1, keepdims=True)
-            mean[rows] = self.model.predict(x).reshape(len(rows), leads) + level
+            level = contexts.mean(1)
+            x = self._features(
+                contexts.ravel(), ends, np.tile(np.arange(1, leads + 1), len(rows)), np.repeat(level, leads)
+            )
+            mean[rows] = self.model.predict(x[:, self.columns]).reshape(len(rows), leads) + level[:, None]
         short = np.flatnonzero(history.lengths < c)
         return Forecast(mean, {int(i): f"{history.lengths[i]} values are less than the context of {c}" for i in short})
 

@@ -70,8 +70,8 @@ class Linear:
             rows = ready[start : start + _BLOCK]
             x = history.values[history.offsets[rows + 1][:, None] + np.arange(-c, 0)]
             level = x.mean(1, keepdims=True)
-            # einsum, not a matrix product: its sums do not depend on how many rows come together
-            mean[rows] = np.einsum("nc,ch->nh", x - level, self.coefficients[:, :leads]) + level
+            # einsum, not a matrix product: its sums do not depend on how many rows, or leads, come together
+            mean[rows] = (np.einsum("nc,ch->nh", x - level, self.coefficients) + level)[:, :leads]
         short = np.flatnonzero(history.lengths < c)
         return Forecast(mean, {int(i): f"{history.lengths[i]} values are less than the context of {c}" for i in short})
 
