@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from darts_panels import SEASON, planted, scaled
 from tsgap_darts import SPECS
-from tsgap_darts.networks import nlinear, tcn
+from tsgap_darts.networks import drawn, nlinear, tcn
+from tsgap_darts.windows import windows_of
 
 from tsgap.errors import ForecastError
 from tsgap.panel import Panel
@@ -57,6 +58,41 @@ def test_the_number_of_threads_outside_changes_nothing_and_is_put_back(spec):
         assert np.array_equal(forecaster.predict(history, horizon=4).mean, one)
     finally:
         torch.set_num_threads(before)
+
+
+def test_torch_is_held_to_one_thread(monkeypatch):
+    import torch
+
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    fitted(NETWORKS[0], planted(5, 60, seed=1))
+    assert asked == [1, torch.get_num_threads()]
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+def test_the_windows_trained_on_are_those_drawn_by_seed(every_step):
+    train = planted(3, 40, seed=1)
+    windows = windows_of(train, name="x", horizon=1, context=12, recursive=True)
+    for seed in (1, 2):
+        samples = drawn(train, windows, 20, seed=seed, every_step=every_step)
+        assert len(samples) == 20
+        for i, (row, start) in enumerate(zip(*windows.drawn(20, seed=seed), strict=True)):
+            y = train[row]
+            assert np.array_equal(samples[i].past_target[:, 0], y[start : start + 12])
+            after = y[start + 1 : start + 13] if every_step else y[start + 12 : start + 13]
+            assert np.array_equal(samples[i].future_target[:, 0], after)
+
+
+def test_a_network_is_trained_on_the_windows_of_its_seed_in_the_order_drawn():
+    from torch.utils.data import SequentialSampler
+
+    train = planted(5, 60, seed=1)
+    for seed in (1, 2):
+        forecaster = fitted(NETWORKS[0], train, seed=seed)
+        loader = forecaster.model.trainer.train_dataloader
+        assert isinstance(loader.sampler, SequentialSampler)
+        (row,), (start,) = forecaster.windows.drawn(1, seed=seed)
+        assert np.array_equal(loader.dataset[0].past_target[:, 0], train[row][start : start + 12])
 
 
 @pytest.mark.parametrize("spec", NETWORKS, **named)
@@ -112,8 +148,9 @@ def test_nothing_is_written_printed_or_changed(spec, monkeypatch, tmp_path, capf
 
 
 @pytest.mark.parametrize("spec", DIRECT, **named)
-def test_a_direct_network_teaches_the_leads_that_the_series_reach(spec):
+def test_a_direct_network_is_taught_the_leads_that_the_series_reach(spec):
     forecaster = fitted(spec, planted(5, 20, seed=1), horizon=12, context=13)
+    assert (forecaster.model.input_chunk_length, forecaster.model.output_chunk_length) == (13, 7)
     assert forecaster.predict(planted(4, 40, seed=2), horizon=12).mean.shape == (4, 7)
 
 

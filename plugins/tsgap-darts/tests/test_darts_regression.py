@@ -137,6 +137,29 @@ def test_the_model_is_fitted_in_fit_and_never_in_predict(spec, monkeypatch):
     assert calls == [1]
 
 
+def test_the_numerical_libraries_are_held_to_one_thread(spec, monkeypatch):
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    forecaster = spec.build(**SMALL[spec.name])
+    model = forecaster.needed.load(spec.name)
+    seen = []
+
+    def spied(inner):
+        def call(self, *args, **kwargs):
+            seen.extend(library["num_threads"] for library in threadpool_info())
+            return inner(self, *args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(model, "fit", spied(model.fit))
+    monkeypatch.setattr(model, "predict", spied(model.predict))
+    with threadpool_limits(limits=2):
+        forecaster.fit(planted(5, 60, seed=1), horizon=4, context=12, seed=0)
+        forecaster.predict(planted(4, 40, seed=2), horizon=4)
+    assert len(seen) >= 2
+    assert set(seen) == {1}
+
+
 def test_short_training_series_teach_the_leads_that_they_reach():
     train, history = planted(5, 20, seed=1), planted(4, 40, seed=2)
     direct, recursive = linear_regression(), linear_regression(recursive=True)

@@ -29,6 +29,8 @@ def test_every_window_is_as_likely_as_any_other_whatever_its_series():
     assert windows.counts.tolist() == [3, 21]
     assert (len(windows), windows.left_out) == (24, 1)
     rows, starts = windows.drawn(24_000, seed=1)
+    assert starts[rows == 0].max() == 2
+    assert starts[rows == 2].max() == 20
     seen = np.bincount(np.where(rows == 0, starts, 3 + starts), minlength=24)
     assert seen.min() > 800
     assert seen.max() < 1200

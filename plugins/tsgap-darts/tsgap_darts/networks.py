@@ -17,8 +17,6 @@ _TRAINER = {
     "devices": 1,
     "logger": False,
     "enable_checkpointing": False,
-    "enable_progress_bar": False,
-    "enable_model_summary": False,
 }
 
 
@@ -59,14 +57,14 @@ def _network(
             pl_trainer_kwargs=dict(_TRAINER),
             **settings,
         )
-        drawn = _drawn(train, windows, steps * batch_size, seed=seed, every_step=recursive)
-        return network.fit_from_dataset(drawn, verbose=False, dataloader_kwargs={"shuffle": False})
+        samples = drawn(train, windows, steps * batch_size, seed=seed, every_step=recursive)
+        return network.fit_from_dataset(samples, verbose=False, dataloader_kwargs={"shuffle": False})
 
     needed = Needed(f"darts.models.forecasting.{module}", attribute, ("darts", "torch", "pytorch_lightning"))
     return DartsForecaster(name, needed, learn, recursive=recursive, block=BLOCK)
 
 
-def _drawn(train: Panel, windows: Windows, n: int, *, seed: int, every_step: bool) -> Any:
+def drawn(train: Panel, windows: Windows, n: int, *, seed: int, every_step: bool) -> Any:
     """`n` windows drawn with replacement as a data set that darts trains on, in that order, in one epoch.
 
     The target is what follows the context, or, for a network that forecasts at `every_step` of its input, the input
