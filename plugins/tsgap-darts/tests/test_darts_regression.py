@@ -160,6 +160,16 @@ def test_the_numerical_libraries_are_held_to_one_thread(spec, monkeypatch):
     assert set(seen) == {1}
 
 
+def test_the_global_generator_of_numpy_is_left_as_it_was(spec):
+    before = np.random.get_state()[1:3]  # noqa: NPY002 - the one that must be left alone
+    forecaster = spec.build(**SMALL[spec.name])
+    forecaster.fit(planted(5, 60, seed=1), horizon=4, context=12, seed=0)
+    forecaster.predict(planted(4, 40, seed=2), horizon=4)
+    after = np.random.get_state()[1:3]  # noqa: NPY002
+    assert np.array_equal(before[0], after[0])
+    assert before[1] == after[1]
+
+
 def test_short_training_series_teach_the_leads_that_they_reach():
     train, history = planted(5, 20, seed=1), planted(4, 40, seed=2)
     direct, recursive = linear_regression(), linear_regression(recursive=True)

@@ -11,7 +11,7 @@ import numpy as np
 from tsgap.errors import ForecastError, UsageError
 from tsgap.panel import Floats, Panel
 from tsgap.protocols import Forecast
-from tsgap_darts.quiet import Needed, one_thread, silent
+from tsgap_darts.quiet import Needed, chance_left_alone, one_thread, silent
 from tsgap_darts.windows import Windows, windows_of
 
 #: Gets the class of the darts model, the training panel, its windows and the seed; returns the fitted model.
@@ -41,7 +41,7 @@ class DartsForecaster:
         """Learn from the windows of `train`; series too short for one are left out and counted in `windows`."""
         windows = windows_of(train, name=self.name, horizon=horizon, context=context, recursive=self.recursive)
         model = self.needed.load(self.name)
-        with silent(), one_thread():
+        with silent(), one_thread(), chance_left_alone():
             try:
                 self.model = self.learn(model, train, windows, seed)
             except ValueError as err:
@@ -63,7 +63,7 @@ class DartsForecaster:
         }
         rows = np.flatnonzero(history.lengths >= context)
         if len(rows):
-            mean[rows] = self._forecast(np.stack([history[row][-context:] for row in rows]), reach)
+            mean[rows] = self._forecast(np.stack([history[row][-context:] for row in rows.tolist()]), reach)
         for row in rows[~np.isfinite(mean[rows]).all(axis=1)].tolist():
             failed[row] = f"{self.name} gave a forecast that is not finite"
         return Forecast(mean, failed)
@@ -72,7 +72,7 @@ class DartsForecaster:
         """Forecasts (N, reach) of histories (N, context)."""
         block = self.block or len(histories)
         out = np.empty((len(histories), reach))
-        with silent(), one_thread():
+        with silent(), one_thread(), chance_left_alone():
             for start in range(0, len(histories), block):
                 part = histories[start : start + block]
                 full = np.concatenate([part, np.zeros((block - len(part), part.shape[1]))])

@@ -1,4 +1,4 @@
-"""The surroundings of every call into a library: one thread, no messages, and a clear word where it is missing."""
+"""The surroundings of every call into a library: one thread, no messages, no traces, a clear word if it is missing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from tsgap.errors import ForecastError
 
@@ -81,3 +83,13 @@ def one_thread() -> Iterator[None]:
         finally:
             if torch:
                 torch.set_num_threads(threads)
+
+
+@contextmanager
+def chance_left_alone() -> Iterator[None]:
+    """The global generator of numpy as it was, after the block: darts draws a seed from it where it is given none."""
+    state = np.random.get_state()  # noqa: NPY002 - it is the one that darts uses
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
