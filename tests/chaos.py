@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import os
 import resource
 import signal
@@ -96,14 +97,35 @@ def _steal_link(argument: str) -> None:
         os.open(argument, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
 
-def _fork_and_return(_: str) -> bytes:
-    os.fork()
+def _swap_link(_: str) -> None:
+    """Close all files, then open a socket under every number, as a connection to somebody else would be."""
+    os.closerange(0, 64)
+    for _pair in range(32):
+        for end in socket.socketpair():
+            end.detach()
+
+
+def _fork_and_return(delay: str) -> bytes:
+    if os.fork() == 0:
+        time.sleep(float(delay or 0))
     return b"twice"
 
 
+def _late(delay: str) -> bytes:
+    time.sleep(float(delay))
+    return b"late"
+
+
+def _unwatched(_: str) -> None:
+    """Switch off the worker's own watchdog, then hang."""
+    faulthandler.cancel_dump_traceback_later()
+    time.sleep(3600)
+
+
 def _fork_and_hold(_: str) -> None:
-    """A child that holds copies of all open files, and then death."""
+    """A child in a session of its own that holds copies of all open files, and then death."""
     if os.fork() == 0:
+        os.setsid()
         time.sleep(300)
         os._exit(0)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -203,7 +225,10 @@ ACTIONS = {
     "daemon": _daemon,
     "close-files": _close_files,
     "steal-link": _steal_link,
+    "swap-link": _swap_link,
     "fork-and-return": _fork_and_return,
+    "late": _late,
+    "unwatched": _unwatched,
     "fork-and-hold": _fork_and_hold,
     "thread": _thread,
     "wrong-type": lambda _: 42,

@@ -62,6 +62,7 @@ MISBEHAVIOUR = {
     "sleep": ("timeout", "0.6 s"),
     "spin": ("timeout", "0.6 s"),
     "deaf": ("timeout", "0.6 s"),
+    "unwatched": ("timeout", "0.6 s"),
     "leak": ("oom", "MemoryError"),
     "raise:memory": ("oom", "MemoryError"),
     "recurse": ("error", "RecursionError"),
@@ -74,8 +75,9 @@ MISBEHAVIOUR = {
     "raise:long": ("error", "ValueError: xxx"),
     "raise:surrogate": ("error", "ValueError: lone ?"),
     "wrong-type": ("error", "TypeError: the function returned int, not bytes"),
-    "close-files": ("crash", "channel"),
-    "steal-link": ("crash", "channel"),
+    "close-files": ("crash", "the function closed the worker's channel"),
+    "steal-link": ("crash", "the function closed the worker's channel"),
+    "swap-link": ("crash", "the function closed the worker's channel"),
     "fork-and-hold": ("crash", "SIGKILL"),
     "rubbish": ("crash", "not JSON"),
     "fork-and-return": ("ok", ""),
@@ -98,7 +100,7 @@ class Bedlam:
         for word in MISBEHAVIOUR:
             argument = {"grandchild": f":{self.marker}", "daemon": f":{self.marker}", "steal-link": f":{self.stolen}"}
             words += [word + argument.get(word, ""), f"ok:{word}"]
-        slow = {"sleep", "spin", "deaf"}
+        slow = {"sleep", "spin", "deaf", "unwatched"}
         given = [Task(str(i), f"g{i}", word.encode(), LIMIT if word in slow else 30.0) for i, word in enumerate(words)]
         before = dict(os.environ)
         self.outcomes = by_word(run(chaos.act, given, jobs=2, log_dir=self.logs))
@@ -175,6 +177,21 @@ def test_the_environment_of_this_process_is_as_before(bedlam: Bedlam) -> None:
     assert not bedlam.environment_changed
 
 
+def test_the_host_keeps_the_deadline_where_the_workers_watchdog_does_not(bedlam: Bedlam) -> None:
+    assert LIMIT <= bedlam["unwatched"].seconds < LIMIT + 1.5
+
+
+def test_a_late_answer_of_a_fork_is_not_taken_for_that_of_the_next_task() -> None:
+    outcomes = run(chaos.act, tasks("fork-and-return:0.2", "late:0.6", group="g"), jobs=1)
+    assert [outcome.value for outcome in outcomes] == [b"twice", b"late"]
+
+
+def test_grandchildren_end_with_their_worker_not_only_with_the_run() -> None:
+    marker = f"tsgap-test-{os.getpid()}-{time.time_ns()}"
+    for outcome in run(chaos.act, tasks(f"grandchild:{marker}", "ok:next"), jobs=1):
+        assert (with_marker(marker) == []) == (outcome.value == b"next")
+
+
 def test_nothing_reaches_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     assert next(run(chaos.act, tasks("speak"), jobs=1)).status == "ok"
     assert capfd.readouterr() == ("", "")
@@ -218,10 +235,14 @@ def test_a_process_serves_one_group_and_nothing_after_a_failure() -> None:
     assert len(set(pids)) == 3
 
 
-def test_workers_have_one_thread_see_no_channel_but_their_own_and_die_before_the_host() -> None:
+def test_workers_have_one_thread_see_no_channel_but_their_own_and_die_before_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     words = ("sleep:0.2", "sleep:0.1", "environment", "descriptors", "order-of-death")
     outcomes = by_word(run(chaos.act, tasks(*words), jobs=3))
     assert outcomes["environment"].value == b"1"
+    assert os.environ["OMP_NUM_THREADS"] == "7"
     assert outcomes["descriptors"].value == b"1"
     assert outcomes["order-of-death"].value == b"500"
 
@@ -313,6 +334,19 @@ def test_when_the_host_is_killed_everything_ends_with_it(tmp_path: Path, signum:
     assert ("KeyboardInterrupt" in err) == (signum == signal.SIGINT)
     assert gone(pids)
     assert with_marker(marker) == []
+
+
+def test_workers_end_even_when_host_and_fork_server_die_together(tmp_path: Path) -> None:
+    process = start_script(tmp_path, "ok:go", "spin", "deaf")
+    pids = pids_of(process)
+    (server,) = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGSTOP)  # it must not see the death of the server
+    workers = [worker.pid for worker in server.children()]
+    server.kill()
+    process.kill()
+    process.communicate(timeout=20)
+    assert len(workers) >= 1
+    assert gone(pids + workers)
 
 
 def test_closing_the_iterator_ends_the_workers_at_once() -> None:
