@@ -423,6 +423,20 @@ def test_the_identity_of_a_plugin_changes_with_its_version_and_its_code(install:
     assert choose_forecaster("drift").identity != before
 
 
+def test_the_identity_names_the_versions_of_the_packages_that_a_forecaster_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import importlib.metadata
+
+    before = choose_forecaster("gradient-boosting").identity
+    assert f"sklearn=={importlib.metadata.version('scikit-learn')}" in before
+    real = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "99" if name == "scikit-learn" else real(name))
+    assert choose_forecaster("gradient-boosting").identity == before.replace(
+        f"sklearn=={real('scikit-learn')}", "sklearn==99"
+    )
+
+
 def test_the_identity_of_an_object_changes_with_its_state_and_declarations() -> None:
     assert choose_forecaster(LastValue(1)).identity == choose_forecaster(LastValue(1)).identity
     assert choose_forecaster(LastValue(1)).identity != choose_forecaster(LastValue(2)).identity

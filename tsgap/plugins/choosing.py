@@ -7,6 +7,7 @@ import copy
 import difflib
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import inspect
 import os
@@ -73,7 +74,7 @@ def missing_requirements(spec: Any) -> list[str]:
         except (ImportError, ValueError):
             return False
 
-    return [line for line in getattr(spec, "requires", ()) if not found(line.partition(":")[0].strip())]
+    return [line for line in getattr(spec, "requires", ()) if not found(_package(line))]
 
 
 def _choose(kind: str, what: Any) -> Chosen:
@@ -254,7 +255,26 @@ def _identity(offer: Registered) -> str:
     rest = replace(offer.spec, build=dict, summary="", params={})
     declared = code_hash({k: v for k, v in vars(rest).items() if k != "build"})
     who = f"{offer.distribution}=={offer.version}" if offer.version else offer.distribution
-    return f"{who} {code}{declared}"
+    needs = [_package(line) for line in getattr(offer.spec, "requires", ())]
+    return " ".join([who, f"{code}{declared}", *(f"{package}=={installed_version(package)}" for package in needs)])
+
+
+def installed_version(package: str) -> str:
+    """Version of the distribution that brings an importable package, "unknown" where no metadata say so."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        homes = _homes().get(package, [])
+        return importlib.metadata.version(homes[0]) if homes else "unknown"
+
+
+@functools.cache
+def _homes() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
+def _package(requirement: str) -> str:
+    return requirement.partition(":")[0].strip()
 
 
 def _value(where: str, text: str, default: Any) -> Any:
