@@ -13,6 +13,7 @@ import pytest
 
 import tsgap
 from tests.hand_made import CELLS, COMPARED, IDS, PLAN, TRUTH, off_by, row, written
+from tests.worlds import seasonal
 from tsgap.atoms import Atoms
 from tsgap.errors import StoreError, UnknownNameError
 from tsgap.formats import json_text
@@ -362,3 +363,26 @@ def test_the_truth_knows_its_series(tmp_path: Path) -> None:
     truth = Atoms(Store.open(tmp_path, create=False), run.manifest["data"]).truth("d")
     assert truth.series.tolist() == [0, 0, 1, 1]
     assert tuple(truth.ids) == IDS
+
+
+def test_weights_and_groups_of_a_data_set_reach_its_profile(tmp_path: Path) -> None:
+    real = seasonal(series=3, length=60)
+    real["w"] = real.unique_id.map({"s0": 5.0, "s1": 1.0, "s2": 0.0})
+    real["kind"] = real.unique_id.map({"s0": "odd", "s1": "even", "s2": "odd"})
+    run = tsgap.sweep(
+        real,
+        "gen:shuffle",
+        forecasters=["linear"],
+        horizons=[3],
+        windows=2,
+        out=tmp_path / "run",
+        jobs=0,
+        weights="w",
+        groups=("kind",),
+    )
+    whole = run.profile("mae").query("arm == 'synthetic'").synthetic.item()
+    parts = run.profile("mae", by="series").query("arm == 'synthetic'").set_index("unique_id").synthetic
+    assert whole == pytest.approx((5 * parts["s0"] + parts["s1"]) / 6)
+    kinds = run.profile("mae", group="kind").query("arm == 'synthetic'").set_index("group").synthetic
+    assert kinds["odd"] == pytest.approx(parts["s0"])
+    assert kinds["even"] == pytest.approx(parts["s1"])

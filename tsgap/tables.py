@@ -119,7 +119,7 @@ def _about(run: Run, data: str) -> str:
 
 
 def _stamp(text: Any) -> str:
-    return str(text)[:19].removesuffix("T00:00:00")
+    return str(text)[:19].replace("T", " ").removesuffix(" 00:00:00")
 
 
 #: What a table does without, one after the other, where a terminal is too narrow for it.
@@ -138,7 +138,8 @@ def _table(block: pd.DataFrame, by: By, horizons: Sequence[int], width: int) -> 
     left = len(heads)
     heads += [place, "control", "skill", "synthetic", "skill", "ratio", "shuffled", "pairs", ""]
     shuffled = {_where(row): row["ratio"] for row in rows_of(block[block.arm == "null"])}
-    rows = [_cells(row, by, shuffled) for row in rows_of(_shown(block[block.arm != "null"], by, horizons))]
+    said = (block.arm != "null") & ((block.versus == "real") | (block.status != "not applicable"))
+    rows = [_cells(row, by, shuffled) for row in rows_of(_shown(block[said], by, horizons))]
     keep, stacked, dropped = list(range(len(heads))), False, []
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
 
