@@ -50,9 +50,9 @@ def test_what_has_no_figure_has_no_point_and_the_legend_says_why(tmp_path: Path)
     cells = {**CELLS, "synthetic": off_by(2.0, leads=2), "greal": off_by(1.0), "gsynthetic": "oom"}
     cells |= {"hreal": off_by(1.0), "hsynthetic": (off_by(2.0), {0: "hard"})}
     found = lines(written(tmp_path, rows, cells).plot(metric="mae"))
-    assert list(found) == ["f (not taught)", "g (oom)", "h (1 windows failed)", "canary (not applicable)"]
-    assert found["f (not taught)"][0] == 2.0
-    assert np.isnan(found["f (not taught)"][1])
+    assert list(found) == ["f (not taught from 4)", "g (oom)", "h (1 windows failed)", "canary (not applicable)"]
+    assert found["f (not taught from 4)"][0] == 2.0
+    assert np.isnan(found["f (not taught from 4)"][1])
     assert found["g (oom)"] == []
     assert found["canary (not applicable)"] == []
 

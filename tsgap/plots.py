@@ -102,7 +102,7 @@ def _panel(axes: Axes, block: pd.DataFrame, by: str, colours: dict[str, str]) ->
         at, ratio = line[by].to_numpy(), line.ratio.to_numpy()
         drawn = np.isfinite(ratio) & (ratio > 0) & (line.status != "not applicable").to_numpy()
         main = (arm, versus) == ("synthetic", "real")
-        label = _plain(forecaster) + _reason(line, drawn) if main else None
+        label = _plain(forecaster) + _reason(line, at, drawn) if main else None
         style, _ = _LINES[arm, versus]
         if not drawn.any():
             axes.plot([], [], color=colours[forecaster], linestyle=style, label=label)
@@ -139,9 +139,12 @@ def _ratio_axis(row: Sequence[Axes]) -> None:
         axes.yaxis.set_major_formatter(ScalarFormatter())
 
 
-def _reason(line: pd.DataFrame, drawn: Any) -> str:
+def _reason(line: pd.DataFrame, at: Any, drawn: Any) -> str:
     """Why there are points without a figure."""
-    lacking = list(dict.fromkeys(line.status[~drawn]))
+    lacking = []
+    for status in dict.fromkeys(line.status[~drawn]):
+        here = ~drawn & (line.status == status).to_numpy()
+        lacking.append(str(status) if here.all() else f"{status} from {at[here].min()}")
     failed = int(line.failed_control.max() + line.failed_synthetic.max())
     if failed and set(line.status) <= {"partial", "not taught"}:
         lacking.append(f"{failed} windows failed")
