@@ -26,7 +26,15 @@ def off_by(error: float, leads: int = 4) -> Floats:
 def row(arm: str, cell: str, **more: Any) -> dict[str, Any]:
     """A row of a plan: data `d`, source `s`, forecaster `f`, trained on real or synthetic series."""
     told = {"data": "d", "source": "s", "replicate": 0, "arm": arm, "forecaster": "f", "cell": cell}
-    told |= {"transfer": "learned", "paired": True, "scaling": "mean-abs", "context": 8, "leads": 4, "short": None}
+    told |= {
+        "transfer": "learned",
+        "scope": "global",
+        "paired": True,
+        "scaling": "mean-abs",
+        "context": 8,
+        "leads": 4,
+        "short": None,
+    }
     return {**told, "pairs": 90, "pairs_before": 90, "trained_on": "", "seed": 0, "error": "", **more}
 
 

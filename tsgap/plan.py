@@ -40,6 +40,7 @@ class Row:
     forecaster: str
     cell: str
     transfer: str
+    scope: str
     paired: bool | None = None
     scaling: str = ""
     context: int | None = None
@@ -108,7 +109,7 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
         rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
         nulls = _nulls(data, experiment, draw)
         untrained = _cell(data, baseline, None, 0, cells)
-        rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none"))
+        rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none", baseline.spec.scope))
         for source in sources_of(data, inputs, experiment, draw):
             notes += [f"{data.name}: {source.name}: {note}" for note in source.notes]
             for k in range(max(experiment.replicates, len(source.replicates))):
@@ -151,7 +152,17 @@ def _replicate(
     if isinstance(synthetic, str):
         notes.append(f"{data.name}: {source.name}: no synthetic series: {synthetic}")
         return [
-            Row(data.name, source.name, k, "synthetic", label, "", chosen.spec.transfer, error=synthetic)
+            Row(
+                data.name,
+                source.name,
+                k,
+                "synthetic",
+                label,
+                "",
+                chosen.spec.transfer,
+                chosen.spec.scope,
+                error=synthetic,
+            )
             for label, chosen in forecasters.items()
         ]
     arms = {}
@@ -182,6 +193,7 @@ def _replicate(
                     label,
                     key,
                     chosen.spec.transfer,
+                    chosen.spec.scope,
                     footing.paired,
                     footing.scaling,
                     footing.context,

@@ -62,10 +62,10 @@ class Run:
         self._store = Store.open(self.path, create=False)
         try:
             self.manifest: Mapping[str, Any] = self._store.read_json("manifest")
-            self._plan: Mapping[str, Any] = self._store.read_json("plan")
+            plan: Mapping[str, Any] = self._store.read_json("plan")
         except StoreError as err:
             raise StoreError(f"{self.path}: there is no plan in it yet; run the sweep first ({err})") from err
-        self._rows: list[dict[str, Any]] = self._plan["rows"]
+        self._rows: list[dict[str, Any]] = plan["rows"]
         self._atoms = Atoms(self._store, self.manifest["data"])
         self._keys = tuple(dict.fromkeys(r["cell"] for r in self._rows if r["cell"]))
 
@@ -125,14 +125,7 @@ class Run:
             why = f"{truth.ids[n]!s}, window {truth.window[n]}: {reason}"
         status = "error" if row["error"] else self._atoms.finished.get(row["cell"], "missing")
         told = {name: info.get(name) for name in ("n_failed", "stage", "seconds", "attempt", "distribution", "version")}
-        return {"scope": self._scope(row), **row, **told, "status": status, "error": why or ""}
-
-    def _scope(self, row: Mapping[str, Any]) -> str:
-        """A global forecaster has a context, a local one has none; without training there is no saying."""
-        content = self._plan.get("cells", {}).get(row["cell"], {})
-        if content.get("training") is None:
-            return ""
-        return "local" if content["context"] is None else "global"
+        return {**row, **told, "status": status, "error": why or ""}
 
     def failures(self) -> pd.DataFrame:
         """The rows of `cells` that did not end well, are missing, or have windows without a forecast."""

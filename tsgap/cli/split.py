@@ -40,9 +40,9 @@ def split(options: ReadOptions, **given: Any) -> int:
     tsgap split sales.csv --horizons 1,6,12 --out train.parquet
     tsgap split sales.csv --horizons 1,6,12 --out-windows train.npz --normalise minmax
     """
-    from tsgap.footing import default_context
     from tsgap.config import listed
     from tsgap.experiment import data_specs
+    from tsgap.footing import default_context
     from tsgap.inputs import read_data
     from tsgap.readers.writing import write_long, write_windows
 

@@ -132,9 +132,7 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
     )
     channels = tuple(c.strip() for c in given["channels"].split(",") if c.strip())
     if not given["synthetic"]:
-        raise UsageError(
-            "a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)"
-        )
+        raise UsageError("a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)")
     sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
     shared = ("replicates", "seed", "scaling", "context", "match", "null", "generator_cutoff")
     forecasters = tuple(given["forecaster"]) or DEFAULT_FORECASTERS
@@ -238,7 +236,9 @@ def _show_preview(found: Preview, *, as_json: bool) -> None:
 def _show(run: Run, given: dict[str, Any]) -> int:
     metrics = [m.strip() for m in given["metric"].split(",") if m.strip()]
     if given["as_json"]:
-        click.echo(run.profile(metrics, by=given["by"]).to_json(orient="records", indent=1))
+        from tsgap.formats import json_text
+
+        click.echo(json_text(run.profile(metrics, by=given["by"])), nl=False)
     elif not given["quiet"]:
         from tsgap.tables import render
 
