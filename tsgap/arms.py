@@ -131,7 +131,9 @@ def arms_of(
     `real`, the control; `synthetic`; `null`, trained on `null` (a shuffled real panel) like the control; where more
     than 10 % of the control was cut to match, `real-full` beside it. Where the synthetic series are too short for
     context and horizon: `real-short`, real windows of that length, like `synthetic`; `real` then has the full
-    context and size. Local forecasters have no pairs to match: they learn from the twin, or from a pool of `POOL`.
+    context and size, and neither of the two more pairs than it. Local forecasters have no pairs to match: they learn
+    from the twin, or from a pool of `POOL` series, equally many in every arm. Twins of different lengths are cut to
+    the last values of the longer one. `UsageError` where the context leaves the real series no lead to teach.
     """
     horizon = max(rules.horizons)
     context = rules.context or default_context(real.seasons, horizon, real.lengths)
@@ -243,6 +245,9 @@ def _with_short(
         window, theirs = cut_windows(real, reachable, making.seed), synthetic
     full, cut = making.footing((real,), context), making.footing((theirs, window), near)
     limit = making.limit((window, theirs), cut)
+    if limit is not None:
+        # many windows must not buy the synthetic arm more pairs than the control learns from
+        limit = min(limit, _pairs(real, full))
     sets = [
         making.arm("real", real, full, None, real),
         making.arm("real-short", window, cut, limit, window),
