@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 
+import psutil
+
 
 class OddError(Exception):
     """Cannot be shown: its message raises, and its name is not a name."""
@@ -109,6 +111,13 @@ def _fork_and_return(delay: str) -> bytes:
     if os.fork() == 0:
         time.sleep(float(delay or 0))
     return b"twice"
+
+
+def _children(_: str) -> bytes:
+    """How many living children this process has after a while."""
+    time.sleep(0.1)
+    children = psutil.Process().children()
+    return str(sum(child.status() != psutil.STATUS_ZOMBIE for child in children)).encode()
 
 
 def _late(delay: str) -> bytes:
@@ -227,6 +236,7 @@ ACTIONS = {
     "steal-link": _steal_link,
     "swap-link": _swap_link,
     "fork-and-return": _fork_and_return,
+    "children": _children,
     "late": _late,
     "unwatched": _unwatched,
     "fork-and-hold": _fork_and_hold,

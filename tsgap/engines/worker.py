@@ -71,7 +71,7 @@ def _settle(log_fd: int, server: int) -> None:
 
 
 def _serve(link_fd: int, name: str) -> int:
-    own, place = os.getpid(), os.fstat(link_fd).st_ino
+    place = os.fstat(link_fd).st_ino
     link = Link(socket.socket(fileno=link_fd))
     try:
         function = resolve(name)
@@ -87,8 +87,6 @@ def _serve(link_fd: int, name: str) -> int:
             return 0
         reply, value = _attempt(function, payload, float(header["timeout"]))
         del payload
-        if os.getpid() != own:  # a fork that the function made and that came back here
-            return 0
         try:
             if os.fstat(link_fd).st_ino != place:
                 return LOST_LINK
@@ -99,6 +97,7 @@ def _serve(link_fd: int, name: str) -> int:
 
 def _attempt(function: Callable[[bytes], bytes], payload: bytes, timeout: float) -> tuple[dict[str, Any], bytes]:
     # A thread in C: it shows where the time went and ends the process even while the GIL is held or the host is gone.
+    own = os.getpid()
     faulthandler.dump_traceback_later(min(timeout, _LONGEST_WATCH), exit=True, file=2)
     begin = time.perf_counter()
     value = b""
@@ -111,6 +110,8 @@ def _attempt(function: Callable[[bytes], bytes], payload: bytes, timeout: float)
     except BaseException as err:  # noqa: BLE001  the failure is recorded as the result
         status, line, trace = described(err)
         reply = {"status": status, "error": one_line(line), "traceback": trace}
+    if os.getpid() != own:  # a fork that the function made and that came back here
+        os._exit(0)
     reply["seconds"] = time.perf_counter() - begin
     faulthandler.cancel_dump_traceback_later()
     for stream in (sys.stdout, sys.stderr):
