@@ -1,0 +1,390 @@
+"""One fit and its forecasts: what reaches a forecaster, what comes back, and how failures end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tsgap import cell
+from tsgap.cell import Draw, Job, Result, location_and_scale, read_panel, scaled, write_panel
+from tsgap.defaults import boosting, generators, linear, naive
+from tsgap.errors import ContractError, ForecastError
+from tsgap.panel import Dataset, Floats, Panel
+from tsgap.protocols import Forecast, ForecasterSpec
+from tsgap.splits import rolling
+
+SPECS = {spec.name: spec for spec in (*naive.SPECS, *linear.SPECS, *boosting.SPECS)}
+FAST = {"gradient-boosting": {"iterations": 10}}
+
+
+def panel(n: int = 6, length: int = 60, *, seed: int = 0, level: float = 50.0) -> Panel:
+    rng = np.random.default_rng(seed)
+    t = np.arange(length)
+    rows = {
+        f"s{i}": level * (i + 1) + 9 * (i + 1) * np.sin(2 * np.pi * t / 12) + rng.normal(0, i + 1, length)
+        for i in range(n)
+    }
+    return Panel.of(rows, freq="MS", seasons=(12,))
+
+
+class Says:
+    """A forecaster that answers with what a function makes of the histories; it keeps what it was given."""
+
+    last: Says
+
+    def __init__(self, answer: Callable[[Panel, int], Any], fit: Callable[[Panel], None] | None = None) -> None:
+        self.answer, self.learn = answer, fit
+        Says.last = self
+
+    def fit(self, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        self.train, self.asked = train, (horizon, context, seed)
+        if self.learn:
+            self.learn(train)
+
+    def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Any:
+        self.history = history
+        return self.answer(history, horizon)
+
+
+def last(history: Panel, horizon: int) -> Forecast:
+    return Forecast(np.repeat(history.values[history.offsets[1:] - 1][:, None], horizon, axis=1))
+
+
+def job(folder: Path, build: Any, train: Panel | None, histories: Panel, **options: Any) -> Job:
+    given: dict[str, Any] = {
+        "params": {},
+        "train_rows": None,
+        "history_rows": None,
+        "horizon": 3,
+        "context": 12,
+        "seed": 5,
+        "scaling": "mean-abs",
+        "least_history": 1,
+    }
+    home = None if train is None else write_panel(train, folder)
+    return Job(build=build, train=home, histories=write_panel(histories, folder), **(given | options))
+
+
+def said(folder: Path, answer: Any, **options: Any) -> Result:
+    fit = options.pop("fit", None)
+    histories = options.pop("histories", panel(seed=1))
+    return cell.forecast(job(folder, lambda: Says(answer, fit), panel(), histories, **options))
+
+
+@pytest.mark.parametrize("scaling", ["mean-abs", "standard", "none"])
+def test_every_row_is_scaled_by_its_own_recent_values(scaling: str) -> None:
+    made = panel()
+    for context in (None, 1, 7, 500):
+        location, scale, ones = location_and_scale(made, scaling, context, None)
+        for i, y in enumerate(made):
+            recent = y if context is None else y[-context:]
+            if scaling == "none":
+                wanted = (0.0, 1.0)
+            elif scaling == "mean-abs":
+                wanted = (0.0, float(np.mean(np.abs(recent))))
+            else:
+                wanted = (float(recent.mean()), float(recent.std()) or 1.0)
+            np.testing.assert_allclose((location[i], scale[i]), wanted, rtol=1e-12)
+        assert ones == (6 if scaling == "standard" and context == 1 else 0)
+        back = scaled(made, location, scale).values * np.repeat(scale, 60) + np.repeat(location, 60)
+        np.testing.assert_allclose(back, made.values, rtol=1e-12)
+
+
+def test_a_row_without_scale_is_divided_by_one_and_counted() -> None:
+    rows = Panel.of(
+        {"zero": np.zeros(5), "none": [], "constant": np.full(7, 0.1), "tiny": np.full(3, 1e-200), "y": [4]}
+    )
+    location, scale, ones = location_and_scale(rows, "mean-abs", None, None)
+    assert (location.tolist(), scale.tolist(), ones) == ([0] * 5, [1, 1, pytest.approx(0.1), 1, 4], 2)
+    location, scale, ones = location_and_scale(rows, "standard", None, None)
+    assert (scale.tolist(), ones) == ([1] * 5, 4)
+    assert location[2] == pytest.approx(0.1)
+
+
+def test_scaling_train_needs_figures_and_there_is_no_other_scaling() -> None:
+    figures = np.array([[1.0, 2.0]] * 6)
+    location, scale, _ = location_and_scale(panel(), "train", 3, figures)
+    assert (location.tolist(), scale.tolist()) == ([1.0] * 6, [2.0] * 6)
+    with pytest.raises(ContractError, match="without the figures"):
+        location_and_scale(panel(), "train", 3, None)
+    with pytest.raises(ContractError, match="no scaling 'log'"):
+        location_and_scale(panel(), "log", 3, None)
+
+
+def test_a_forecaster_sees_scaled_values_and_its_answer_comes_back_in_units(tmp_path: Path) -> None:
+    histories = panel(seed=1)
+    result = said(tmp_path, last)
+    assert result.status == "ok"
+    np.testing.assert_allclose(result.mean, [[y[-1]] * 3 for y in histories], rtol=1e-12)
+    seen = Says.last
+    assert seen.asked == (3, 12, 5)
+    np.testing.assert_allclose([np.abs(y).mean() for y in seen.train], 1)
+    np.testing.assert_allclose([np.abs(y[-12:]).mean() for y in seen.history], 1)
+    assert seen.history.keys == histories.keys
+    assert set(result.info) == {"load_seconds", "fit_seconds", "predict_seconds", "unit_scaled", "unit_scaled_training"}
+
+
+def test_figures_of_the_training_part_follow_the_rows_of_a_block(tmp_path: Path) -> None:
+    rows = np.array([4, 1])
+    figures, ours = np.column_stack([np.arange(6.0), np.arange(6.0) + 1]), np.array([[1.0, 2.0], [3.0, 4.0]])
+    made = job(tmp_path, lambda: Says(last), panel(), panel(seed=1), scaling="train", train_rows=rows,
+               history_rows=rows, figures=figures, history_figures=ours)  # fmt: skip
+    result = cell.forecast(made)
+    np.testing.assert_allclose(Says.last.train[0], (panel()[4] - 4) / 5)
+    np.testing.assert_allclose(Says.last.history[1], (panel(seed=1)[1] - 3) / 4)
+    np.testing.assert_allclose(result.mean[:, 0], [panel(seed=1)[4][-1], panel(seed=1)[1][-1]])
+
+
+def test_zero_histories_are_forecast_unscaled_and_counted(tmp_path: Path) -> None:
+    rows = Panel.of({"zero": np.zeros(20), "one": np.ones(20), "late": np.r_[np.ones(8), np.zeros(12)]}, seasons=(12,))
+    result = said(tmp_path, last, histories=rows)
+    assert result.mean[:, 0].tolist() == [0, 1, 0]
+    assert (result.info["unit_scaled"], result.info["unit_scaled_training"]) == (2, 0)
+
+
+def test_a_forecaster_without_parameters_is_not_fitted(tmp_path: Path) -> None:
+    def never(train: Panel) -> None:
+        raise AssertionError
+
+    result = cell.forecast(job(tmp_path, lambda: Says(last, never), None, panel(), scaling="none", context=None))
+    assert result.status == "ok"
+    assert result.mean[:, 0].tolist() == [y[-1] for y in panel()]
+
+
+def test_short_histories_fail_one_by_one(tmp_path: Path) -> None:
+    rows = Panel.of({"a": np.arange(9.0), "b": np.arange(20.0), "c": []})
+    result = said(tmp_path, last, histories=rows, least_history=10)
+    assert result.failed == {0: "the history has 9 values, 10 are needed", 2: "the history has 0 values, 10 are needed"}
+    assert np.isnan(result.mean[[0, 2]]).all()
+    assert result.mean[1].tolist() == [19.0] * 3
+    assert Says.last.history.keys == ("b",)
+
+
+def test_when_all_histories_are_too_short_nothing_is_asked(tmp_path: Path) -> None:
+    result = said(tmp_path, None, histories=Panel.of({"a": [1.0]}), least_history=10)
+    assert (result.status, result.mean.shape, list(result.failed)) == ("ok", (1, 3), [0])
+
+
+def test_rows_that_fail_are_counted_one_by_one_and_hide_no_other(tmp_path: Path) -> None:
+    def answer(history: Panel, horizon: int) -> Forecast:
+        mean = last(history, horizon).mean
+        mean[0, 1], mean[1, 2], mean[2, 0], mean[4] = np.nan, np.inf, 1e5, -np.inf
+        return Forecast(mean, {4: ValueError("its own reason")})  # type: ignore[dict-item]
+
+    result = said(tmp_path, answer)
+    assert result.failed == {
+        4: "its own reason",
+        0: "the forecast is not finite",
+        1: "the forecast is not finite",
+        2: "the forecast has diverged",
+    }
+    assert np.isfinite(result.mean).all(1).tolist() == [False, False, False, True, False, True]
+
+
+@pytest.mark.parametrize(("times", "fails"), [(900, False), (1100, True), (-1100, True)])
+def test_diverged_is_a_thousand_times_range_and_level(tmp_path: Path, times: float, fails: bool) -> None:
+    rows = Panel.of({"a": [-1.0, 3.0, 2.0]})  # range 4, level 3
+    result = said(tmp_path, lambda h, n: Forecast(np.full((1, n), times * 7.0)), histories=rows, scaling="none")
+    assert bool(result.failed) == fails
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda h, n: np.zeros((len(h), n)), "predict must return a Forecast, got ndarray"),
+        (lambda h, n: None, "got NoneType"),
+        (lambda h, n: Forecast(np.zeros((len(h) - 1, n))), "asked for 6 rows and up to 3 leads, it gave (5, 3)"),
+        (lambda h, n: Forecast(np.zeros((len(h), n + 1))), "it gave (6, 4)"),
+        (lambda h, n: Forecast(np.zeros((len(h), 0))), "it gave (6, 0)"),
+        (lambda h, n: Forecast(np.zeros(len(h))), "must be numbers (N, H)"),
+        (lambda h, n: Forecast(np.full((len(h), n), "a")), "must be numbers"),
+        (lambda h, n: Forecast(np.zeros((len(h), n)), {99: "why"}), "failed row 99"),
+        (lambda h, n: Forecast(np.zeros((len(h), n)), {}, np.zeros((len(h), n, 2)), (0.5,)), "quantiles must be"),
+    ],
+)
+def test_an_answer_of_the_wrong_kind_breaks_the_contract(tmp_path: Path, answer: Any, told: str) -> None:
+    result = said(tmp_path, answer)
+    assert result.status == "contract"
+    assert told in result.info["error"]
+    assert result.info["stage"] in ("predict", "check")
+    assert result.mean.shape == (0, 0)
+
+
+def test_fewer_leads_are_an_answer(tmp_path: Path) -> None:
+    assert said(tmp_path, lambda h, n: last(h, 2)).mean.shape == (6, 2)
+
+
+def raiser(err: Exception) -> Callable[..., Any]:
+    def raises(*args: Any) -> Any:
+        raise err
+
+    return raises
+
+
+@pytest.mark.parametrize("stage", ["build", "fit", "predict"])
+@pytest.mark.parametrize(
+    ("err", "told"), [(ForecastError("there is too little"), "there is too little"), (KeyError("x"), "KeyError: 'x'")]
+)
+def test_an_exception_is_a_result_with_its_stage(tmp_path: Path, stage: str, err: Exception, told: str) -> None:
+    if stage == "build":
+        result = cell.forecast(job(tmp_path, raiser(err), panel(), panel()))
+    else:
+        answer, fit = (raiser(err), None) if stage == "predict" else (last, raiser(err))
+        result = said(tmp_path, answer, fit=fit)
+    assert (result.status, result.info["stage"], result.info["error"]) == ("error", stage, told)
+    assert "raises" in result.info["traceback"]
+
+
+def test_running_out_of_memory_is_the_engines_business(tmp_path: Path) -> None:
+    with pytest.raises(MemoryError):
+        said(tmp_path, raiser(MemoryError()))
+
+
+def writes(made: Panel, *_: Any) -> Any:
+    made.values[0] = 1
+
+
+def moves(made: Panel, *_: Any) -> Any:
+    made.offsets[0] = 1
+
+
+@pytest.mark.parametrize("change", [writes, moves])
+@pytest.mark.parametrize("stage", ["fit", "predict"])
+def test_a_forecaster_that_writes_to_its_inputs_fails(tmp_path: Path, change: Any, stage: str) -> None:
+    result = said(tmp_path, change) if stage == "predict" else said(tmp_path, last, fit=change)
+    assert (result.status, result.info["stage"]) == ("error", stage)
+    assert "read-only" in result.info["error"]
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("scaling", ["mean-abs", "standard"])
+def test_blocks_are_the_whole_bit_by_bit(tmp_path: Path, name: str, scaling: str) -> None:
+    spec, histories = SPECS[name], panel(23, 47, seed=2)
+    train = None if spec.transfer == "none" else panel()
+    made = job(tmp_path, spec.build, train, histories, params=FAST.get(name, {}), horizon=14, scaling=scaling)
+    whole = cell.forecast(made)
+    assert whole.status == "ok"
+    assert np.isfinite(whole.mean).all()
+    order = np.random.default_rng(0).permutation(23)
+    for rows in (*np.split(order, [1, 3, 10]), np.array([22])):
+        part = cell.forecast(replace(made, history_rows=rows))
+        assert part.mean.tobytes() == whole.mean[rows].tobytes()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_forecasts_follow_level_and_scale(tmp_path: Path, name: str) -> None:
+    """What `standard` undoes: any affine map of training and history, each its own."""
+    spec, train, histories = SPECS[name], panel(), panel(5, seed=3)
+    options: dict[str, Any] = {"params": FAST.get(name, {}), "scaling": "standard"}
+    one = cell.forecast(job(tmp_path, spec.build, train, histories, **options))
+    train, moved = train.with_values(7 - 3 * train.values), histories.with_values(1000 + 2 * histories.values)
+    if name == "gradient-boosting":  # trees are not the same upside down
+        train = train.with_values(-train.values)
+    other = cell.forecast(job(tmp_path, spec.build, train, moved, **options))
+    np.testing.assert_allclose(other.mean, 1000 + 2 * one.mean, rtol=1e-6)
+
+
+def test_a_panel_lies_where_a_worker_can_map_it(tmp_path: Path) -> None:
+    made = replace(panel(), groups={"g": tuple("xyzxyz")}, weights=np.arange(6.0), series=("a",) * 6)
+    home = write_panel(made, tmp_path)
+    found = read_panel(home)
+    assert found.fingerprint == made.fingerprint
+    base: Any = found.values
+    while not isinstance(base, np.memmap):
+        base = base.base
+    assert base.mode == "r"
+    with pytest.raises(ValueError, match="read-only"):
+        found.values[0] = 1
+    rows = read_panel(home, np.array([3, 1]))
+    assert rows.fingerprint == made.take([3, 1]).fingerprint
+    before = (Path(home) / "values.npy").stat().st_mtime_ns
+    assert write_panel(made, tmp_path) == home
+    assert (Path(home) / "values.npy").stat().st_mtime_ns == before
+    (Path(home) / "panel.json").unlink()  # as if interrupted
+    (Path(home) / "values.npy").write_bytes(b"half")
+    assert read_panel(write_panel(made, tmp_path)).fingerprint == made.fingerprint
+
+
+def test_a_panel_without_values_can_be_written_and_read(tmp_path: Path) -> None:
+    empty = Panel.of({"a": [], "b": []})
+    assert read_panel(write_panel(empty, tmp_path)).fingerprint == empty.fingerprint
+
+
+def test_there_is_no_future_in_the_files_of_a_worker(tmp_path: Path) -> None:
+    values = np.concatenate([np.arange(40.0), np.full(4, 777.0)])
+    data = Dataset("d", values, np.array([0, 44]), ("a",), np.array([0]), "step", (2,))
+    split = rolling(data, horizon=4, windows=1)
+    home = Path(write_panel(split.histories(10), tmp_path))
+    job(tmp_path, naive.naive, split.train, split.histories(10))
+    assert np.load(home / "values.npy").tolist() == list(range(30, 40))
+    truth = np.float64(777).tobytes()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert truth not in path.read_bytes()
+            assert "777" not in path.read_bytes().decode("latin1")
+
+
+def broken(history: Panel, horizon: int) -> Forecast:
+    return Forecast(np.where(np.arange(len(history))[:, None] == 1, np.nan, np.ones((len(history), horizon))))
+
+
+@pytest.mark.parametrize("answer", [last, broken, raiser(KeyError("Ω \ud800"))])
+def test_results_travel_without_pickle(tmp_path: Path, answer: Any) -> None:
+    made = job(tmp_path, lambda: Says(answer), panel(), panel(seed=1))
+    raw = cell.execute(cloudpickle.dumps(made))
+    found, wanted = cell.decoded_result(raw), cell.forecast(made)
+    assert (found.status, dict(found.failed)) == (wanted.status, dict(wanted.failed))
+    assert found.mean.tobytes() == wanted.mean.tobytes()
+    assert found.info.keys() == wanted.info.keys()
+    assert b"pickle" not in raw
+    json.dumps(found.info)
+
+
+def test_drawn_panels_travel_too(tmp_path: Path) -> None:
+    train = panel()
+    raw = cell.execute(cloudpickle.dumps(Draw(generators.shuffle, {}, write_panel(train, tmp_path), 7)))
+    wanted = generators.shuffle()
+    wanted.fit(train, seed=7)
+    assert cell.decoded_panel(raw).fingerprint == wanted.sample(seed=7).fingerprint
+
+
+class DrawsNothing:
+    """A generator that does not give a panel."""
+
+    def fit(self, train: Panel, *, seed: int) -> None:
+        """Nothing to learn."""
+
+    def sample(self, *, seed: int) -> Any:
+        return np.zeros(3)
+
+
+def test_a_generator_must_give_a_panel(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="sample must return a Panel, got ndarray"):
+        cell.draw(Draw(DrawsNothing, {}, write_panel(panel(), tmp_path), 0))
+
+
+@given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9), min_size=1, max_size=8), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_the_scale_of_a_row_does_not_depend_on_the_others(rows: list[list[float]], context: int) -> None:
+    made = Panel.of({str(i): r for i, r in enumerate(rows)})
+    for scaling in ("mean-abs", "standard"):
+        together: tuple[Floats, Floats, int] = location_and_scale(made, scaling, context, None)
+        alone = [location_and_scale(made.take([i]), scaling, context, None) for i in range(len(made))]
+        assert together[0].tolist() == [a[0][0] for a in alone]
+        assert together[1].tolist() == [a[1][0] for a in alone]
+        assert together[2] == sum(a[2] for a in alone)
+
+
+def test_specs_of_the_host_are_forecasters() -> None:
+    for spec in SPECS.values():
+        assert isinstance(spec, ForecasterSpec)
+        assert {"fit", "predict"} <= set(dir(spec.build()))
