@@ -24,7 +24,7 @@ class PerSeries:
     def sample(self, *, seed: int) -> Panel:
         """One synthetic series for every real one, under the same key."""
         rng = np.random.default_rng(seed)
-        return self.train.with_values(np.concatenate([self.transform(y, rng) for y in self.train]))
+        return self.train.with_values(np.concatenate([self.transform(y, rng) if len(y) else y for y in self.train]))
 
 
 def _copied(y: Floats, rng: np.random.Generator) -> Floats:
@@ -46,20 +46,34 @@ def shuffle() -> PerSeries:
 
 
 def blocks(y: Floats, length: int, rng: np.random.Generator) -> Floats:
-    """Blocks of `length` values from random places, joined to the length of `y`."""
+    """Blocks of `length` values (all of `y` at most) from random places, joined to the length of `y`."""
     length = min(length, len(y))
     starts = rng.integers(0, len(y) - length + 1, -(-len(y) // length))
     return np.asarray(y[(starts[:, None] + np.arange(length)).ravel()[: len(y)]])
 
 
 class BlockBootstrap(PerSeries):
-    """Moving blocks of `length` steps, joined in random order (Künsch 1989)."""
+    """Moving blocks of `length` steps, joined in random order (Künsch 1989).
+
+    A series that is not longer than a block would come back as it is: `fit` refuses it with `ForecastError`.
+    """
 
     def __init__(self, length: int = 24) -> None:
         if length < 1:
             raise ForecastError(f"a block has at least 1 step, got length={length}")
         self.length = length
         super().__init__(self._blocks)
+
+    def fit(self, train: Panel, *, seed: int) -> None:
+        """Keep the training panel, if all of its series are longer than a block."""
+        whole = np.flatnonzero(train.lengths <= self.length)
+        if len(whole) and self.length > 1:
+            first = f"{train.keys[whole[0]]!r} ({train.lengths[whole[0]]} values)"
+            raise ForecastError(
+                f"{len(whole)} of {len(train)} series are not longer than a block of {self.length} steps, first {first}: "
+                "they would be copied; ask for shorter blocks"
+            )
+        super().fit(train, seed=seed)
 
     def _blocks(self, y: Floats, rng: np.random.Generator) -> Floats:
         return blocks(y, self.length, rng)
@@ -79,7 +93,7 @@ class STLBootstrap(PerSeries):
         m = self.train.season
         length = 2 * m if m > 1 else 8
         if len(y) < 2 * m + 1 or np.ptp(y) == 0:
-            return np.asarray(blocks(y - y.mean(), length, rng) + y.mean())
+            return np.asarray(_moving_blocks(y - y.mean(), length, rng) + y.mean())
         z, back = _box_cox(y)
         trend, seasonal = _decomposed(z, m)
         resampled: Floats = back(trend + seasonal + _moving_blocks(z - trend - seasonal, length, rng))
@@ -88,7 +102,7 @@ class STLBootstrap(PerSeries):
 
 def _moving_blocks(remainder: Floats, length: int, rng: np.random.Generator) -> Floats:
     """Bergmeir's variant: one block more than needed, started at a random place inside of the first."""
-    length = min(length, len(remainder) // 2)
+    length = max(1, min(length, len(remainder) // 2))
     longer = -(-len(remainder) // length) + 2
     starts = rng.integers(0, len(remainder) - length + 1, longer)
     joined = remainder[(starts[:, None] + np.arange(length)).ravel()]
