@@ -70,8 +70,8 @@ class BlockBootstrap(PerSeries):
         if len(whole) and self.length > 1:
             first = f"{train.keys[whole[0]]!r} ({train.lengths[whole[0]]} values)"
             raise ForecastError(
-                f"{len(whole)} of {len(train)} series are not longer than a block of {self.length} steps, first {first}: "
-                "they would be copied; ask for shorter blocks"
+                f"{len(whole)} of {len(train)} series are not longer than a block of {self.length} steps, first {first}"
+                ": they would be copied; ask for shorter blocks"
             )
         super().fit(train, seed=seed)
 
