@@ -50,6 +50,9 @@ class Forecast:
                 raise ContractError(
                     f"quantiles must be {(*mean.shape, len(self.quantile_levels))}, got {quantiles.shape}"
                 )
+            levels = np.asarray(self.quantile_levels, dtype=np.float64)
+            if (levels <= 0).any() or (levels >= 1).any() or (np.diff(levels) <= 0).any():
+                raise ContractError(f"quantile levels must rise and lie in (0, 1), got {self.quantile_levels}")
             object.__setattr__(self, "quantiles", quantiles)
 
 
@@ -181,6 +184,10 @@ class MetricSpec:
 
     def __post_init__(self) -> None:
         _check_spec(self, "metric")
+        if self.aggregate not in ("mean", "root-mean"):
+            raise PluginError(f"metric {self.name!r}: aggregate is 'mean' or 'root-mean', got {self.aggregate!r}")
+        if self.scaled not in ("", "mae", "rmse"):
+            raise PluginError(f"metric {self.name!r}: scaled is '', 'mae' or 'rmse', got {self.scaled!r}")
 
 
 @dataclass(frozen=True)
