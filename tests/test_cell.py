@@ -171,7 +171,16 @@ def test_short_histories_fail_one_by_one(tmp_path: Path) -> None:
 
 def test_when_all_histories_are_too_short_nothing_is_asked(tmp_path: Path) -> None:
     result = said(tmp_path, None, histories=Panel.of({"a": [1.0]}), least_history=10)
-    assert (result.status, result.mean.shape, list(result.failed)) == ("ok", (1, 3), [0])
+    assert (result.status, result.info["error"][:22]) == ("error", "all 1 windows failed, ")
+
+
+def test_a_block_that_cannot_be_fitted_fails_its_rows_and_not_the_cell(tmp_path: Path) -> None:
+    def never(train: Panel, **asked: Any) -> None:
+        raise ForecastError("too short")
+
+    histories = Panel.of({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    result = said(tmp_path, None, fit=never, histories=histories, history_rows=np.array([1]))
+    assert (result.status, dict(result.failed), result.mean.shape) == ("ok", {0: "too short"}, (1, 3))
 
 
 def test_rows_that_fail_are_counted_one_by_one_and_hide_no_other(tmp_path: Path) -> None:
@@ -192,9 +201,13 @@ def test_rows_that_fail_are_counted_one_by_one_and_hide_no_other(tmp_path: Path)
 
 @pytest.mark.parametrize(("times", "fails"), [(900, False), (1100, True), (-1100, True)])
 def test_diverged_is_a_thousand_times_range_and_level(tmp_path: Path, times: float, fails: bool) -> None:
-    rows = Panel.of({"a": [-1.0, 3.0, 2.0]})  # range 4, level 3
-    result = said(tmp_path, lambda h, n: Forecast(np.full((1, n), times * 7.0)), histories=rows, scaling="none")
-    assert bool(result.failed) == fails
+    rows = Panel.of({"a": [-1.0, 3.0, 2.0], "b": [-1.0, 3.0, 2.0]})  # range 4, level 3
+
+    def answer(history: Panel, horizon: int) -> Forecast:
+        return Forecast(np.outer([times * 7.0, 0.0], np.ones(horizon)))
+
+    result = said(tmp_path, answer, histories=rows, scaling="none")
+    assert (0 in result.failed) == fails
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_a_dry_run_writes_nothing(real: str, capsys: pytest.CaptureFixture[str])
         (["--real", "real.csv", "--synthetic", "gen:copy", "--no-such-flag"], "No such option"),
         (["--real", "real.csv", "--synthetic", "gen:copy", "--first-cutoff", "soon"], "is not a date"),
         (["--real", "real.csv", "--synthetic", "gen:copy", "--generator-cutoff", "2010-12-01"], "has seen the test"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "--metric", "maes"], "did you mean 'mae'"),
         (["nowhere.toml"], "nowhere.toml"),
     ],
 )

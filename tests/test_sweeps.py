@@ -160,6 +160,51 @@ def test_a_generator_that_fails_is_a_failed_row_for_every_forecaster(tmp_path: P
     assert run.profile().query("arm == 'synthetic'").status.str.startswith("error").all()
 
 
+class Reversed:
+    """A generator that turns every series round."""
+
+    def fit(self, train: tsgap.Panel, *, seed: int) -> None:
+        self.train = train
+
+    def sample(self, *, seed: int) -> tsgap.Panel:
+        return self.train.with_values(np.concatenate([y[::-1] for y in self.train]))
+
+
+def test_a_generator_class_is_a_source_and_forecasters_may_have_labels(tmp_path: Path) -> None:
+    run = swept(tmp_path, Reversed, forecasters={"mine": "linear", "yours": "linear"})
+    assert set(run.profile().source) == {"reversed"}
+    assert set(run.profile().forecaster) == {"mine", "yours"}
+
+
+class Silent(Broken):
+    """A forecaster that has no number to give."""
+
+    def fit(self, train: tsgap.Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        pass
+
+    def predict(self, history: tsgap.Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> tsgap.Forecast:
+        return tsgap.Forecast(np.full((len(history), horizon), np.nan))
+
+
+def test_a_forecaster_without_a_single_forecast_has_failed(tmp_path: Path) -> None:
+    run = swept(tmp_path, forecasters=[Silent])
+    assert run.n_failed == 2
+    assert set(run.failures().status) == {"error"}
+    assert "all 18 windows failed, first 's0@0': the forecast is not finite" in set(run.failures().error)
+
+
+def test_a_part_that_was_damaged_is_computed_again(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    first = swept(tmp_path, "gen:shuffle")
+    part = sorted((tmp_path / "run" / "parts").rglob("*.parquet"))[0]
+    raw = bytearray(part.read_bytes())
+    raw[len(raw) // 2] ^= 0xFF
+    part.write_bytes(raw)
+    again = swept(tmp_path, "gen:shuffle", on_progress=seen.append)
+    assert (seen[-1].ok, seen[-1].reused) == (1, seen[-1].total - 1)
+    pd.testing.assert_frame_equal(first.profile(), again.profile())
+
+
 class Nothing:
     """A generator that gives nothing."""
 
@@ -241,7 +286,7 @@ def test_a_misspelt_setting_and_a_misspelt_forecaster_are_named(tmp_path: Path) 
         swept(tmp_path, replicate=2)
     with pytest.raises(UnknownNameError, match="did you mean 'linear'"):
         swept(tmp_path, forecasters=["linaer"])
-    with pytest.raises(UsageError, match="named twice"):
+    with pytest.raises(UsageError, match="two forecasters are called 'linear'"):
         swept(tmp_path, forecasters=["linear", "linear"])
     assert not (tmp_path / "run").exists()
 

@@ -192,9 +192,18 @@ def forecast(job: Job) -> Result:
         out = np.full((len(histories), mean.shape[1]), np.nan)
         out[ready] = mean
         out[list(failed)] = np.nan
+        if failed and len(failed) == len(histories) and job.history_rows is None:
+            first = min(failed)
+            raise ForecastError(f"all {len(failed)} windows failed, first {histories.keys[first]!r}: {failed[first]}")
         return Result("ok", out, failed, info)
     except MemoryError:
         raise
+    except ForecastError as err:
+        if job.history_rows is None:
+            return _failure("error", stage, err, info)
+        # a block of a cell: its rows have no forecast, the other blocks have theirs
+        rows = range(len(job.history_rows))
+        return Result("ok", np.full((len(rows), job.horizon), np.nan), dict.fromkeys(rows, str(err)[:1000]), info)
     except ContractError as err:
         return _failure("contract", stage, err, info)
     except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result

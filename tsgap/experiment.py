@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from tsgap.arms import SCALINGS
 from tsgap.errors import UnknownNameError, UsageError
+from tsgap.plugins import choose_generator
+from tsgap.protocols import GeneratorSpec
 from tsgap.readers.options import ReadOptions
 
 #: Forecasters of a sweep that names none: one without parameters, one linear, one not.
@@ -22,9 +24,9 @@ BASELINE = "seasonal-naive"
 class SourceSpec:
     """Where synthetic series come from.
 
-    `what` is ``"gen:NAME[:key=value,…]"``, a file, a folder or pattern of replicates, a frame, an array of windows
-    (N, L) or (N, L, C), or a list of frames (replicates). `data` binds it to one data set; "" is every data set,
-    which only a generator can serve where there are several.
+    `what` is ``"gen:NAME[:key=value,…]"``, a generator (spec, class or object), a file, a folder or pattern of
+    replicates, a frame, an array of windows (N, L) or (N, L, C), or a list of frames (replicates). `data` binds it to
+    one data set; "" is every data set, which only a generator can serve where there are several.
     """
 
     name: str
@@ -34,9 +36,11 @@ class SourceSpec:
     channels: tuple[str, ...] = ()
 
     @property
-    def generator(self) -> str | None:
-        """Name and parameters of the generator, None for data handed over."""
-        return self.what[4:] if isinstance(self.what, str) and self.what.startswith("gen:") else None
+    def generator(self) -> Any:
+        """The generator, a name with parameters or an object; None for data handed over."""
+        if isinstance(self.what, str):
+            return self.what[4:] if self.what.startswith("gen:") else None
+        return self.what if _is_generator(self.what) else None
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,12 @@ class Experiment:
         return tuple(out)
 
 
+def _is_generator(what: Any) -> bool:
+    return isinstance(what, GeneratorSpec) or (
+        hasattr(what, "fit") and hasattr(what, "sample") and not hasattr(what, "columns")
+    )
+
+
 def _unique(kind: str, names: Sequence[Any]) -> None:
     seen: set[Any] = set()
     for name in names:
@@ -134,6 +144,8 @@ def named(text: str) -> tuple[str, str, str]:
 
 def label_of(what: Any, default: str) -> str:
     """A name for what was given without one: the generator with its parameters, the card, or the file's stem."""
+    if _is_generator(what):
+        return choose_generator(what).label
     if not isinstance(what, (str, Path)):
         return default
     text = str(what)

@@ -67,7 +67,12 @@ def read(experiment: Experiment) -> Inputs:
     """Read and check everything that the user gave."""
     forecasters = {c.label: c for c in map(choose_forecaster, experiment.forecasters)}
     if len(forecasters) < len(experiment.forecasters):
-        raise UsageError(f"a forecaster is named twice: {', '.join(map(str, experiment.forecasters))}")
+        labels = [choose_forecaster(f).label for f in experiment.forecasters]
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise UsageError(
+            f"two forecasters are called {twice!r}: leave one out, give it other parameters, or label them in Python "
+            "(forecasters={'mine': …})"
+        )
     generators = {
         (name, spec.name): choose_generator(spec.generator)
         for name in experiment.names

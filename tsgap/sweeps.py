@@ -20,6 +20,7 @@ from tsgap.engines import Outcome, Task
 from tsgap.errors import StoreError
 from tsgap.experiment import DEFAULT_FORECASTERS, Experiment, data_specs, source_specs
 from tsgap.panel import Floats, Ints, Panel, digest
+from tsgap.plugins import choose_forecaster
 from tsgap.readers import ReadOptions
 from tsgap.run import Run
 from tsgap.store import Part, Store
@@ -45,7 +46,7 @@ def sweep(
     real: Any,
     synthetic: Any,
     *,
-    forecasters: Sequence[Any] = DEFAULT_FORECASTERS,
+    forecasters: Sequence[Any] | Mapping[str, Any] = DEFAULT_FORECASTERS,
     horizons: Sequence[int | str] | str | int = (),
     windows: int | None = None,
     step: int | None = None,
@@ -63,8 +64,9 @@ def sweep(
 
     `real` is a file, ``"card:ID"``, a frame `unique_id, ds, y`, a list of darts series, or a mapping of names to
     those. `synthetic` is the same, an array of windows (N, L) or (N, L, C), ``"gen:NAME[:key=value,…]"``, a list of
-    such texts, or a mapping of names (``"data/source"`` binds one to a data set). `forecasters` are names with
-    parameters, ``"module:callable"``, specs, classes or objects. `horizons` are steps or multiples of the season
+    such texts, a generator (spec, class or object), or a mapping of names (``"data/source"`` binds one to a data
+    set). `forecasters` are names with parameters, ``"module:callable"``, specs, classes or objects, or a mapping of
+    labels to those. `horizons` are steps or multiples of the season
     (``"1m"``); `windows`, `step` and `first_cutoff` as in `tsgap.splits.rolling`. `inverse` and `channels` are for
     arrays of windows.
 
@@ -86,6 +88,8 @@ def sweep(
         first_cutoff=first_cutoff,
     )
     sources = source_specs(synthetic, inverse=inverse, channels=tuple(channels))
+    if isinstance(forecasters, Mapping):
+        forecasters = [choose_forecaster(what, label=label) for label, what in forecasters.items()]
     experiment = Experiment(data, sources, tuple(forecasters), **shared)
     return perform(experiment, out=out, jobs=jobs, timeout=timeout, retry_failed=retry_failed, on_progress=on_progress)
 
@@ -141,7 +145,9 @@ def perform(
 
 
 def cores() -> int:
-    """The processors this process may use."""
+    """The processors this process may use; 0 where worker processes cannot be forked."""
+    if not hasattr(os, "fork"):
+        return 0
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -155,6 +161,8 @@ def folder_of(experiment: Experiment, data: Sequence[inputs.Data], out: str | Pa
 
 def _todo(made: plan.Plan, store: Store, retry_failed: bool) -> list[plan.Cell]:
     """The cells that are still to be run; what is left of failed ones that are tried again is discarded."""
+    # what was damaged since it was written is found before it is counted as done
+    store.check()
     finished, todo = store.finished(), []
     for key, one in made.cells.items():
         status = finished.get(key)

@@ -82,9 +82,12 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
     tsgap sweep --real card:macrodata --synthetic gen:stl-bootstrap -f auto-theta -f linear
     """
     from tsgap.config import to_toml
+    from tsgap.plugins import registry
     from tsgap.sweeps import perform, preview
 
     experiment = _experiment(config, options, given)
+    for name in _metrics(given):
+        registry().named("metrics", name)
     if given["save_config"]:
         target: Path = given["save_config"]
         target.write_text(to_toml(experiment, target.parent), encoding="utf-8")
@@ -233,8 +236,12 @@ def _show_preview(found: Preview, *, as_json: bool) -> None:
         click.echo(f"time not known yet: {', '.join(found.unknown)}")
 
 
+def _metrics(given: dict[str, Any]) -> list[str]:
+    return [m.strip() for m in given["metric"].split(",") if m.strip()]
+
+
 def _show(run: Run, given: dict[str, Any]) -> int:
-    metrics = [m.strip() for m in given["metric"].split(",") if m.strip()]
+    metrics = _metrics(given)
     if given["as_json"]:
         from tsgap.formats import json_text
 
