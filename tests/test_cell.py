@@ -174,6 +174,22 @@ def test_when_all_histories_are_too_short_nothing_is_asked(tmp_path: Path) -> No
     assert (result.status, result.info["error"][:22]) == ("error", "all 1 windows failed, ")
 
 
+def test_a_series_without_a_twin_fails_where_only_twins_count_and_nothing_is_fitted_for_it(tmp_path: Path) -> None:
+    seen = []
+
+    def fit(train: Panel, **asked: Any) -> None:
+        seen.append(train.keys)
+
+    key = panel().keys[0]
+    histories = Panel.of({"a@0": [1.0, 2.0], "b@0": [3.0, 4.0]}, series=(key, "stranger"))
+    result = said(tmp_path, last, fit=fit, histories=histories, twins_only=True)
+    assert dict(result.failed) == {1: "its series has no twin in the training panel"}
+    rows = {"train_rows": np.array([], dtype=np.int64), "history_rows": np.array([1])}
+    alone = said(tmp_path, last, fit=fit, histories=histories, twins_only=True, **rows)
+    assert (alone.status, dict(alone.failed)) == ("ok", {0: "its series has no twin in the training panel"})
+    assert len(seen) == 1
+
+
 def test_a_block_that_cannot_be_fitted_fails_its_rows_and_not_the_cell(tmp_path: Path) -> None:
     def never(train: Panel, **asked: Any) -> None:
         raise ForecastError("too short")

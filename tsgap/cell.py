@@ -41,7 +41,11 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Everything a worker needs to fit and forecast: what may be seen, and nothing else."""
+    """Everything a worker needs to fit and forecast: what may be seen, and nothing else.
+
+    `twins_only`: a history whose series is not in the training panel fails, so that blocks of series may be worked on
+    alone.
+    """
 
     build: Any
     params: Mapping[str, Any]
@@ -56,6 +60,7 @@ class Job:
     least_history: int
     figures: Floats | None = None
     history_figures: Floats | None = None
+    twins_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,13 +176,16 @@ def forecast(job: Job) -> Result:
         location, scale, info["unit_scaled"] = location_and_scale(
             histories, job.scaling, job.context, job.history_figures
         )
-        ready, failed = _long_enough(histories, job.least_history)
+        failed = _too_short(histories, job.least_history)
+        if job.twins_only and train is not None:
+            failed |= _without_twin(histories, train)
+        ready = np.array([i for i in range(len(histories)) if i not in failed], dtype=np.int64)
         asked = scaled(histories, location, scale).take(ready)
         lap("load")
         stage = "build"
         forecaster: Forecaster = job.build(**job.params)
         stage = "fit"
-        if train is not None:
+        if train is not None and len(ready):
             forecaster.fit(train, horizon=job.horizon, context=job.context, seed=job.seed)
         lap("fit")
         stage = "predict"
@@ -216,12 +224,14 @@ def _failure(status: str, stage: str, err: Exception, info: Mapping[str, Any]) -
     return Result(status, np.empty((0, 0)), {}, {**info, "stage": stage, "error": told[:1000], "traceback": tail})
 
 
-def _long_enough(histories: Panel, least: int) -> tuple[NDArray[np.int64], dict[int, str]]:
-    short = histories.lengths < max(least, 1)
-    reasons = {
-        int(i): f"the history has {histories.lengths[i]} values, {least} are needed" for i in np.flatnonzero(short)
-    }
-    return np.flatnonzero(~short), reasons
+def _too_short(histories: Panel, least: int) -> dict[int, str]:
+    short = np.flatnonzero(histories.lengths < max(least, 1))
+    return {int(i): f"the history has {histories.lengths[i]} values, {least} are needed" for i in short}
+
+
+def _without_twin(histories: Panel, train: Panel) -> dict[int, str]:
+    known = set(train.keys)
+    return {i: "its series has no twin in the training panel" for i, s in enumerate(histories.series) if s not in known}
 
 
 def _checked(answer: Any, n: int, horizon: int) -> Floats:

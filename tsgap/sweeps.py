@@ -198,6 +198,7 @@ def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float) -> Iterator[Ta
                 spec.least_history(split.data.seasons, split.horizon),
                 None if training is None else training.figures,
                 figures if figures is None or rows is None else figures[rows],
+                one.splits_by_series,
             )
             n = len(split) if rows is None else len(rows)
             label = f"{one.key}/{i}/{len(parts)}"
