@@ -56,7 +56,39 @@ def test_broken_plugins_are_shown_with_cause_and_traceback(install: Install, cap
     assert "    import nosuch_package_for_tsgap" in out
     assert cli.run(["forecasters", "--broken", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["distribution"] == "tsgap-broken-import"
+    assert (row["what"], row["distribution"]) == ("broken", "tsgap-broken-import")
+
+
+def test_names_that_are_claimed_twice_are_listed_with_what_to_type(install: Install, capsys: Output) -> None:
+    install("claims_host", "good", "duplicate")
+    assert cli.run(["forecasters", "--broken"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "Every plugin loaded." not in lines
+    assert (
+        "clash: the forecaster 'drift' is claimed by tsgap-duplicate and tsgap-good; "
+        "say which one you mean: tsgap-duplicate/drift or tsgap-good/drift" in lines
+    )
+    assert any("the metric 'mase' is tsgap's, and claimed by tsgap-claims-host too" in line for line in lines)
+    assert len(lines) == 5
+    assert cli.run(["forecasters", "--broken", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["what"], row["name"], row["distribution"]) for row in rows if row["name"] in ("drift", "mase")] == [
+        ("clash", "mase", "tsgap-claims-host"),
+        ("clash", "drift", "tsgap-duplicate"),
+        ("clash", "drift", "tsgap-good"),
+    ]
+    assert cli.run(["metrics"]) == 0
+    printed = capsys.readouterr()
+    assert "tsgap-claims-host/mase" in printed.out
+    assert "5 names are claimed twice (" in printed.err
+    assert "`tsgap forecasters --broken` says why" in printed.err
+
+
+def test_a_plugin_that_claims_names_of_the_host_stops_no_sweep(install: Install, tmp_path: Path) -> None:
+    site = install("claims_host")
+    argv = ["sweep", "--real", "card:macrodata", "--synthetic", "gen:shuffle", "-f", "tsgap/seasonal-naive"]
+    found = tsgap(*argv, "--horizons", "1", "--jobs", "0", "--quiet", "--out", str(site / "run"))
+    assert found.returncode == 0, found.stderr
 
 
 def test_with_no_broken_plugin_the_list_says_so(

@@ -168,7 +168,6 @@ def test_a_plugin_brings_a_data_set_with_a_card_of_its_own(monkeypatch):
     [
         ("mine", lambda: "no card", "dist1/mine: a card begins with a head"),
         ("mine", lambda: card_text("nile"), "dist1/mine: the card's id is 'nile'"),
-        ("co2", lambda: card_text("co2").replace("windows: 8", "windows: 9"), "another card has the id 'co2'"),
         ("mine", lambda: 1 / 0, "dist1/mine: ZeroDivisionError"),
     ],
 )
@@ -179,6 +178,17 @@ def test_a_bad_card_of_a_plugin_is_named_and_stops_no_other(monkeypatch, name, c
         load_card(name)
     with pytest.raises(UnknownNameError, match=f"Cards that cannot be used: .*{said}"):
         load_card("nothing-like-it")
+
+
+def test_a_card_of_a_plugin_under_the_id_of_another_goes_by_its_qualified_name(monkeypatch):
+    other = replace(_nile(), name="co2", card=lambda: card_text("co2").replace("windows: 8", "windows: 9"))
+    _offer(monkeypatch, _nile(), other)
+    known = catalog.catalog()
+    assert (known.cards["co2"].windows, known.cards["dist1/co2"].windows) == (8, 9)
+    assert known.faults == {}
+    assert (known.id_of("dist1/co2"), known.id_of("tsgap/us_births")) == ("dist1/co2", "us_births")
+    with pytest.raises(DataError, match="no installed plugin brings its data"):
+        load_card("co2")
 
 
 def test_data_of_a_plugin_that_is_not_installed_say_so(monkeypatch):

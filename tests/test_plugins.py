@@ -18,7 +18,7 @@ import pytest
 
 import tsgap
 from tsgap import plugins
-from tsgap.errors import PluginError, UnknownNameError, UsageError
+from tsgap.errors import DataError, PluginError, UnknownNameError, UsageError
 from tsgap.plugins import choose_forecaster, choose_generator, register, registry
 from tsgap.plugins.identity import code_hash
 
@@ -108,7 +108,8 @@ def test_a_broken_plugin_is_named_and_isolated(install: Install, module: str, ca
     assert broken.distribution == f"tsgap-{module.replace('_', '-')}"
     assert (broken.name, broken.version) == ("main", "1.0")
     assert broken.cause.startswith(cause)
-    assert "Error" in broken.traceback or "SystemExit" in broken.traceback
+    if module not in ("not_a_spec", "yields_twice"):  # nothing was raised
+        assert "Error" in broken.traceback or "SystemExit" in broken.traceback
 
 
 def test_all_broken_plugins_together_cost_only_themselves(install: Install) -> None:
@@ -175,7 +176,117 @@ def test_a_distribution_whose_metadata_lie_on_two_paths_counts_once(
     install_into(tmp_path / "again", "good")
     monkeypatch.syspath_prepend(tmp_path / "again")
     assert choose_forecaster("drift").distribution == "tsgap-good"
-    assert registry().duplicates == {}
+    assert registry().clashes == ()
+
+
+def test_two_entry_points_of_one_distribution_cannot_offer_one_name(install: Install) -> None:
+    site = install("good")
+    (points,) = site.glob("*.dist-info/entry_points.txt")
+    points.write_text("[tsgap]\nmain = good\nmore = duplicate\n")
+    (site / "duplicate.py").write_text((Path(__file__).parent / "plugin_dists" / "duplicate.py").read_text())
+    (broken,) = registry().broken
+    assert (broken.name, broken.cause) == ("more", "tsgap_forecasters yields the name 'drift' twice")
+    assert choose_forecaster("drift").spec.summary == "A line with a learned slope."
+
+
+# names of the host ------------------------------------------------------------------------------------------------
+
+
+def test_a_name_of_the_host_stays_the_hosts_whoever_claims_it(install: Install) -> None:
+    install("claims_host")
+    found = registry()
+    assert found.broken == ()
+    for kind, name in [
+        ("forecasters", "seasonal-naive"),
+        ("generators", "shuffle"),
+        ("metrics", "mase"),
+        ("datasets", "macrodata"),
+    ]:
+        for typed in (name, f"tsgap/{name}"):
+            assert found.named(kind, typed).distribution == "tsgap"
+        foreign = found.named(kind, f"tsgap-claims-host/{name}")
+        assert foreign.distribution == "tsgap-claims-host"
+        table = getattr(found, kind)
+        assert (table[name].distribution, table[f"tsgap-claims-host/{name}"]) == ("tsgap", foreign)
+        assert (found.label(kind, table[name]), found.label(kind, foreign)) == (name, f"tsgap-claims-host/{name}")
+    assert [(clash.kind, clash.name) for clash in found.clashes] == [
+        ("forecasters", "seasonal-naive"),
+        ("generators", "shuffle"),
+        ("metrics", "mase"),
+        ("datasets", "macrodata"),
+    ]
+    assert found.clashes[2].cause == (
+        "the metric 'mase' is tsgap's, and claimed by tsgap-claims-host too; type mase for tsgap's, "
+        "tsgap-claims-host/mase for the other"
+    )
+
+
+def test_what_is_chosen_by_a_name_of_the_host_is_the_hosts(install: Install) -> None:
+    install("claims_host")
+    for typed in ("seasonal-naive", "tsgap/seasonal-naive"):
+        chosen = choose_forecaster(typed)
+        assert (chosen.label, chosen.distribution) == ("seasonal-naive", "tsgap")
+    assert choose_generator("shuffle").distribution == "tsgap"
+    foreign = choose_forecaster("tsgap-claims-host/seasonal-naive")
+    assert (foreign.label, foreign.spec.summary) == ("tsgap-claims-host/seasonal-naive", "Another one.")
+
+
+@pytest.mark.usefixtures("no_plugins_loaded")
+def test_an_object_whose_name_is_taken_goes_by_where_it_is_from() -> None:
+    class SeasonalNaive(LastValue):
+        pass
+
+    assert choose_forecaster(SeasonalNaive).label == f"{__name__}/seasonal-naive"
+    assert choose_forecaster(tsgap.ForecasterSpec("linear", "Mine.", LastValue)).label.endswith("/linear")
+
+
+def test_a_data_set_that_claims_the_name_of_a_card_costs_only_itself(install: Install) -> None:
+    from tsgap.readers.catalog import catalog, load_card
+
+    install("claims_host")
+    for typed in ("macrodata", "tsgap/macrodata"):
+        data = load_card(typed)
+        assert (len(data), data.notes) == (12, ())
+    found = catalog()
+    assert "m4_weekly" in found.cards
+    assert sorted(found.faults) == ["tsgap-claims-host/m4_weekly", "tsgap-claims-host/macrodata"]
+    with pytest.raises(DataError, match="tsgap-claims-host/macrodata: a card begins with a head"):
+        load_card("tsgap-claims-host/macrodata")
+
+
+# signatures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_spec_that_cannot_be_called_as_it_will_be_is_broken_and_costs_only_itself(install: Install) -> None:
+    install("bad_params")
+    found = registry()
+    causes = [broken.cause for broken in found.broken]
+    for cause, said in zip(
+        causes,
+        [
+            "'misspelt': its build cannot be called with (lags=…, strenght=…) as its params say: got an unexpected "
+            "keyword argument 'strenght'; Two has the signature (lags, strength=1.0)",
+            "'lacking': its build cannot be called with () as its params say: missing a required argument: 'lags'",
+            "'misspelt-too': its build cannot be called with (lag=…) as its params say",
+            "metric 'two-arguments': its loss cannot be called with (truth, forecast, scale): too many positional",
+            "diagnostic 'seedless': its build cannot be called with (real, synthetic, *, seed): got an unexpected",
+            "data set 'wants': its load cannot be called with (): missing a required argument: 'path'",
+            "data set 'card-wants': its card cannot be called with (): missing a required argument: 'path'",
+        ],
+        strict=True,
+    ):
+        assert said in cause
+    assert {"open", "untold", "never"} <= set(found.forecasters)
+    assert "fine" in found.metrics
+    assert not {"misspelt", "lacking"} & set(found.forecasters)
+
+
+def test_a_spec_in_python_that_cannot_be_called_as_it_will_be_is_refused() -> None:
+    spec = tsgap.ForecasterSpec("mine", "Mine.", LastValue, params={"lag": 3})
+    with pytest.raises(UsageError, match="got an unexpected keyword argument 'lag'"):
+        choose_forecaster(spec)
+    with pytest.raises(PluginError, match=r"cannot register 'mine': .*unexpected keyword argument 'lag'"):
+        register(spec)
 
 
 # choosing by name -------------------------------------------------------------------------------------------------
@@ -393,7 +504,7 @@ def test_registering_a_name_again_replaces_it_and_an_installed_name_is_refused()
     register(tsgap.ForecasterSpec("mine", "First.", LastValue))
     register(tsgap.ForecasterSpec("mine", "Second.", LastValue))
     assert registry().forecasters["mine"].spec.summary == "Second."
-    with pytest.raises(PluginError, match="'linear' cannot be registered, tsgap has that name"):
+    with pytest.raises(PluginError, match="'linear' cannot be registered, it is a name of tsgap"):
         register(tsgap.ForecasterSpec("linear", "Mine.", LastValue))
 
 

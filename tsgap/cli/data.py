@@ -32,7 +32,7 @@ def list_cards(as_json: bool) -> None:
     from tsgap.readers.catalog import catalog
 
     known = catalog()
-    rows = [_row(card, card.id in known.specs) for card in known.cards.values()]
+    rows = [_row(id, card, id in known.specs) for id, card in known.cards.items()]
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
@@ -65,8 +65,8 @@ def show(id: str) -> None:
 
     from tsgap.readers.catalog import catalog
 
-    cards = catalog().cards
-    id = id.removeprefix("card:")
+    known = catalog()
+    cards, id = known.cards, known.id_of(id.removeprefix("card:"))
     if id not in cards:
         raise UnknownNameError.of("data card", id, cards)
     card = cards[id]
@@ -95,11 +95,11 @@ def check(file: str, options: ReadOptions) -> None:
         click.echo(f"{'note':<12} {_printable(note)}")
 
 
-def _row(card: Card, offered: bool) -> dict[str, Any]:
+def _row(id: str, card: Card, offered: bool) -> dict[str, Any]:
     block = card.front.tsgap
     length = "?" if block.length is None else _span(block.length.min, block.length.max)
     return {
-        "id": card.id,
+        "id": id,
         "freq": block.freq,
         "series": block.n_series,
         "steps": length,

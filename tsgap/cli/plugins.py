@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from tsgap.plugins import Broken, Registered, missing_requirements, registry, shown
+from tsgap.plugins import Broken, Registered, Registry, missing_requirements, registry, shown
 
 
 @click.command()
-@click.option("--broken", is_flag=True, help="Only the plugins that failed to load, with their tracebacks.")
+@click.option("--broken", is_flag=True, help="What failed to load, with tracebacks, and names that are claimed twice.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list of rows instead of a table.")
 def forecasters(broken: bool, as_json: bool) -> None:
     """Forecasters there are, those that are refused, and plugins that failed to load."""
     found = registry()
     if broken:
-        _show_broken(found.broken, as_json)
+        _show_broken(found, as_json)
         return
     offered = {name: r for name, r in found.forecasters.items() if not r.spec.refused}
     refused = {name: r for name, r in found.forecasters.items() if r.spec.refused}
@@ -42,7 +42,7 @@ def forecasters(broken: bool, as_json: bool) -> None:
             reasons.setdefault(r.spec.refused, []).append(name)
         for reason, names in reasons.items():
             click.echo(f"  {', '.join(names)}: {printable(reason)}")
-    _note(found.broken)
+    _note(found)
 
 
 @click.command()
@@ -106,27 +106,39 @@ def _show(rows: list[dict[str, Any]], columns: Sequence[str], as_json: bool) -> 
         _show_json(rows)
         return
     _show_table(rows, columns)
-    _note(registry().broken)
+    _note(registry())
 
 
-def _show_broken(broken: Sequence[Broken], as_json: bool) -> None:
+def _show_broken(found: Registry, as_json: bool) -> None:
     if as_json:
-        _show_json([vars(b) for b in broken])
+        clashes = [Broken(c.name, r.distribution, r.version, c.cause) for c in found.clashes for r in c.losers]
+        _show_json(
+            [{"what": what, **vars(b)} for what, of in (("broken", found.broken), ("clash", clashes)) for b in of]
+        )
         return
-    if not broken:
+    if not found.broken and not found.clashes:
         click.echo("Every plugin loaded.")
-    for b in broken:
+    for b in found.broken:
         click.echo(printable(f"{b.distribution} {b.version}, entry point {b.name}: {b.cause}"))
         for line in b.traceback.rstrip().splitlines():
             click.echo(f"    {printable(line)}")
+    for clash in found.clashes:
+        click.echo(printable(f"clash: {clash.cause}"))
 
 
-def _note(broken: Sequence[Broken]) -> None:
-    if not broken:
-        return
-    names = ", ".join(dict.fromkeys(b.distribution for b in broken))
-    plugins = "1 plugin" if len(broken) == 1 else f"{len(broken)} plugins or hooks"
-    click.echo(f"\n{plugins} failed to load ({names}); `tsgap forecasters --broken` says why.", err=True)
+def _note(found: Registry) -> None:
+    said = []
+    if found.broken:
+        names = ", ".join(dict.fromkeys(b.distribution for b in found.broken))
+        plugins = "1 plugin" if len(found.broken) == 1 else f"{len(found.broken)} plugins or hooks"
+        said.append(f"{plugins} failed to load ({names})")
+    if found.clashes:
+        names = ", ".join(dict.fromkeys(c.name for c in found.clashes))
+        said.append(
+            f"{'1 name is' if len(found.clashes) == 1 else f'{len(found.clashes)} names are'} claimed twice ({names})"
+        )
+    if said:
+        click.echo(f"\n{', '.join(said)}; `tsgap forecasters --broken` says why.", err=True)
 
 
 def _show_json(rows: list[dict[str, Any]]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tsgap.plugins.choosing import Chosen, choose_forecaster, choose_generator, missing_requirements, shown
-from tsgap.plugins.finding import Broken, Registered, Registry, metrics, prints_to_stderr, register, registry
+from tsgap.plugins.finding import metrics, prints_to_stderr, register, registry
+from tsgap.plugins.naming import Broken, Clash, Registered, Registry
 
 __all__ = [
     "Broken",
     "Chosen",
+    "Clash",
     "Registered",
     "Registry",
     "choose_forecaster",

@@ -18,8 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tsgap.errors import PluginError, UnknownNameError, UsageError
-from tsgap.plugins.finding import Registered, Registry, prints_to_stderr, registry
+from tsgap.plugins.finding import prints_to_stderr, registry
 from tsgap.plugins.identity import code_hash
+from tsgap.plugins.naming import Registered, Registry
+from tsgap.plugins.signatures import misfit
 from tsgap.protocols import ForecasterSpec, GeneratorSpec
 
 #: kind → (kind in the registry, class of its specs, methods that its objects have)
@@ -89,7 +91,7 @@ def _choose(kind: str, what: Any) -> Chosen:
     for offer in getattr(everything, _KINDS[kind][0]).values():
         if offer.spec is spec:
             return _fill(kind, offer, everything, {}, None)
-    return _fill(kind, Registered(spec, _home(what), ""), everything, {}, spec.name)
+    return _fill(kind, Registered(spec, _home(what), ""), everything, {}, None)
 
 
 def _choose_words(kind: str, words: str) -> Chosen:
@@ -210,10 +212,11 @@ def _pairs(words: str, rest: str) -> dict[str, str]:
 def _fill(kind: str, offer: Registered, everything: Registry, given: Mapping[str, str], label: str | None) -> Chosen:
     spec = offer.spec
     if label is None:
-        claimed = (_KINDS[kind][0], spec.name) in everything.duplicates
-        label = offer.qualified if claimed else spec.name
+        label = everything.label(_KINDS[kind][0], offer)
     if getattr(spec, "refused", ""):
         raise UsageError(f"{kind} {label!r} cannot be used: {spec.refused}")
+    if fault := "" if offer.version else misfit(spec):
+        raise UsageError(f"{kind} {label!r} cannot be used: {fault}")
     missing = missing_requirements(spec)
     if missing:
         raise UsageError(f"{kind} {label!r} needs what is not installed: {'; '.join(missing)}")

@@ -12,92 +12,18 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pluggy
 
 from tsgap import hookspecs
-from tsgap.errors import PluginError, UnknownNameError
-from tsgap.protocols import API, DatasetSpec, DiagnosticSpec, ForecasterSpec, GeneratorSpec, MetricSpec
-
-#: kind → (hook, class of its specs); a kind is also the name of an attribute of `Registry`.
-KINDS: dict[str, tuple[str, type[Any]]] = {
-    "forecasters": ("tsgap_forecasters", ForecasterSpec),
-    "generators": ("tsgap_generators", GeneratorSpec),
-    "metrics": ("tsgap_metrics", MetricSpec),
-    "diagnostics": ("tsgap_diagnostics", DiagnosticSpec),
-    "datasets": ("tsgap_datasets", DatasetSpec),
-}
+from tsgap.errors import PluginError
+from tsgap.plugins.naming import KINDS, Broken, Registered, Registry
+from tsgap.plugins.signatures import misfit
+from tsgap.protocols import API
 
 #: Distribution of what was registered in this process with `tsgap.register`.
 HERE = "here"
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A spec and the distribution that offers it."""
-
-    spec: Any
-    distribution: str
-    version: str
-
-    @property
-    def qualified(self) -> str:
-        """The name that no other distribution can claim: ``distribution/name``."""
-        return f"{self.distribution}/{self.spec.name}"
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A plugin, or a part of one, that did not load: entry point, distribution and cause in one line."""
-
-    name: str
-    distribution: str
-    version: str
-    cause: str
-    traceback: str = ""
-
-
-@dataclass(frozen=True)
-class Registry:
-    """What plugins offer, by name, and what failed to load.
-
-    A name that two distributions claim stands under its qualified names ``distribution/name`` only, and in
-    `duplicates`, which maps a kind ("forecasters", …) and a plain name to all who claim it.
-    """
-
-    forecasters: Mapping[str, Registered] = field(default_factory=dict)
-    generators: Mapping[str, Registered] = field(default_factory=dict)
-    metrics: Mapping[str, Registered] = field(default_factory=dict)
-    diagnostics: Mapping[str, Registered] = field(default_factory=dict)
-    datasets: Mapping[str, Registered] = field(default_factory=dict)
-    broken: tuple[Broken, ...] = ()
-    duplicates: Mapping[tuple[str, str], tuple[Registered, ...]] = field(default_factory=dict)
-
-    def named(self, kind: str, name: str) -> Registered:
-        """What is registered under a plain or qualified name.
-
-        Raises `PluginError` where two distributions claim the plain name, `UnknownNameError` where none does.
-        """
-        known: Mapping[str, Registered] = getattr(self, kind)
-        if name in known:
-            return known[name]
-        if (kind, name) in self.duplicates:
-            claims = self.duplicates[kind, name]
-            raise PluginError(
-                f"{name!r} is claimed by {' and '.join(c.distribution for c in claims)}; "
-                f"say which one you mean: {' or '.join(c.qualified for c in claims)}"
-            )
-        for registered in known.values():
-            if registered.qualified == name:
-                return registered
-        note = ""
-        if self.broken:
-            failed = ", ".join(dict.fromkeys(f"{b.distribution} ({b.cause})" for b in self.broken))
-            note = f"Plugins that failed to load: {failed}; `tsgap forecasters --broken` says more."
-        singular = "data set" if kind == "datasets" else kind.removesuffix("s")
-        raise UnknownNameError.of(singular, name, known, note=note)
 
 
 def registry(*, reload: bool = False) -> Registry:
@@ -117,13 +43,14 @@ def registry(*, reload: bool = False) -> Registry:
             finally:
                 _loading = False
         offers, broken = _loaded
-        return _named([*offers, *_here.values()], broken)
+        return Registry.of([*offers, *_here.values()], broken)
 
 
 def register(obj: Any) -> tuple[Registered, ...]:
     """Offer something in this process, without a package: what was registered comes back.
 
-    `obj` is a spec, a forecaster (class, factory or instance), or a module or object with hook implementations.
+    `obj` is a spec, a forecaster (class, factory or instance), a generator (class or instance), or a module or
+    object with hook implementations.
     A class takes its name in kebab case. Registering a name again replaces what was registered before, as happens
     when a notebook's cell is run twice; a name that an installed plugin has raises `PluginError`.
 
@@ -137,10 +64,11 @@ def register(obj: Any) -> tuple[Registered, ...]:
     new = _offers_of(obj)
     for kind, offer in new:
         known: Mapping[str, Registered] = getattr(installed, kind)
-        other = known.get(offer.spec.name)
-        if (kind, offer.spec.name) in installed.duplicates or (other and other.distribution != HERE):
-            who = other.distribution if other else "two plugins"
-            raise PluginError(f"{offer.spec.name!r} cannot be registered, {who} has that name; choose another one")
+        name = offer.spec.name
+        owners = [known[name]] if name in known else [r for r in known.values() if r.spec.name == name]
+        who = " and ".join(owner.distribution for owner in owners if owner.distribution != HERE)
+        if who:
+            raise PluginError(f"{name!r} cannot be registered, it is a name of {who}; choose another one")
     with _lock:
         for kind, offer in new:
             _here[kind, offer.spec.name] = (kind, offer)
@@ -159,31 +87,22 @@ _loading = False
 _here: dict[tuple[str, str], _Offer] = {}
 
 
-def _named(offers: list[_Offer], broken: list[Broken]) -> Registry:
-    claims: dict[tuple[str, str], list[Registered]] = {}
-    for kind, offer in offers:
-        claims.setdefault((kind, offer.spec.name), []).append(offer)
-    tables: dict[str, dict[str, Registered]] = {kind: {} for kind in KINDS}
-    for (kind, name), claimed in claims.items():
-        for offer in claimed:
-            tables[kind][name if len(claimed) == 1 else offer.qualified] = offer
-    twice = {key: tuple(claimed) for key, claimed in claims.items() if len(claimed) > 1}
-    return Registry(**tables, broken=tuple(broken), duplicates=twice)
-
-
 def _offers_of(obj: Any) -> list[_Offer]:
     for kind, (_, spec_class) in KINDS.items():
         if isinstance(obj, spec_class):
+            if fault := misfit(obj):
+                raise PluginError(f"cannot register {obj.name!r}: {fault}")
             return [(kind, Registered(obj, HERE, ""))]
     manager = _manager()
     if any(manager.parse_hookimpl_opts(obj, name) for name in dir(obj)):
-        offers, broken = _load(manager, obj, "register", HERE, "")
+        offers, broken = _load(manager, obj, "register", HERE, "", set())
         if broken:
             raise PluginError(f"cannot register {obj!r}: {broken[0].cause}")
         return offers
     from tsgap.plugins.choosing import spec_of_object
 
-    return [("forecasters", Registered(spec_of_object("forecaster", obj), HERE, ""))]
+    one = "generator" if callable(getattr(obj, "sample", None)) else "forecaster"
+    return [(f"{one}s", Registered(spec_of_object(one, obj), HERE, ""))]
 
 
 def _manager() -> pluggy.PluginManager:
@@ -196,6 +115,7 @@ def _load_entry_points() -> tuple[list[_Offer], list[Broken]]:
     manager = _manager()
     offers: list[_Offer] = []
     broken: list[Broken] = []
+    names: set[tuple[str, str, str]] = set()
     for point, name, version in _entry_points():
         try:
             with prints_to_stderr():
@@ -203,7 +123,7 @@ def _load_entry_points() -> tuple[list[_Offer], list[Broken]]:
         except (Exception, SystemExit) as err:  # noqa: BLE001 - a plugin's fault is kept, whatever it is
             broken.append(_broken(point.name, name, version, f"cannot be imported: {_one_line(err)}", err))
             continue
-        found, failed = _load(manager, plugin, point.name, name, version)
+        found, failed = _load(manager, plugin, point.name, name, version, names)
         offers += found
         broken += failed
     return offers, broken
@@ -222,9 +142,14 @@ def _entry_points() -> list[tuple[importlib.metadata.EntryPoint, str, str]]:
 
 
 def _load(
-    manager: pluggy.PluginManager, plugin: Any, entry: str, distribution: str, version: str
+    manager: pluggy.PluginManager,
+    plugin: Any,
+    entry: str,
+    distribution: str,
+    version: str,
+    names: set[tuple[str, str, str]],
 ) -> tuple[list[_Offer], list[Broken]]:
-    """Register one plugin and call each of its hooks on its own."""
+    """Register one plugin and call each of its hooks on its own; `names` are those of which there is one already."""
     try:
         with prints_to_stderr():
             _check(plugin)
@@ -236,7 +161,6 @@ def _load(
         return [], [_broken(entry, distribution, version, _cause(err), err)]
     offers: list[_Offer] = []
     broken: list[Broken] = []
-    names: set[tuple[str, str]] = set()
     for kind, (hook, spec_class) in KINDS.items():
         for impl in getattr(manager.hook, hook).get_hookimpls():
             if impl.plugin is not plugin:
@@ -244,9 +168,11 @@ def _load(
             try:
                 with prints_to_stderr():
                     for spec in impl.function():
-                        _check_spec(hook, spec, spec_class, (kind, getattr(spec, "name", "")) in names)
-                        names.add((kind, spec.name))
-                        offers.append((kind, Registered(spec, distribution, version)))
+                        fault = _fault(hook, spec, spec_class, (distribution, kind, getattr(spec, "name", "")), names)
+                        if fault:
+                            broken.append(Broken(entry, distribution, version, fault))
+                        else:
+                            offers.append((kind, Registered(spec, distribution, version)))
             except (Exception, SystemExit) as err:  # noqa: BLE001 - a plugin's fault is kept, whatever it is
                 cause = str(err) if isinstance(err, PluginError) else f"{hook} failed: {_one_line(err)}"
                 broken.append(_broken(entry, distribution, version, cause, err))
@@ -276,11 +202,14 @@ def _check(plugin: Any) -> None:
         raise PluginError(f"has no hook; mark one of {', '.join(sorted(hooks))} with @tsgap.hookimpl")
 
 
-def _check_spec(hook: str, spec: Any, spec_class: type[Any], again: bool) -> None:
+def _fault(hook: str, spec: Any, spec_class: type[Any], place: tuple[str, str, str], names: set[Any]) -> str:
+    """Why one spec cannot be offered, or nothing: then its name is taken."""
     if not isinstance(spec, spec_class):
-        raise PluginError(f"{hook} must yield {spec_class.__name__}, got {type(spec).__name__} {spec!r:.80}")
-    if again:
-        raise PluginError(f"{hook} yields the name {spec.name!r} twice")
+        return f"{hook} must yield {spec_class.__name__}, got {type(spec).__name__} {spec!r:.80}"
+    if place in names:
+        return f"{hook} yields the name {spec.name!r} twice"
+    names.add(place)
+    return _one_line(misfit(spec))
 
 
 def _cause(err: BaseException) -> str:
@@ -294,8 +223,9 @@ def _cause(err: BaseException) -> str:
     return str(err) if isinstance(err, PluginError) else _one_line(err)
 
 
-def _one_line(err: BaseException) -> str:
-    return " ".join(f"{type(err).__name__}: {err}".split())[:300]
+def _one_line(what: BaseException | str) -> str:
+    text = what if isinstance(what, str) else f"{type(what).__name__}: {what}"
+    return " ".join(text.split())[:300]
 
 
 def _broken(entry: str, distribution: str, version: str, cause: str, err: BaseException) -> Broken:

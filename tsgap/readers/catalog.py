@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tsgap.cards import Card, cards, parse
 from tsgap.errors import DataError, UnknownNameError
@@ -22,30 +23,53 @@ _DEFAULTS = ReadOptions()
 
 @dataclass(frozen=True)
 class Catalog:
-    """Cards by id, the plugins' data sets by name, and the cards of plugins that cannot be used, with the reason."""
+    """Cards, the data sets that plugins bring, and the cards of plugins that cannot be used, with the reason.
+
+    All by id; where that is another's name, by ``distribution/id``. `qualified` maps such names to those used here.
+    """
 
     cards: Mapping[str, Card]
     specs: Mapping[str, DatasetSpec]
     faults: Mapping[str, str]
+    qualified: Mapping[str, str] = field(default_factory=dict)
+
+    def id_of(self, id: str) -> str:
+        """The id under which a plain or qualified name stands here; the name itself if it stands nowhere.
+
+        Raises `PluginError` for a name that two plugins claim.
+        """
+        id = self.qualified.get(id, id)
+        if not (id in self.cards or id in self.faults):
+            with contextlib.suppress(UnknownNameError):
+                registry().named("datasets", id)
+        return id
 
 
 def catalog() -> Catalog:
-    """Data sets with a card: the first-party ones and those of installed plugins; one bad card stops no other."""
+    """Data sets with a card: the first-party ones and those of installed plugins; one bad card stops no other.
+
+    A first-party card's id is its own: a plugin has it that brings the data of this very card, and no other.
+    """
     found = dict(cards())
+    own = dict(found)
     specs: dict[str, DatasetSpec] = {}
     faults: dict[str, str] = {}
+    qualified = {f"tsgap/{id}": id for id in found}
     for name, registered in registry().datasets.items():
         spec = registered.spec
-        specs[name] = spec
+        id = registered.qualified if spec.name in own else name
         try:
             card = parse(spec.card(), where=registered.qualified)
             if card.id != spec.name:
                 raise DataError(f"{registered.qualified}: the card's id is {card.id!r}")
-            if found.setdefault(card.id, card) != card:
-                raise DataError(f"{registered.qualified}: another card has the id {card.id!r}")
-        except Exception as err:  # noqa: BLE001 - a plugin's fault is kept, whatever it is
-            faults[name] = str(err) if isinstance(err, DataError) else f"{registered.qualified}: {err!r}"
-    return Catalog(found, specs, faults)
+            if own.get(card.id) == card and card.id not in specs:
+                id = card.id
+            found[id] = card
+        except (Exception, SystemExit) as err:  # noqa: BLE001 - a plugin's fault is kept, whatever it is
+            faults[id] = str(err) if isinstance(err, DataError) else f"{registered.qualified}: {err!r}"
+        specs[id] = spec
+        qualified[registered.qualified] = id
+    return Catalog(found, specs, faults, qualified)
 
 
 def load_card(id: str, *, name: str | None = None, options: ReadOptions = _DEFAULTS) -> Dataset:
@@ -55,11 +79,12 @@ def load_card(id: str, *, name: str | None = None, options: ReadOptions = _DEFAU
     a card, and DataError where the data cannot be had or are not the ones that the card was written for.
     """
     known = catalog()
+    id = known.id_of(id)
     if id in known.faults:
         raise DataError(f"card {id!r} cannot be used: {known.faults[id]}")
     if id not in known.cards:
-        note = f"Cards that cannot be used: {'; '.join(known.faults.values())}" if known.faults else ""
-        raise UnknownNameError.of("data card", id, known.cards, note=note)
+        note = f"Cards that cannot be used: {'; '.join(known.faults.values())}." if known.faults else ""
+        raise UnknownNameError.of("data card", id, known.cards, note=f"{note} {registry().failures}".strip())
     block = known.cards[id].front.tsgap
     if options.freq is not None and options.freq != block.freq:
         raise DataError(f"card {id!r}: its frequency is {block.freq!r}, {options.freq!r} was asked for")
