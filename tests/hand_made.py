@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tsgap.panel import Floats
+from tsgap.plugins import Registered, registry
 from tsgap.run import Run
 from tsgap.store import Part, Store
 
 #: Two series of two windows, four leads; one value is missing.
 TRUTH = np.array([[1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 5.0], [10.0, 20.0, 30.0, 40.0], [20.0, 30.0, np.nan, 50.0]])
 IDS = ("a", "a", "b", "b")
+
+
+def offered(monkeypatch: pytest.MonkeyPatch, *metrics: Registered) -> None:
+    """Metrics offered beside those that are installed."""
+    real = registry()
+    more = dataclasses.replace(real, metrics={**real.metrics, **{m.spec.name: m for m in metrics}})
+    monkeypatch.setattr("tsgap.plugins.registry", lambda: more)
 
 
 def off_by(error: float, leads: int = 4) -> Floats:
@@ -89,7 +99,7 @@ def written(
 def _parts(key: str, ended: Any, n: int, parts: int) -> list[Part]:
     info = {"seconds": 1.5, "attempt": 1, "distribution": "here", "version": "1"}
     if isinstance(ended, str):
-        bad = {**info, "stage": "fit", "error": f"{ended} it is"}
+        bad = {**info, "stage": "fit", "error": f"{ended} it is", "traceback": f"the end of {ended}"}
         return [Part(key, 0, 1, ended, np.arange(n), np.empty((0, 0)), {}, bad)]
     mean, failed = ended if isinstance(ended, tuple) else (ended, {})
     mean = mean.copy()

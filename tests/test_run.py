@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pandas as pd
 import pytest
 
 import tsgap
-from tests.hand_made import CELLS, COMPARED, IDS, PLAN, TRUTH, off_by, row, written
+from tests.hand_made import CELLS, COMPARED, IDS, PLAN, TRUTH, off_by, offered, row, written
 from tests.worlds import seasonal
 from tsgap.atoms import Atoms
-from tsgap.errors import StoreError, UnknownNameError
+from tsgap.errors import ContractError, StoreError, UnknownNameError
 from tsgap.formats import json_text
+from tsgap.plugins import Registered
+from tsgap.protocols import MetricSpec
 from tsgap.run import Run
 from tsgap.store import STATUSES, Part, Store
 
@@ -81,7 +84,7 @@ def test_a_series_that_fails_in_one_arm_is_left_out_of_both(tmp_path: Path) -> N
     assert found.failed_synthetic.tolist() == [2, 2]
     assert found.status.tolist() == ["partial", "partial"]
     by_series = run.profile("mae", by="series").set_index(["unique_id", "horizon"])
-    assert by_series.status.tolist() == ["ok", "ok", "no pairs", "no pairs"]
+    assert by_series.status.tolist() == ["ok", "ok", "too many failed", "too many failed"]
     assert by_series.failed_synthetic.tolist() == [0, 0, 2, 2]
     assert run.n_failed == 0
     only = run.failures()
@@ -161,6 +164,179 @@ def test_a_forecaster_that_learns_nothing_is_not_applicable(tmp_path: Path) -> N
     assert found.status.tolist() == ["not applicable"] * 2
     assert found.ratio.tolist() == [1.0, 1.0]
     assert found.skill_control.tolist() == [0.25, 0.25]
+
+
+def test_a_row_of_which_more_than_half_failed_has_no_figure(tmp_path: Path) -> None:
+    three = {0: "no", 1: "no", 2: "no"}
+    found = written(tmp_path / "a", COMPARED, {**CELLS, "synthetic": (off_by(2.0), three)}).profile("mae")
+    assert found.status.tolist() == ["too many failed"] * 2
+    assert found.n_used.tolist() == [1, 3]
+    assert found.failed_synthetic.tolist() == [3, 3]
+    figures = ["control", "synthetic", "ratio", "skill_control", "skill_synthetic"]
+    assert found[figures].isna().all(axis=None)
+    # missing truth is no failure: lead 3 of the last window does not count
+    spread = {**CELLS, "real": (off_by(1.0), {0: "no"}), "synthetic": (off_by(2.0), {1: "no"})}
+    found = written(tmp_path / "b", COMPARED, spread).profile("mae", by="lead")
+    assert found.status.tolist() == ["partial", "partial", "too many failed", "partial"]
+    assert found.n_used.tolist() == [2, 2, 1, 2]
+
+
+def test_a_cell_in_parts_of_which_every_window_failed_has_failed(tmp_path: Path) -> None:
+    failed = dict.fromkeys(range(4), "no")
+    for asked_first in ("n_failed", "profile"):
+        run = written(tmp_path / asked_first, COMPARED, {**CELLS, "synthetic": (off_by(2.0), failed)}, parts=2)
+        if asked_first == "profile":
+            assert run.profile("mae").status.tolist() == ["error", "error"]
+        assert run.n_failed == 1
+        assert run.complete
+        assert run.profile("mae").status.tolist() == ["error", "error"]
+        told = run.failures()
+        assert told.status.tolist() == ["error"]
+        assert told.n_failed.tolist() == [4]
+        assert told.error.tolist() == ["all 4 windows failed, first a, window 0: no"]
+        assert len(run.forecasts().query("arm == 'synthetic'")) == 0
+
+
+def learned(*arms: str, **more: Any) -> list[Any]:
+    """Rows of arms that were each trained on something else."""
+    return [row(arm, arm, trained_on=f"{arm} series", **more) for arm in arms]
+
+
+def test_a_forecaster_whose_training_changes_no_bit_has_no_ratio(tmp_path: Path) -> None:
+    arms = ("real", "synthetic", "null")
+    rows = [*PLAN, *learned(*arms)]
+    same = dict.fromkeys(arms, off_by(1.0))
+    found = written(tmp_path / "a", rows, {**CELLS, **same}).profile(["mae", "rmse"])
+    assert set(found.status) == {"training has no effect"}
+    assert found.ratio.isna().all()
+    assert found.control.tolist() == found.synthetic.tolist()
+    assert found.control.notna().all()
+    two = written(tmp_path / "b", rows[:3], {k: v for k, v in {**CELLS, **same}.items() if k != "null"}).profile("mae")
+    assert set(two.status) == {"training has no effect"}
+    failed = {**CELLS, **same, "synthetic": (off_by(1.0), {0: "no"})}
+    assert set(written(tmp_path / "c", rows, failed).profile("mae").status) == {"training has no effect"}
+
+
+def test_one_bit_shows_that_training_has_an_effect(tmp_path: Path) -> None:
+    rows = [*PLAN, *learned("real", "synthetic")]
+    almost = off_by(1.0)
+    almost[3, 3] = np.nextafter(almost[3, 3], np.inf)
+    found = written(tmp_path, rows, {**CELLS, "real": off_by(1.0), "synthetic": almost}).profile("mae")
+    assert found.status.tolist() == ["ok", "ok"]
+    assert found.ratio.notna().all()
+
+
+def test_who_learns_the_same_from_synthetic_series_but_not_from_shuffled_ones_has_a_ratio(tmp_path: Path) -> None:
+    arms = ("real", "synthetic", "null")
+    rows = [*PLAN, *learned(*arms)]
+    cells = {**CELLS, "real": off_by(1.0), "synthetic": off_by(1.0), "null": off_by(3.0)}
+    run = written(tmp_path, rows, cells)
+    assert set(run.profile("mae").status) == {"ok"}
+    assert run.profile("mae").query("arm == 'synthetic'").ratio.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"trained_on": "real series"}, "a copy was trained on the same series"),
+        ({"context": 3}, "another context is another history"),
+        ({"seed": 1}, "another seed"),
+        ({"transfer": "none"}, "it says that it learns nothing"),
+    ],
+)
+def test_equal_forecasts_of_what_differs_in_more_than_its_training_show_nothing(
+    tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    shared = {"transfer": "none"} if "transfer" in change else {}
+    real = row("real", "real", trained_on="real series", **shared)
+    rows = [*PLAN, real, {**row("synthetic", "synthetic", trained_on="synthetic series"), **change}]
+    found = written(tmp_path, rows, {**CELLS, "real": off_by(1.0), "synthetic": off_by(1.0)}).profile("mae")
+    assert "training has no effect" not in set(found.status), why
+    assert found.ratio.tolist() == [1.0, 1.0]
+
+
+def test_what_training_changes_does_not_depend_on_what_is_asked_for(tmp_path: Path) -> None:
+    rows = [*PLAN, *learned("real", "synthetic")]
+    rows += learned("real", "null", source="t")
+    rows += [row("synthetic", "real", source="t", trained_on="real series")]
+    cells = {**CELLS, "synthetic": off_by(1.0), "null": off_by(2.0)}
+    run = written(tmp_path, rows, cells)
+    assert set(run.profile("mae", source="s").status) == {"ok"}
+
+
+def a_metric(name: str, loss: Any, **more: Any) -> Any:
+    return Registered(MetricSpec(name, "A metric of a test.", loss, **more), "acme", "1")
+
+
+def raises(truth: Any, forecast: Any, scale: Any) -> Any:
+    raise ValueError("one\nline")
+
+
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        (raises, "ValueError: one line"),
+        (lambda truth, forecast: truth, "takes 2 positional arguments but 3 were given"),
+        (lambda truth, forecast, scale: 0.0, r"the loss of \(4, 4\) pairs must be as many numbers, got float64 \(\)"),
+        (lambda truth, forecast, scale: (truth - forecast).mean(1), r"as many numbers, got float64 \(4,\)"),
+        (lambda truth, forecast, scale: np.full(truth.shape, "x"), "as many numbers, got <U1"),
+        (lambda truth, forecast, scale: truth - forecast, "declared nonnegative is negative for 15 pairs, first -"),
+        (lambda truth, forecast, scale: np.subtract(truth, forecast, out=truth), "read-only"),
+    ],
+)
+def test_a_metric_that_breaks_its_contract_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: Any, reason: str
+) -> None:
+    offered(monkeypatch, a_metric("bad", loss))
+    run = written(tmp_path, COMPARED, CELLS)
+    found = run.profile(["bad", "mae"])
+    bad, good = found[found.metric == "bad"], found[found.metric == "mae"]
+    assert good.ratio.tolist() == [2.0, 2.0]
+    assert len(bad) == 2
+    assert bad[["control", "synthetic", "ratio", "skill_control", "skill_synthetic"]].isna().all(axis=None)
+    for status in bad.status:
+        assert status.startswith("metric failed: ")
+        assert "\n" not in status
+        assert re.search(reason, status), status
+    with pytest.raises(ContractError, match=reason):
+        run.errors("bad")
+
+
+def test_a_root_is_not_taken_of_negative_losses_and_missing_truth_is_missing_whatever_a_loss_makes_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed: Any = lambda truth, forecast, scale: np.nan_to_num(truth - forecast)  # noqa: E731
+    mean = a_metric("mean-error", signed, nonnegative=False)
+    root = a_metric("root-error", signed, nonnegative=False, aggregate="root-mean")
+    offered(monkeypatch, mean, root)
+    found = written(tmp_path, COMPARED, CELLS).profile(["mean-error", "root-error"])
+    assert found.n_used.tolist() == [4, 15, 0, 0]
+    assert found.control.tolist()[:2] == [-1.0, -1.0]
+    assert found.status.tolist()[:2] == ["ok", "ok"]
+    assert "has its root taken is negative" in found.status[2]
+
+
+def test_a_metric_is_not_blamed_for_a_cell_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered(monkeypatch, a_metric("bad", raises))
+    assert set(written(tmp_path, COMPARED, {**CELLS, "real": "oom"}).profile("bad").status) == {"oom"}
+
+
+def test_failures_have_the_traceback_and_failed_windows_a_row_each(tmp_path: Path) -> None:
+    rows = [*COMPARED, *(row(arm, f"g{arm}", forecaster="g", source="t") for arm in ("real", "synthetic"))]
+    cells = {**CELLS, "synthetic": (off_by(2.0), {3: "hard", 2: "too hard"}), "greal": "error", "gsynthetic": "crash"}
+    run = written(tmp_path, rows, cells)
+    found = run.failures()
+    assert found.traceback.tolist() == ["", "the end of error", "the end of crash"]
+    assert "traceback" not in run.cells()
+    assert run.failures(source="s").status.tolist() == ["ok"]
+    assert run.failures(forecaster="g", source="t", data="d").status.tolist() == ["error", "crash"]
+    windows = run.failed_windows()
+    assert windows[["unique_id", "window", "reason"]].values.tolist() == [["b", 0, "too hard"], ["b", 1, "hard"]]
+    assert set(windows.arm) == {"synthetic"}
+    assert len(run.failed_windows(source="t")) == 0
+    assert list(run.failed_windows(source="t").columns) == list(windows.columns)
+    with pytest.raises(UnknownNameError, match="no source is called 'u'"):
+        run.failures(source="u")
 
 
 def test_a_source_that_failed_has_rows_with_the_reason(tmp_path: Path) -> None:
@@ -257,7 +433,7 @@ def test_what_is_asked_for_is_kept_and_what_is_not_there_is_refused(tmp_path: Pa
 
 def test_a_run_of_which_nothing_ended_has_tables_with_the_same_columns(tmp_path: Path) -> None:
     empty, full = written(tmp_path / "a", COMPARED, {}), written(tmp_path / "b", COMPARED, CELLS)
-    for name in ("profile", "cells", "failures", "forecasts", "errors"):
+    for name in ("profile", "cells", "failures", "failed_windows", "forecasts", "errors"):
         assert list(getattr(empty, name)().columns) == list(getattr(full, name)().columns), name
     nothing = written(tmp_path / "c", PLAN, {})
     assert list(nothing.profile().columns) == PROFILE

@@ -125,6 +125,8 @@ class Atoms:
         if len(mean) != shape[0] or mean.shape[1] > shape[1]:
             self._store.warnings.append(f"cell {key} has forecasts {mean.shape} for a truth {shape}")
             return Ended("contract")
+        if len(failed) == len(mean):
+            return Ended("error")
         return Ended("ok", frozen(mean), failed)
 
     def _forget(self) -> None:
@@ -134,10 +136,17 @@ class Atoms:
                 break
             held -= self._ended.pop(key).forecasts.nbytes
 
+    def status(self, key: str) -> str:
+        """How a cell ended: one of which all parts are ok but every window failed is an error."""
+        status = self.finished.get(key, "missing")
+        if status == "ok" and 0 < self.info(key)["windows"] == len(self.info(key)["failed"]):
+            status = self.finished[key] = "error"
+        return status
+
     def info(self, key: str) -> Mapping[str, Any]:
         """What the workers said of a finished cell: seconds of all its parts, else of the first part that is not ok.
 
-        `n_failed` counts its windows without a forecast and `first_failed` is (window, reason) of the first.
+        `failed` maps each of its `windows` without a forecast to the reason, in their order.
         """
         if key not in self._info:
             parts = self._store.parts(key) if key in self.finished else []
@@ -146,7 +155,7 @@ class Atoms:
             self._info[key] = {
                 **({} if worst is None else worst.info),
                 "seconds": sum(float(p.info.get("seconds", 0.0)) for p in parts) if parts else None,
-                "n_failed": len(failed),
-                "first_failed": min(failed.items(), default=None),
+                "windows": sum(len(part.rows) for part in parts),
+                "failed": dict(sorted(failed.items())),
             }
         return self._info[key]

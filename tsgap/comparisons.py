@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 
 from tsgap.atoms import Atoms, Ended, Truth
-from tsgap.errors import UnknownNameError
-from tsgap.horizon import Blocks, By, figures, percentages_are_valid, ratio, skill
+from tsgap.errors import ContractError, UnknownNameError
+from tsgap.horizon import Blocks, By, Figures, figures, percentages_are_valid, ratio, skill
 from tsgap.panel import Floats, Ints
 from tsgap.protocols import MetricSpec
+
+#: How the status of rows begins whose metric raised or broke its contract; the reason follows.
+METRIC_FAILED = "metric failed"
+#: Status of a forecaster whose forecasts are the same whatever it was trained on.
+NO_EFFECT = "training has no effect"
 
 #: What each arm is compared with.
 COMPARISONS = (("synthetic", "real"), ("synthetic", "real-short"), ("synthetic", "real-full"), ("null", "real"))
@@ -47,12 +52,47 @@ def comparisons(rows: Iterable[Mapping[str, Any]]) -> Iterator[Comparison]:
                 yield Comparison(data, source, arm, versus, forecaster, there.get(versus, ()), there[arm])
 
 
+def is_without_effect(rows: Iterable[Mapping[str, Any]], atoms: Atoms) -> bool:
+    """Whether the forecasts of a forecaster are bit for bit the same whatever it was trained on.
+
+    `rows` are all those of one data set and forecaster. Cells are compared that differ in their training series
+    alone; one pair that differs shows that training has an effect, and where there is no pair nothing is known.
+    """
+    alike: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["cell"] and row["transfer"] != "none":
+            place = tuple(row[name] for name in ("scaling", "context", "paired", "seed"))
+            alike.setdefault(place, []).append(row)
+    compared = False
+    for first, *others in alike.values():
+        for other in {row["cell"]: row for row in others if row["trained_on"] != first["trained_on"]}.values():
+            pair = atoms.ended(first), atoms.ended(other)
+            if any(ended.status != "ok" for ended in pair):
+                continue
+            a, b = (ended.forecasts for ended in pair)
+            if a.shape != b.shape:
+                return False
+            both = ~(np.isnan(a) | np.isnan(b))
+            if not np.array_equal(a[both], b[both]):
+                return False
+            compared |= bool(both.any())
+    return compared
+
+
 def profiled(
-    one: Comparison, atoms: Atoms, metric: MetricSpec, *, by: By, group: str | None, baseline: Floats | None
+    one: Comparison,
+    atoms: Atoms,
+    metric: MetricSpec,
+    *,
+    by: By,
+    group: str | None,
+    baseline: Floats | None,
+    without_effect: bool = False,
 ) -> dict[str, Any]:
     """The columns of one comparison and metric: block after block, in each the horizons or leads.
 
-    `baseline` (N, H) are the forecasts that skill is measured against. The columns are those of `Run.profile`.
+    `baseline` (N, H) are the forecasts that skill is measured against; `without_effect` is what
+    `is_without_effect` found. The columns are those of `Run.profile`.
     """
     truth = atoms.truth(one.data)
     if group is not None and group not in truth.groups:
@@ -61,31 +101,48 @@ def profiled(
     blocks = Blocks.of(truth.series if by == "series" else labels)
     sides = [[atoms.ended(row) for row in rows] for rows in (one.control, one.rows)]
     status = next((e.status for side in sides for e in side if e.status != "ok"), "ok")
-    nothing = [np.empty((len(truth.ids), 0))]
-    found = figures(
-        metric,
-        truth.values,
-        [[e.forecasts for e in side] if status == "ok" else nothing for side in sides],
-        by=by,
-        horizons=truth.horizons,
-        scale=truth.scale(metric),
-        weights=truth.weights,
-        blocks=blocks,
-        reference=baseline,
-    )
+
+    def figured(arms: Sequence[Sequence[Floats]], reference: Floats | None) -> Figures:
+        return figures(
+            metric,
+            truth.values,
+            arms,
+            by=by,
+            horizons=truth.horizons,
+            scale=truth.scale(metric),
+            weights=truth.weights,
+            blocks=blocks,
+            reference=reference,
+        )
+
+    found = None
+    if status == "ok":
+        try:
+            found = figured([[e.forecasts for e in side] for side in sides], baseline)
+        except ContractError as err:
+            status = f"{METRIC_FAILED}: {err}"
+    if found is None:
+        nothing = [np.empty((len(truth.ids), 0))]
+        found = figured([nothing, nothing], None)
     control, synthetic = found.values
     failed = [np.broadcast_to(_failures(side, truth, blocks)[:, None], control.shape) for side in sides]
     fine = "not applicable" if one.rows[0]["transfer"] == "none" else "ok"
     state = np.select(
-        [np.broadcast_to(~found.taught, control.shape), found.used == 0, failed[0] + failed[1] > 0],
-        ["not taught", "no pairs", "partial" if fine == "ok" else fine],
+        [
+            np.broadcast_to(~found.taught, control.shape),
+            found.lost > found.used,
+            found.used == 0,
+            np.full(control.shape, without_effect),
+            failed[0] + failed[1] > 0,
+        ],
+        ["not taught", "too many failed", "no pairs", NO_EFFECT, "partial" if fine == "ok" else fine],
         fine,
     )
     valid = percentages_are_valid(truth.values, blocks)[:, None] | (metric.units != "fraction")
     spread = {
         "control": control,
         "synthetic": synthetic,
-        "ratio": ratio(synthetic, control),
+        "ratio": np.where(without_effect, np.nan, ratio(synthetic, control)),
         "skill_control": skill(control, found.reference),
         "skill_synthetic": skill(synthetic, found.reference),
         "n_used": found.used,

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap.metrics import losses
 from tsgap.panel import Floats, Ints
 from tsgap.protocols import MetricSpec
 
@@ -47,7 +48,8 @@ class Figures:
 
     `at` (P,) are horizons or leads. `values` (A, B, P), one for each arm and block; NaN where there is none, which
     is so for every arm at once. `reference` (B, P) is another forecast on the same pairs; NaN unless it has them
-    all. `used` of `total` (B, P) pairs went into them, none where `taught` (P,) is False.
+    all. `used` of `total` (B, P) pairs are there, none where `taught` (P,) is False; `lost` would be, had no
+    forecast failed: where they are more than those used, there is no figure.
     """
 
     at: Ints
@@ -55,6 +57,7 @@ class Figures:
     reference: Floats
     used: Ints
     total: Ints
+    lost: Ints
     taught: NDArray[np.bool_]
 
 
@@ -76,11 +79,12 @@ def figures(
     pair by pair; `scale` (N,) are the metric's denominators, NaN where there is none; `weights` (N,). A pair counts
     where every replicate of every arm has a loss, so that none is left out in favour of an arm. A figure is the
     weighted mean loss of its pairs (its root for `root-mean`), never a mean of means. Leads beyond H′ of any arm
-    were not taught: there is no figure for them, nor for a horizon that holds one of them.
+    were not taught: there is no figure for them, nor for a horizon that holds one of them, nor where more than half
+    of the pairs are lost because a forecast is NaN. Raises `ContractError` where the metric breaks its contract.
     """
     horizon = truth.shape[1]
-    losses = [_loss(metric, truth, scale, replicates) for replicates in arms]
-    known: NDArray[np.bool_] = ~np.logical_or.reduce([np.isnan(loss) for loss in losses])
+    of_arms = [_loss(metric, truth, scale, replicates) for replicates in arms]
+    known: NDArray[np.bool_] = ~np.logical_or.reduce([np.isnan(loss) for loss in of_arms])
     at = np.arange(1, horizon + 1) if by == "lead" else np.array(sorted(horizons), dtype=np.int64)
     reached = min(forecast.shape[1] for replicates in arms for forecast in replicates)
 
@@ -97,12 +101,14 @@ def figures(
     taught = at <= reached
     weight[:, ~taught] = 0.0
     used = gathered(known.astype(np.int64)) * taught
+    lost = gathered(_lost(truth, scale, arms, reached).astype(np.int64)) * taught
+    weight[lost > used] = 0.0
     if reference is None:
         other = np.full(used.shape, np.nan)
     else:
         other = np.where(taught, averaged(_loss(metric, truth, scale, [reference])), np.nan)
-    values = np.stack([np.where(weight > 0, averaged(loss), np.nan) for loss in losses])
-    return Figures(at, values, other, used, gathered(np.ones(truth.shape, dtype=np.int64)), taught)
+    values = np.stack([np.where(weight > 0, averaged(loss), np.nan) for loss in of_arms])
+    return Figures(at, values, other, used, gathered(np.ones(truth.shape, dtype=np.int64)), lost, taught)
 
 
 def _loss(metric: MetricSpec, truth: Floats, scale: Floats, replicates: Sequence[Floats]) -> Floats:
@@ -110,9 +116,17 @@ def _loss(metric: MetricSpec, truth: Floats, scale: Floats, replicates: Sequence
     out = np.zeros(truth.shape)
     for forecast in replicates:
         reached = forecast.shape[1]
-        out[:, :reached] += metric.loss(truth[:, :reached], forecast, scale[:, None])
+        out[:, :reached] += losses(metric, truth[:, :reached], forecast, scale)
         out[:, reached:] = np.nan
     return out / len(replicates)
+
+
+def _lost(truth: Floats, scale: Floats, arms: Sequence[Sequence[Floats]], reached: int) -> NDArray[np.bool_]:
+    """Pairs (N, H) that could be scored, of which a forecast is NaN in some arm and replicate."""
+    lost = np.zeros(truth.shape, dtype=bool)
+    for forecast in (one for replicates in arms for one in replicates):
+        lost[:, :reached] |= np.isnan(forecast[:, :reached])
+    return lost & ~np.isnan(truth) & ~np.isnan(scale)[:, None]
 
 
 def ratio(a: Floats, b: Floats) -> Floats:

@@ -1,9 +1,13 @@
-"""Elementwise losses: arrays in, arrays out, no averages; which aggregate each one takes stands in its spec."""
+"""Elementwise losses: arrays in, arrays out, no averages; and the check that holds every loss to its spec."""
 
 from __future__ import annotations
 
+import traceback
+from typing import Any
+
 import numpy as np
 
+from tsgap.errors import ContractError
 from tsgap.panel import Floats
 from tsgap.protocols import MetricSpec
 
@@ -65,3 +69,36 @@ METRICS = (
         units="seasonal-naive error",
     ),
 )
+
+#: The longest reason why a metric failed, in characters.
+REASON = 200
+
+
+def losses(metric: MetricSpec, truth: Floats, forecast: Floats, scale: Floats) -> Floats:
+    """The losses of a metric (N, H), NaN where truth, forecast or denominator is missing, or it leaves a pair out.
+
+    `truth` and `forecast` (N, H), `scale` (N,). Raises `ContractError`, one line, where the loss raises, gives
+    anything but one number a pair, or a negative one although it is declared nonnegative or its root is taken.
+    """
+    if not truth.size:
+        return np.empty(truth.shape)
+    try:
+        with np.errstate(all="ignore"):
+            found = np.asarray(metric.loss(_read_only(truth), _read_only(forecast), _read_only(scale[:, None])))
+    except Exception as err:  # whatever a plugin raises is the metric's result
+        told = " ".join("".join(traceback.format_exception_only(err)).split())
+        raise ContractError(told[:REASON]) from err
+    if found.shape != truth.shape or found.dtype.kind not in "fiub":
+        raise ContractError(f"the loss of {truth.shape} pairs must be as many numbers, got {found.dtype} {found.shape}")
+    missing = np.isnan(truth) | np.isnan(forecast) | np.isnan(scale)[:, None]
+    known = np.where(missing, np.nan, found.astype(np.float64))
+    if (metric.nonnegative or metric.aggregate == "root-mean") and (negative := known[known < 0]).size:
+        declared = "is declared nonnegative" if metric.nonnegative else "has its root taken"
+        raise ContractError(f"a loss that {declared} is negative for {negative.size} pairs, first {negative[0]:.4g}")
+    return known
+
+
+def _read_only(values: Floats) -> Floats:
+    view: Any = values.view()
+    view.flags.writeable = False
+    return view  # type: ignore[no-any-return]

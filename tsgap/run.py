@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsgap.atoms import Atoms
-from tsgap.comparisons import comparisons, profiled
+from tsgap.comparisons import comparisons, is_without_effect, profiled
 from tsgap.errors import StoreError, UnknownNameError
 from tsgap.horizon import BYS, By
+from tsgap.metrics import losses
 from tsgap.panel import Floats
 from tsgap.protocols import MetricSpec
 from tsgap.store import Store
@@ -39,6 +40,7 @@ _CELLS = (
     ),
     *("pairs_before", "trained_on", "seed", "cell"),
 )
+_WINDOWS = (*_PLACE, "unique_id", "window", "cutoff", "reason", "cell")
 _FORECASTS = (*_PLACE, "unique_id", "window", "cutoff", "lead", "y", "forecast")
 _FIGURES = (
     *("metric", "control", "synthetic", "ratio", "skill_control", "skill_synthetic"),
@@ -67,6 +69,7 @@ class Run:
             raise StoreError(f"{self.path}: there is no plan in it yet; run the sweep first ({err})") from err
         self._rows: list[dict[str, Any]] = plan["rows"]
         self._atoms = Atoms(self._store, self.manifest["data"])
+        self._without_effect: dict[tuple[str, str], bool] = {}
         self._keys = tuple(dict.fromkeys(r["cell"] for r in self._rows if r["cell"]))
 
     def __repr__(self) -> str:
@@ -92,9 +95,12 @@ class Run:
 
     @property
     def n_failed(self) -> int:
-        """Cells that failed, and rows of the plan that have no cell because their source failed."""
-        finished = self._atoms.finished
-        return sum(finished.get(k, "ok") != "ok" for k in self._keys) + sum(bool(r["error"]) for r in self._rows)
+        """Cells that failed, and rows of the plan that have no cell because their source failed.
+
+        A cell in which every window failed has failed; one that is missing has not.
+        """
+        ends = [self._atoms.status(key) for key in self._keys]
+        return sum(end not in ("ok", "missing") for end in ends) + sum(bool(row["error"]) for row in self._rows)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -119,18 +125,46 @@ class Run:
     def _told(self, row: Mapping[str, Any]) -> dict[str, Any]:
         info = self._atoms.info(row["cell"])
         why = row["error"] or info.get("error")
-        if not why and info["first_failed"] is not None:
-            n, reason = info["first_failed"]
+        if not why and info["failed"]:
+            n, reason = next(iter(info["failed"].items()))
             truth = self._atoms.truth(row["data"])
-            why = f"{truth.ids[n]!s}, window {truth.window[n]}: {reason}"
-        status = "error" if row["error"] else self._atoms.finished.get(row["cell"], "missing")
-        told = {name: info.get(name) for name in ("n_failed", "stage", "seconds", "attempt", "distribution", "version")}
-        return {**row, **told, "status": status, "error": why or ""}
+            every = f"all {info['windows']} windows failed, first " if len(info["failed"]) == info["windows"] else ""
+            why = f"{every}{truth.ids[n]!s}, window {truth.window[n]}: {reason}"
+        told = {name: info.get(name) for name in ("stage", "seconds", "attempt", "distribution", "version")}
+        return {
+            **row,
+            **told,
+            "status": "error" if row["error"] else self._atoms.status(row["cell"]),
+            "n_failed": len(info["failed"]),
+            "error": why or "",
+            "traceback": info.get("traceback") or "",
+        }
 
-    def failures(self) -> pd.DataFrame:
-        """The rows of `cells` that did not end well, are missing, or have windows without a forecast."""
-        cells = self.cells()
-        return cells[(cells.status != "ok") | (cells.n_failed > 0)].reset_index(drop=True)
+    def failures(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
+        """The rows of `cells` that did not end well, are missing, or have windows without a forecast.
+
+        With a column `traceback`: the end of what the worker had to say, empty where nothing was kept.
+        """
+        import pandas as pd
+
+        told = [self._told(row) for row in self._picked(data, source, forecaster)]
+        failed = [row for row in told if row["status"] != "ok" or row["n_failed"]]
+        return pd.DataFrame(failed, columns=[*_CELLS, "traceback"])
+
+    def failed_windows(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
+        """One row for each window without a forecast; cells that failed before they had one are in `failures` alone.
+
+        `data, source, arm, forecaster, replicate, unique_id, window, cutoff`, the `reason`, and the key `cell`.
+        """
+        import pandas as pd
+
+        rows = []
+        for row in self._picked(data, source, forecaster):
+            for n, reason in self._atoms.info(row["cell"])["failed"].items():
+                truth = self._atoms.truth(row["data"])
+                place = {"unique_id": truth.ids[n], "window": truth.window[n], "cutoff": truth.cutoff[n]}
+                rows.append({**row, **place, "reason": reason})
+        return pd.DataFrame(rows, columns=list(_WINDOWS))
 
     def forecasts(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """One row for each forecast of each cell that is ok, in the order of the plan, by window and lead.
@@ -147,7 +181,8 @@ class Run:
     ) -> pd.DataFrame:
         """`forecasts` with columns `metric` and `loss`, the elementwise loss of one metric.
 
-        NaN where it is left out: the truth or the forecast is missing, or the metric is not defined there.
+        NaN where it is left out: the truth or the forecast is missing, or the metric is not defined there. Raises
+        `ContractError` where the metric breaks its contract.
         """
         return self._long(self._picked(data, source, forecaster), self._metric(metric))
 
@@ -172,7 +207,7 @@ class Run:
                 "forecast": ended.forecasts.ravel(),
             }
             if metric is not None:
-                loss = metric.loss(y, ended.forecasts, truth.scale(metric)[:, None])
+                loss = losses(metric, y, ended.forecasts, truth.scale(metric))
                 table |= {"metric": metric.name, "loss": loss.ravel()}
             frames.append(pd.DataFrame(table, columns=columns))
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
@@ -202,27 +237,32 @@ class Run:
 
         `n_used` of `n_total` pairs (window, lead) are those where the truth is known, the metric is defined, and
         every replicate of both arms has a forecast; `failed_control` and `failed_synthetic` count windows without
-        one, over all replicates. `valid` is False where the actuals make percentages meaningless. `status`: ok;
-        partial (a figure, but some windows failed); not applicable (nothing is learned: the ratio is 1); not taught
-        (the series are too short to teach that lead); no pairs; or how the first cell that is not ok ended (error,
-        timeout, crash, oom, contract, skipped, missing): then there is no figure.
+        one, over all replicates: the figures of a row with failures are over the pairs that are left, comparable
+        within the row and not with other forecasters' rows. `valid` is False where the actuals make percentages
+        meaningless.
+
+        `status`: ok; partial (figures, but some windows failed); not applicable (nothing is learned: the ratio is
+        1); training has no effect (it is said to learn, but its forecasts are bit for bit the same whatever it was
+        trained on: there is no ratio). Without figures: not taught (the series are too short to teach that lead);
+        too many failed (more pairs are lost to failures than are left); no pairs; metric failed, with the reason (it
+        raises, or gives something else than a loss for each pair); or how the first cell that is not ok ended
+        (error, timeout, crash, oom, contract, skipped, missing).
         """
         import pandas as pd
 
         if by not in BYS:
             raise UnknownNameError.of("profile", by, BYS)
-        metrics = [self._metric(name) for name in ([metric] if isinstance(metric, str) else metric)]
+        metrics = {name: self._metric(name) for name in ([metric] if isinstance(metric, str) else metric)}
         place = {"horizon": ("horizon",), "lead": ("lead",), "series": ("unique_id", "horizon")}[by]
         head = ("data", "source", "arm", "versus", "forecaster", *(() if group is None else ("group",)))
         columns = [*head, *place, *_FIGURES]
-        frames = [
-            pd.DataFrame(
-                profiled(one, self._atoms, spec, by=by, group=group, baseline=self._baseline(one.data)),
-                columns=columns,
-            )
-            for one in comparisons(self._picked(data, source, forecaster))
-            for spec in metrics
-        ]
+        frames = []
+        for one in comparisons(self._picked(data, source, forecaster)):
+            asked: dict[str, Any] = {"by": by, "group": group, "baseline": self._baseline(one.data)}
+            asked["without_effect"] = self._is_without_effect(one.data, one.forecaster)
+            for name, spec in metrics.items():
+                table = profiled(one, self._atoms, spec, **asked) | {"metric": name}
+                frames.append(pd.DataFrame(table, columns=columns))
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
     def _picked(self, data: Names, source: Names, forecaster: Names) -> list[dict[str, Any]]:
@@ -241,13 +281,17 @@ class Run:
         return rows
 
     def _metric(self, name: str) -> MetricSpec:
-        from tsgap.plugins import metrics
+        from tsgap.plugins import registry
 
-        known = metrics()
-        if name not in known:
-            raise UnknownNameError.of("metric", name, known)
-        spec: MetricSpec = known[name].spec
+        spec: MetricSpec = registry().named("metrics", name).spec
         return spec
+
+    def _is_without_effect(self, data: str, forecaster: str) -> bool:
+        place = data, forecaster
+        if place not in self._without_effect:
+            rows = [row for row in self._rows if row["source"] and (row["data"], row["forecaster"]) == place]
+            self._without_effect[place] = is_without_effect(rows, self._atoms)
+        return self._without_effect[place]
 
     def _baseline(self, data: str) -> Floats | None:
         row = next((row for row in self._rows if row["data"] == data and not row["source"]), None)
