@@ -150,7 +150,6 @@ def _replicate(
     """The rows of one source and replicate, and the cells they need."""
     synthetic = source.replicates[k % len(source.replicates)]
     if isinstance(synthetic, str):
-        notes.append(f"{data.name}: {source.name}: no synthetic series: {synthetic}")
         return [
             Row(
                 data.name,
