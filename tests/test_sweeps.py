@@ -20,8 +20,9 @@ from tsgap import plan
 from tsgap.errors import DataError, ForecastError, UnknownNameError, UsageError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
 from tsgap.plan import seed_of
+from tsgap.previews import preview
 from tsgap.run import Run
-from tsgap.sweeps import Progress, preview
+from tsgap.sweeps import Progress
 
 FAST = ["seasonal-naive", "linear"]
 

@@ -16,9 +16,10 @@ from tsgap.cli.options import read_options
 from tsgap.errors import UsageError
 
 if TYPE_CHECKING:
+    from tsgap.previews import Preview
     from tsgap.readers import ReadOptions
     from tsgap.run import Run
-    from tsgap.sweeps import Preview, Progress
+    from tsgap.sweeps import Progress
 
 #: Seconds between two lines of progress where there is no terminal.
 EVERY = 30.0
@@ -83,7 +84,8 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
     """
     from tsgap.config import to_toml
     from tsgap.plugins import registry
-    from tsgap.sweeps import perform, preview
+    from tsgap.previews import preview
+    from tsgap.sweeps import perform
 
     experiment = _experiment(config, options, given)
     for name in _metrics(given):
