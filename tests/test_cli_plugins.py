@@ -14,6 +14,7 @@ import pytest
 from tsgap import cli
 from tsgap.testing.forecaster_laws import FORECASTER_LAWS
 from tsgap.testing.generator_laws import GENERATOR_LAWS
+from tsgap.testing.metric_laws import METRIC_LAWS
 
 Install = Callable[..., Path]
 Output = pytest.CaptureFixture[str]
@@ -209,6 +210,8 @@ def test_a_law_that_is_expected_to_be_broken_does_not_count(faulty: str, capsys:
         (["check", "linear:rigde=1"], "did you mean 'ridge'"),
         (["check", "nosuch_module:Thing"], "there is no module 'nosuch_module'"),
         (["check", "linear", "--expected", "check_it_pickles"], "is written CHECK=REASON"),
+        (["check", "linear", "--timeout", "0"], "--timeout must be more than 0 seconds, got 0"),
+        (["check", "linear", "--jobs", "-1"], "-1 is not in the range x>=0"),
         (["check", "linear", "--expected", "check_it_pickle=x"], "did you mean 'check_it_pickles'"),
         (["check"], "Missing argument"),
         (["forecasters", "--nosuch"], "No such option"),
@@ -219,6 +222,77 @@ def test_a_mistake_is_one_message_and_exit_2(argv: list[str], message: str, caps
     printed = capsys.readouterr()
     assert message in printed.err
     assert printed.out == ""
+
+
+def test_check_of_a_metric(install: Install, capsys: Output) -> None:
+    install("claims_host")
+    assert cli.run(["check", "mase", "--metric"]) == 0
+    assert f"{len(METRIC_LAWS)} of {len(METRIC_LAWS)} laws hold" in capsys.readouterr().out
+    assert cli.run(["check", "mase", "--metric", "--generator"]) == 2
+    assert cli.run(["check", "tsgap-claims-host/mase", "--metric"]) == 0
+
+
+def test_check_runs_the_laws_whose_names_contain_a_text(capsys: Output) -> None:
+    assert cli.run(["check", "naive", "-k", "seed", "--jobs", "0"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1].rstrip(":") for line in lines[:-1]] == [
+        "check_same_seed_same_forecast",
+        "check_seed_does_not_matter_where_declared",
+    ]
+    assert lines[-1] == f"naive: 2 of 2 laws hold ({len(FORECASTER_LAWS) - 2} not run)"
+    assert cli.run(["check", "naive", "-k", "sed"]) == 2
+    assert "no law has this in its name. There are: check_shape_and_finiteness" in capsys.readouterr().err
+
+
+DEADLY = """
+import os, time
+
+class Dies:
+    def fit(self, train, *, horizon, context, seed): os._exit(7)
+    def predict(self, history, *, horizon, quantile_levels=()): ...
+
+class Raises(Dies):
+    def fit(self, train, *, horizon, context, seed): raise KeyError("nothing")
+"""
+
+
+def test_check_of_one_that_ends_its_process_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    (tmp_path / "deadly_model.py").write_text(DEADLY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert cli.run(["check", "deadly_model:Dies", "-k", "seed"]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED   check_same_seed_same_forecast: the process ended with exit code 7 (2 attempts)\n" in out
+    assert cli.run(["check", "deadly_model:Raises", "-k", "same_seed", "--traceback"]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED   check_same_seed_same_forecast: KeyError: 'nothing'\n    Traceback (most recent call last)" in out
+    assert ", in fit\n" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["shuffle"], "It is the name of a generator. Type: tsgap check shuffle --generator"),
+        (["mase:x=1"], "It is the name of a metric. Type: tsgap check mase --metric"),
+        (["naive", "--generator"], "It is the name of a forecaster. Type: tsgap check naive"),
+    ],
+)
+def test_check_of_a_name_of_another_kind_says_how_it_is_checked(argv: list[str], said: str, capsys: Output) -> None:
+    assert cli.run(["check", *argv]) == 2
+    assert capsys.readouterr().err.endswith(said + "\n")
+
+
+@pytest.mark.parametrize("typed", ["drifter", "nosuch_module:Drift"])
+def test_a_name_that_is_not_found_may_be_that_of_a_plugin_that_failed(
+    install: Install, capsys: Output, typed: str
+) -> None:
+    install("broken_import")
+    assert cli.run(["check", typed]) == 2
+    said = capsys.readouterr().err
+    assert "Plugins that failed to load: tsgap-broken-import (cannot be imported" in said
+    assert "`tsgap forecasters --broken` says more." in said
 
 
 def test_there_are_no_colours_away_from_a_terminal_nor_with_no_color() -> None:

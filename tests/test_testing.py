@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
 import warnings
@@ -15,11 +16,21 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from tsgap import Forecast, ForecastError, ForecasterSpec, GeneratorSpec, Panel
+from tsgap import Forecast, ForecastError, ForecasterSpec, GeneratorSpec, MetricSpec, Panel
 from tsgap.errors import UsageError
-from tsgap.testing import check_forecaster, check_generator, forecaster_checks, generator_checks, result
+from tsgap.testing import (
+    check_forecaster,
+    check_generator,
+    check_metric,
+    forecaster_checks,
+    generator_checks,
+    metric_checks,
+    result,
+    run_checks,
+)
 from tsgap.testing.forecaster_laws import FORECASTER_LAWS
 from tsgap.testing.generator_laws import GENERATOR_LAWS
+from tsgap.testing.metric_laws import METRIC_LAWS
 from tsgap.testing.subject import GlobalState
 
 
@@ -520,6 +531,191 @@ def test_an_honest_generator_keeps_every_law(what: Any) -> None:
     assert [(r.check, r.reason) for r in check_generator(what) if r.status != "ok"] == []
 
 
+# metrics ----------------------------------------------------------------------------------------------------------
+
+
+def absolute(truth: Any, forecast: Any, scale: Any) -> Any:
+    return np.abs(truth - forecast) / scale
+
+
+def metric(loss: Any, **declared: Any) -> MetricSpec:
+    return MetricSpec("under-test", "Under test.", loss, **declared)
+
+
+def counts_calls() -> Any:
+    calls = []
+
+    def loss(truth: Any, forecast: Any, scale: Any) -> Any:
+        calls.append(1)
+        return absolute(truth, forecast, scale) + len(calls)
+
+    return loss
+
+
+def moves_its_input(truth: Any, forecast: Any, scale: Any) -> Any:
+    forecast -= truth
+    return np.abs(forecast) / scale
+
+
+def leaves_out_the_worst(truth: Any, forecast: Any, scale: Any) -> Any:
+    error = absolute(truth, forecast, scale)
+    return np.where(error < 5, error, np.nan)
+
+
+BROKEN_METRICS: list[tuple[str, MetricSpec, str]] = [
+    (
+        "check_every_pair_has_a_loss_of_its_own",
+        metric(lambda t, f, s: np.mean(absolute(t, f, s))),
+        "(6, 8) pairs were given, losses of shape () came back; return one number for each pair",
+    ),
+    ("check_every_pair_has_a_loss_of_its_own", metric(lambda t, f, s: absolute(t, f, s) * 1j), "array of complex128"),
+    ("check_every_pair_has_a_loss_of_its_own", metric(lambda t, f, s: 1 / 0), "ZeroDivisionError: division by zero"),
+    (
+        "check_other_pairs_do_not_matter",
+        metric(lambda t, f, s: absolute(t, f, s) / np.nanmax(np.abs(t))),
+        "changes when other pairs are left out",
+    ),
+    (
+        "check_other_pairs_do_not_matter",
+        metric(lambda t, f, s: absolute(t, f, s) * (1 + np.isnan(t).any())),
+        "changes when the truth of others is missing",
+    ),
+    (
+        "check_losses_are_finite",
+        metric(lambda t, f, s: np.abs(t - f) / np.abs(t)),
+        "the loss is infinite for truth 0 and forecast",
+    ),
+    ("check_losses_are_finite", metric(lambda t, f, s: absolute(t, f, s) * np.nan), "NaN for every pair"),
+    (
+        "check_a_pair_is_left_out_for_its_truth_alone",
+        metric(leaves_out_the_worst),
+        "a forecaster could choose the pairs it is measured by",
+    ),
+    (
+        "check_losses_are_not_negative_where_declared",
+        metric(lambda t, f, s: (f - t) / s),
+        "declares nonnegative=True, but truth",
+    ),
+    (
+        "check_losses_are_not_negative_where_declared",
+        metric(lambda t, f, s: (f - t) / s, nonnegative=False, gateable=False, aggregate="root-mean"),
+        "declares aggregate='root-mean', but truth",
+    ),
+    (
+        "check_no_error_costs_nothing_where_declared",
+        metric(lambda t, f, s: absolute(t, f, s) + 0.5),
+        "a forecast equal to the truth costs 0.5",
+    ),
+    ("check_the_same_pairs_have_the_same_losses", metric(counts_calls()), "have other losses the second time"),
+    ("check_inputs_are_not_mutated", metric(moves_its_input), "the loss changed the forecast it was given"),
+]
+
+
+@pytest.mark.parametrize(
+    ("law", "what", "reason"), BROKEN_METRICS, ids=[f"{b[0]}-{i}" for i, b in enumerate(BROKEN_METRICS)]
+)
+def test_a_law_that_a_metric_breaks_is_reported(law: str, what: MetricSpec, reason: str) -> None:
+    (check,) = [check for check in metric_checks(what) if check.name == law]
+    found = result(check)
+    assert found.status == "failed"
+    assert reason in found.reason
+
+
+def test_for_each_law_of_metrics_there_is_one_that_breaks_it() -> None:
+    assert {law for law, _, _ in BROKEN_METRICS} == {law.__name__ for law in METRIC_LAWS}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        metric(absolute, scaled="mae"),
+        metric(lambda t, f, s: (f - t) / s, nonnegative=False, gateable=False),
+        *("mae", "rmse", "mape", "smape", "mase", "rmsse"),
+    ],
+)
+def test_an_honest_metric_keeps_every_law(what: Any) -> None:
+    assert [(r.check, r.reason) for r in check_metric(what) if r.status != "ok"] == []
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("masse", "did you mean 'mase'"),
+        (absolute, "a metric is a MetricSpec, or the name or address of one, got <function absolute"),
+        (metric(lambda truth, forecast: truth), r"its loss cannot be called with .truth, forecast, scale."),
+        ("numpy:abs", "a metric is a MetricSpec"),
+    ],
+)
+def test_what_is_no_metric_is_refused(what: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_metric(what)
+
+
+# in workers -------------------------------------------------------------------------------------------------------
+
+
+class Dies(Honest):
+    def fit(self, train: Panel, **options: Any) -> None:
+        os._exit(7)
+
+
+class DiesByASignal(Honest):
+    def predict(self, history: Panel, **options: Any) -> Forecast:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        raise AssertionError
+
+
+class HangsWithQuantiles(Honest):
+    def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
+        if quantile_levels:
+            threading.Event().wait()
+        return super().predict(history, horizon=horizon)
+
+
+def test_the_laws_in_workers_are_those_in_this_process_and_come_in_their_order() -> None:
+    checks = forecaster_checks(spec(Pseudorandom))
+    expected = {"check_it_pickles": "a guess"}
+    here, there = (list(run_checks(checks, jobs=jobs, expected=expected)) for jobs in (0, 2))
+    assert [(r.check, r.status, r.reason) for r in there] == [(r.check, r.status, r.reason) for r in here]
+    assert [r.check for r in there] == [law.__name__ for law in FORECASTER_LAWS]
+    assert {r.status for r in there} == {"ok", "failed"}
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [(Dies, "the process ended with exit code 7 (2 attempts)"), (DiesByASignal, "killed by signal 11 (SIGSEGV)")],
+)
+def test_a_crash_fails_its_law_and_the_others_go_on(what: type[Honest], reason: str) -> None:
+    checks = forecaster_checks(spec(what))[:7]
+    found = list(run_checks(checks, jobs=2))
+    assert len(found) == 7
+    assert {r.status for r in found} == {"failed"}
+    assert all(reason in r.reason for r in found)
+
+
+def test_a_law_that_hangs_is_stopped_with_a_traceback_and_the_others_go_on() -> None:
+    names = ("check_quantiles_rise", "check_min_history_is_enough")
+    checks = [check for check in forecaster_checks(spec(HangsWithQuantiles)) if check.name in names]
+    found = {r.check: r for r in run_checks(checks, jobs=1, timeout=1.0)}
+    hung = found["check_quantiles_rise"]
+    assert (hung.status, hung.reason) == ("failed", "no result within 1 s: it hangs, or --timeout must be longer")
+    assert "test_testing.py" in hung.traceback
+    assert found["check_min_history_is_enough"].status == "ok"
+
+
+def test_what_cannot_travel_to_a_worker_is_said_and_can_be_checked_here() -> None:
+    checks = forecaster_checks(spec(Locked()))
+    with pytest.raises(UsageError, match=r"it does not pickle, so no worker can run it .*--jobs 0"):
+        list(run_checks(checks, jobs=1))
+    assert [r.check for r in run_checks(checks, jobs=0) if r.status == "failed"] == ["check_it_pickles"]
+
+
+def test_an_exception_of_a_plugin_has_its_traceback_and_a_broken_law_has_none() -> None:
+    raised = {r.check: r for r in check_forecaster(spec(NeedsLongTraining))}
+    assert [r.traceback for r in check_forecaster(spec(FallingQuantiles)) if r.status == "failed"] == [""]
+    assert "in fit" in raised["check_short_training_series_limit_the_leads"].traceback
+
+
 # the kit itself ---------------------------------------------------------------------------------------------------
 
 
@@ -563,6 +759,9 @@ def test_faulty(check): check()
 
 @parametrize_with_checks("shuffle", generator=True)
 def test_generator(check): check()
+
+@parametrize_with_checks("mape", metric=True)
+def test_metric(check): check()
 """
 
 MODELS = """
@@ -596,7 +795,7 @@ def test_strangers_run_the_laws_in_pytest_in_three_lines(tmp_path: Any) -> None:
         capture_output=True,
         text=True,
     )
-    n = 2 * len(FORECASTER_LAWS) + len(GENERATOR_LAWS)
+    n = 2 * len(FORECASTER_LAWS) + len(GENERATOR_LAWS) + len(METRIC_LAWS)
     assert f"{n - 1} passed, 1 xfailed" in found.stdout
     assert "test_contract[check_it_pickles]" in found.stdout
 

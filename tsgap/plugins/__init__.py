@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tsgap.plugins.choosing import Chosen, choose_forecaster, choose_generator, missing_requirements, shown
+from tsgap.plugins.choosing import (
+    Chosen,
+    choose_forecaster,
+    choose_generator,
+    choose_metric,
+    missing_requirements,
+    shown,
+)
 from tsgap.plugins.finding import metrics, prints_to_stderr, register, registry
 from tsgap.plugins.naming import Broken, Clash, Registered, Registry
 
@@ -14,6 +21,7 @@ __all__ = [
     "Registry",
     "choose_forecaster",
     "choose_generator",
+    "choose_metric",
     "metrics",
     "missing_requirements",
     "prints_to_stderr",

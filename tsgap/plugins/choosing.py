@@ -22,7 +22,7 @@ from tsgap.plugins.finding import prints_to_stderr, registry
 from tsgap.plugins.identity import code_hash
 from tsgap.plugins.naming import Registered, Registry
 from tsgap.plugins.signatures import misfit
-from tsgap.protocols import ForecasterSpec, GeneratorSpec
+from tsgap.protocols import ForecasterSpec, GeneratorSpec, MetricSpec
 
 #: kind → (kind in the registry, class of its specs, methods that its objects have)
 _KINDS: dict[str, tuple[str, type[Any], tuple[str, str]]] = {
@@ -35,8 +35,9 @@ _KINDS: dict[str, tuple[str, type[Any], tuple[str, str]]] = {
 class Chosen:
     """A spec with all parameters filled in.
 
-    `label` is what one types to choose it again, with the parameters that differ from their defaults; `identity`
-    is what a cell's content key must hold beyond name and parameters: distribution, version and code.
+    `label` is what one types to choose it again, with the parameters that differ from their defaults, or what the
+    user calls it; `identity` is what a cell's content key must hold beyond name and parameters: distribution,
+    version and code.
     """
 
     spec: Any
@@ -51,20 +52,42 @@ class Chosen:
         return self.spec.build(**self.params)
 
 
-def choose_forecaster(what: Any) -> Chosen:
+def choose_forecaster(what: Any, *, label: str | None = None) -> Chosen:
     """The forecaster that is meant by a name, an address or an object.
 
     `what` is ``name[:key=value,…]``, ``distribution/name[:…]`` or ``module:callable[:…]`` (imported with the
     current directory importable), or in Python a `ForecasterSpec`, a class, a factory, or an instance with `fit`
-    and `predict`. Values take the type of the parameter's default; a tuple is written ``1+1+1``.
+    and `predict`. Values take the type of the parameter's default; a tuple is written ``1+1+1``. `label` is what
+    results call it, instead of its name and parameters; it may not be the name of another forecaster.
     Raises `UnknownNameError`, `PluginError` where two distributions claim the name, `UsageError` otherwise.
     """
-    return _choose("forecaster", what)
+    chosen = _choose("forecaster", what)
+    return chosen if label is None else _labelled(chosen, label)
 
 
 def choose_generator(what: Any) -> Chosen:
-    """The generator that is meant by a name (``block-bootstrap:length=24``), an address or an object."""
+    """The generator that is meant by a name (``block-bootstrap:length=24``), an address or an object.
+
+    An object is a `GeneratorSpec`, a class, a factory, or an instance with `fit` and `sample`.
+    """
     return _choose("generator", what)
+
+
+def choose_metric(what: Any) -> MetricSpec:
+    """The metric that is meant by a name, ``distribution/name``, the address ``module:spec``, or a `MetricSpec`.
+
+    Raises `UnknownNameError` for a name nobody registered, and `UsageError` for what is no metric.
+    """
+    if isinstance(what, str):
+        everything = registry()
+        head, colon, path = what.strip().partition(":")
+        what = _imported("metric", "metrics", head, path, everything) if colon else everything.named("metrics", head)
+    spec = what.spec if isinstance(what, Registered) else what
+    if not isinstance(spec, MetricSpec):
+        raise UsageError(f"a metric is a MetricSpec, or the name or address of one, got {spec!r}")
+    if fault := misfit(spec):
+        raise UsageError(f"metric {spec.name!r} cannot be used: {fault}")
+    return spec
 
 
 def missing_requirements(spec: Any) -> list[str]:
@@ -94,6 +117,14 @@ def _choose(kind: str, what: Any) -> Chosen:
     return _fill(kind, Registered(spec, _home(what), ""), everything, {}, None)
 
 
+def _labelled(chosen: Chosen, label: str) -> Chosen:
+    if not isinstance(label, str) or not label.isprintable() or not label.strip() or set(label) & set(":=,/\\ "):
+        raise UsageError(f"a label is printable, and without spaces and any of : = , / \\ inside; got {label!r}")
+    if label in registry().forecasters and label != chosen.label:
+        raise UsageError(f"the label {label!r} is the name of another forecaster than {chosen.label!r}; choose another")
+    return replace(chosen, label=label)
+
+
 def _choose_words(kind: str, words: str) -> Chosen:
     everything = registry()
     table = _KINDS[kind][0]
@@ -118,6 +149,15 @@ def _is_registered(everything: Registry, table: str, name: str) -> bool:
 
 def _choose_address(kind: str, module: str, path: str, rest: str, everything: Registry) -> Chosen:
     where = f"{module}:{path}"
+    obj = _imported(kind, _KINDS[kind][0], module, path, everything)
+    spec = spec_of_object(kind, obj, name=f"{module}.{path}")
+    offer = Registered(spec, module.partition(".")[0], "")
+    return _fill(kind, offer, everything, _pairs(f"{where}:{rest}", rest), where)
+
+
+def _imported(kind: str, table: str, module: str, path: str, everything: Registry) -> Any:
+    """What stands at an address, ``module:path``."""
+    where = f"{module}:{path}"
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -126,22 +166,19 @@ def _choose_address(kind: str, module: str, path: str, rest: str, everything: Re
     except ModuleNotFoundError as err:
         if err.name != module.partition(".")[0]:
             raise UsageError(f"{where}: importing {module} failed: {type(err).__name__}: {err}") from err
-        known = getattr(everything, _KINDS[kind][0])
-        near = difflib.get_close_matches(module, known, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(module, getattr(everything, table), n=1, cutoff=0.6)
         hint = f"; did you mean the {kind} {near[0]!r}, with parameters as key=value?" if near else ""
-        raise UsageError(f"{where}: there is no module {module!r}, nor a {kind} of that name{hint}") from err
-    except Exception as err:
+        note = f". {everything.failures}" if everything.failures else ""
+        raise UsageError(f"{where}: there is no module {module!r}, nor a {kind} of that name{hint}{note}") from err
+    except (Exception, SystemExit) as err:
         raise UsageError(f"{where}: importing {module} failed: {type(err).__name__}: {err}") from err
     try:
-        obj = functools.reduce(getattr, path.split("."), found)
+        return functools.reduce(getattr, path.split("."), found)
     except AttributeError as err:
         public = [name for name in vars(found) if not name.startswith("_")]
         near = difflib.get_close_matches(path, public, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UsageError(f"{where}: module {module} has no {path!r}{hint}") from err
-    spec = spec_of_object(kind, obj, name=f"{module}.{path}")
-    offer = Registered(spec, module.partition(".")[0], "")
-    return _fill(kind, offer, everything, _pairs(f"{where}:{rest}", rest), where)
 
 
 def spec_of_object(kind: str, obj: Any, *, name: str = "") -> Any:

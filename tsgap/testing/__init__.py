@@ -1,4 +1,4 @@
-"""The contract kit: hold a forecaster or a generator against the laws it must keep, in a line of Python or of pytest.
+"""The contract kit: hold a forecaster, a generator or a metric against its laws, in a line of Python or of pytest.
 
 >>> from tsgap.testing import check_forecaster
 >>> [result.check for result in check_forecaster("naive") if result.status == "failed"]
@@ -8,71 +8,50 @@
 from __future__ import annotations
 
 import difflib
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tsgap.errors import UsageError
-from tsgap.plugins import choose_forecaster, choose_generator
-from tsgap.testing.forecaster_laws import FORECASTER_LAWS
-from tsgap.testing.generator_laws import GENERATOR_LAWS
-from tsgap.testing.subject import BrokenLaw, ForecasterSubject, GeneratorSubject
+from tsgap.plugins import choose_forecaster, choose_generator, choose_metric
+from tsgap.testing.checks import Check, CheckResult, checks_of, verdict
+from tsgap.testing.running import TIMEOUT, run_checks
+from tsgap.testing.subject import BrokenLaw
 
 __all__ = [
+    "TIMEOUT",
     "BrokenLaw",
     "Check",
     "CheckResult",
     "all_known",
     "check_forecaster",
     "check_generator",
+    "check_metric",
     "forecaster_checks",
     "generator_checks",
+    "metric_checks",
     "parametrize_with_checks",
     "result",
+    "run_checks",
 ]
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What became of one law: `reason` says why it is broken, was expected to be, or what was found.
-
-    `status` is ``"ok"``, ``"failed"``, or ``"expected"`` for a law that was announced as broken, and is. One that
-    was announced as broken and holds has failed: the announcement is out of date.
-    """
-
-    check: str
-    status: Literal["ok", "failed", "expected"]
-    reason: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Check:
-    """One law for one forecaster or generator; calling it raises `BrokenLaw`, or gives what was found."""
-
-    name: str
-    law: Callable[[Any], str] = field(repr=False)
-    subject: Any = field(repr=False)
-
-    def __call__(self) -> str:
-        return self.law(self.subject)
 
 
 def forecaster_checks(what: Any) -> list[Check]:
     """The laws for one forecaster: a name with parameters, ``module:callable``, or an object."""
-    subject = ForecasterSubject(choose_forecaster(what))
-    return [Check(law.__name__, law, subject) for law in FORECASTER_LAWS]
+    return checks_of("forecaster", choose_forecaster(what))
 
 
 def generator_checks(what: Any) -> list[Check]:
     """The laws for one generator: a name with parameters, ``module:callable``, or an object."""
-    subject = GeneratorSubject(choose_generator(what))
-    return [Check(law.__name__, law, subject) for law in GENERATOR_LAWS]
+    return checks_of("generator", choose_generator(what))
+
+
+def metric_checks(what: Any) -> list[Check]:
+    """The laws for one metric: a name, the address ``module:spec``, or a `MetricSpec`."""
+    return checks_of("metric", choose_metric(what))
 
 
 def check_forecaster(what: Any, *, expected_failed_checks: Mapping[str, str] | None = None) -> list[CheckResult]:
-    """Hold a forecaster against every law of its contract, on small made-up panels.
+    """Hold a forecaster against every law of its contract, on small made-up panels, in this process.
 
     `what` is what a sweep takes: a name with parameters, ``module:callable``, or an object.
     `expected_failed_checks` maps a law that is known to be broken to the reason.
@@ -81,14 +60,25 @@ def check_forecaster(what: Any, *, expected_failed_checks: Mapping[str, str] | N
 
 
 def check_generator(what: Any, *, expected_failed_checks: Mapping[str, str] | None = None) -> list[CheckResult]:
-    """Hold a generator against every law of its contract, on small made-up panels."""
+    """Hold a generator against every law of its contract, on small made-up panels, in this process."""
     return _results(generator_checks(what), expected_failed_checks or {})
 
 
+def check_metric(what: Any, *, expected_failed_checks: Mapping[str, str] | None = None) -> list[CheckResult]:
+    """Hold a metric against every law of its contract, on made-up pairs, in this process."""
+    return _results(metric_checks(what), expected_failed_checks or {})
+
+
 def parametrize_with_checks(
-    what: Any, *, generator: bool = False, expected_failed_checks: Mapping[str, str] | None = None
+    what: Any,
+    *,
+    generator: bool = False,
+    metric: bool = False,
+    expected_failed_checks: Mapping[str, str] | None = None,
 ) -> Any:
     """A pytest decorator: the test function gets a `check` and calls it, once for each law.
+
+    `what` is a forecaster, unless `generator` or `metric` says otherwise.
 
     ::
 
@@ -98,7 +88,9 @@ def parametrize_with_checks(
     """
     import pytest
 
-    checks = generator_checks(what) if generator else forecaster_checks(what)
+    if generator and metric:
+        raise UsageError(f"{what!r} is a generator or a metric, not both")
+    checks = generator_checks(what) if generator else metric_checks(what) if metric else forecaster_checks(what)
     expected = expected_failed_checks or {}
     all_known(expected, checks)
     return pytest.mark.parametrize(
@@ -114,7 +106,7 @@ def parametrize_with_checks(
     )
 
 
-def all_known(expected: Mapping[str, str], checks: list[Check]) -> None:
+def all_known(expected: Mapping[str, str], checks: Sequence[Check]) -> None:
     """Raise `UsageError` where a law that is expected to be broken does not exist."""
     names = [check.name for check in checks]
     for name in expected:
@@ -131,16 +123,4 @@ def _results(checks: list[Check], expected: Mapping[str, str]) -> list[CheckResu
 
 def result(check: Check, expected: str | None = None) -> CheckResult:
     """Run one check; whatever the plugin raises is its result."""
-    started = time.perf_counter()
-    status: Literal["ok", "failed", "expected"] = "ok"
-    try:
-        reason = check()
-    except (Exception, SystemExit) as err:  # noqa: BLE001 - what a plugin raises is the result of the check
-        words = str(err) if isinstance(err, BrokenLaw) else f"{type(err).__name__}: {err}"
-        status, reason = "failed", " ".join(words.split())
-    if expected is not None:
-        if status == "failed":
-            status, reason = "expected", f"{expected} ({reason})"
-        else:
-            status, reason = "failed", f"holds, though it was expected to fail: {expected}"
-    return CheckResult(check.name, status, reason, time.perf_counter() - started)
+    return verdict(check.law, check.subject).result(check.name, expected)
