@@ -7,12 +7,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from tests.hand_made import CELLS, COMPARED, PLAN, off_by, row, written
+from tests.hand_made import CELLS, COMPARED, PLAN, off_by, offered, row, written
 from tsgap.cli import run as tsgap
+from tsgap.plugins import Registered
+from tsgap.protocols import MetricSpec
 
 
 @pytest.fixture
@@ -93,6 +97,70 @@ def test_failed_and_missing_cells_are_an_exit_code(tmp_path: Path, capsys: pytes
         assert tsgap(["show", str(tmp_path / name)]) == 3, name
         assert tsgap(["show", str(tmp_path / name), "--format", "json"]) == 3, name
     capsys.readouterr()
+
+
+def test_a_metric_that_fails_is_an_exit_code_and_the_others_are_shown(
+    folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def flat(truth: Any, forecast: Any, scale: Any) -> Any:
+        return 0.0
+
+    offered(monkeypatch, Registered(MetricSpec("flat", "A metric that is one number.", flat), "acme", "1"))
+    assert tsgap(["show", folder, "--metric", "mae"]) == 0
+    for fmt in ("table", "json", "csv", "latex"):
+        capsys.readouterr()
+        assert tsgap(["show", folder, "--metric", "flat,mae", "--format", fmt]) == 3, fmt
+        said = capsys.readouterr()
+        assert "metric failed: the loss of (4, 4) pairs must be as many numbers" in said.out
+        assert "2.000" in said.out or "2.0" in said.out or "& 2 " in said.out
+        assert said.err == ""
+
+
+def test_failures_are_listed_with_their_windows_and_tracebacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*COMPARED, *(row(arm, f"g{arm}", forecaster="g", source="t") for arm in ("real", "synthetic"))]
+    rows += [row("synthetic", "", source="u", error="error: DataError: too short", forecaster=f) for f in "fg"]
+    windows = {0: "hard\x1b[2J", 1: "hard\x1b[2J", 3: "harder"}
+    cells = {**CELLS, "synthetic": (off_by(2.0), windows), "greal": "error", "gsynthetic": off_by(1.0)}
+    run = written(tmp_path / "run", rows, cells)
+    folder = str(run.path)
+    assert tsgap(["show", folder, "--failures"]) == 3
+    assert capsys.readouterr().out.splitlines() == [
+        "d: f, trained on s: 3 windows failed",
+        "    2 windows: hard?[2J",
+        "        a, window 0; a, window 1",
+        "    1 window: harder",
+        "        b, window 1",
+        "d: g, real arm: error in fit: error it is",
+        "    the end of error",
+        "d: u: no synthetic series: error: DataError: too short",
+    ]
+    assert tsgap(["show", folder, "--failures", "--source", "t", "-o", str(tmp_path / "out")]) == 3
+    assert (tmp_path / "out").read_text().splitlines()[0].startswith("d: g, real arm")
+    assert tsgap(["show", folder, "--failures", "--format", "json"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert [(r["forecaster"], r["traceback"]) for r in told][:2] == [("f", ""), ("g", "the end of error")]
+    assert tsgap(["show", folder, "--failures", "--by", "horizon"]) == 2
+    assert "--by does not go with it" in capsys.readouterr().err
+
+
+def test_of_many_failing_windows_the_first_are_named_and_the_rest_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = np.ones((40, 2))
+    failed = dict.fromkeys(range(12), "no")
+    cells = {"naive": truth, "real": truth, "synthetic": (truth, failed)}
+    written(tmp_path, COMPARED, cells, truth=truth, ids=[f"s{i:02d}" for i in range(40)], horizons=(1, 2))
+    assert tsgap(["show", str(tmp_path), "--failures"]) == 0
+    out = capsys.readouterr().out
+    assert "    12 windows: no\n        s00, window 0; s01, window 0" in out
+    assert "; 7 more, Run.failed_windows() has all" in out
+
+
+def test_a_run_without_failures_says_so(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tsgap(["show", folder, "--failures"]) == 0
+    assert capsys.readouterr().out == "no failures\n"
 
 
 def test_a_folder_without_a_run_is_an_input_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

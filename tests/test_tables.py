@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tests.hand_made import CELLS, COMPARED, PLAN, off_by, row, written
+from tests.hand_made import CELLS, COMPARED, PLAN, off_by, offered, row, written
+from tsgap.plugins import Registered
+from tsgap.protocols import MetricSpec
 from tsgap.run import Run
 from tsgap.tables import figure, render
 
@@ -65,8 +67,13 @@ def test_of_many_series_the_worst_are_shown_and_the_rest_counted(tmp_path: Path)
 def test_further_controls_are_further_rows_clearly_labelled(tmp_path: Path) -> None:
     rows = [*COMPARED, row("real-short", "short"), row("real-full", "full")]
     text = shown(written(tmp_path, rows, {**CELLS, "short": off_by(4.0), "full": off_by(0.5)}))
-    assert line_of(text, "f against real windows as short").endswith("0.500 - 4/4")
-    assert line_of(text, "f against all real data").endswith("4.000 - 4/4")
+    assert line_of(text, "vs short windows").endswith("0.500 - 4/4")
+    assert line_of(text, "vs all real data").endswith("4.000 - 4/4")
+    assert "vs short windows: the control, real-short, was trained on real windows as short as" in text
+    assert "vs all real data: the control, real-full, was trained on all real data" in text
+    plain = shown(written(tmp_path / "plain", COMPARED, CELLS))
+    assert "vs short" not in plain
+    assert "not applicable" not in plain
 
 
 def test_failures_stand_beside_the_figures_and_are_listed_once(tmp_path: Path) -> None:
@@ -75,13 +82,15 @@ def test_failures_stand_beside_the_figures_and_are_listed_once(tmp_path: Path) -
     rows += [row("synthetic", "", source="t", error="crash: no draw", forecaster=f) for f in "fgh"]
     cells = {**CELLS, "synthetic": (off_by(2.0), {0: "too hard"}), "broken": "timeout"}
     text = shown(written(tmp_path, rows, cells))
-    assert "failed windows: 0 control, 1 synthetic" in text
+    assert line_of(text, "f ").endswith("3/4 failed windows: 0+1")
+    assert "failed windows: control + synthetic; such a row is over what is left and compares within itself" in text
     assert line_of(text, "g ").endswith("timeout")
     assert line_of(text, "h ").endswith("missing")
     listed = text[text.index("Failures") : text.index("Notes")]
-    assert "- d: f, trained on s: 1 windows failed, first a, window 0: too hard" in listed
+    assert "- d: f, trained on s: 1 window failed, first a, window 0: too hard" in listed
     assert "- d: g, trained on s: timeout in fit: timeout it is" in listed
     assert listed.count("timeout it is") == 1
+    assert listed.count("- d: t: no synthetic series: crash: no draw") == 1
     assert listed.count("crash: no draw") == 1
     assert "- 1 cells are missing; the same sweep again computes them" in listed
 
@@ -94,6 +103,78 @@ def test_what_is_not_taught_or_not_applicable_is_said(tmp_path: Path) -> None:
     text = shown(written(tmp_path, rows, {**CELLS, "synthetic": off_by(2.0, leads=2)}))
     assert line_of(text, "1-4") == "1-4 - - - - - - 0/16 not taught"
     assert line_of(text, "seasonal-naive").endswith("not applicable")
+
+
+def test_too_many_failures_a_broken_metric_and_training_without_effect_are_said_below_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(truth: Any, forecast: Any, scale: Any) -> Any:
+        raise ValueError("no\nway")
+
+    offered(monkeypatch, Registered(MetricSpec("broken", "A metric that raises.", broken), "acme", "1"))
+    rows = [*PLAN, *(row(arm, arm, trained_on=arm) for arm in ("real", "synthetic"))]
+    rows += [row(arm, f"g{arm}", forecaster="g") for arm in ("real", "synthetic")]
+    failed = off_by(1.0), dict.fromkeys((0, 1, 2), "no")
+    cells = {**CELLS, "real": off_by(1.0), "synthetic": off_by(1.0), "greal": off_by(1.0), "gsynthetic": failed}
+    file = io.StringIO()
+    frame = render(written(tmp_path, rows, cells), metrics=("mae", "broken"), console=Console(file=file, width=500))
+    mae, of_broken = file.getvalue().split("s: BROKEN")
+    assert line_of(mae, "f ") == "f 1-1 1.000 +0.75 1.000 +0.75 - - 4/4 training has no effect"
+    assert "f: training has no effect, forecasts are the same bit for bit whatever was trained on; it refits" in mae
+    assert line_of(mae, "g ") == "g 1-1 - - - - - - 1/4 too many failed: 0+3"
+    assert line_of(of_broken, "f ") == "f 1-1 - - - - - - 0/4 metric failed"
+    assert of_broken.count("metric failed: ValueError: no way") == 1
+    assert list(frame.metric) == ["mae", "mae", "broken", "broken"] * 2
+
+
+def test_a_forecaster_that_learns_nothing_has_one_line_unless_something_went_wrong(tmp_path: Path) -> None:
+    rows = [*COMPARED, *(row(arm, "naive", forecaster="still", transfer="none") for arm in ("real", "synthetic"))]
+    for by in ("horizon", "lead"):
+        text = shown(written(tmp_path / by, rows, CELLS), by=by)
+        start = "still 4 " if by == "lead" else "still 1-4 "
+        assert line_of(text, start).endswith("not applicable")
+        assert text.count("not applicable") == 2
+        assert f"not applicable: nothing is learned, the ratio is 1; the longest {by} is shown." in text
+        assert f"{'' if by == 'lead' else '1-'}1 " in text
+    holed = shown(written(tmp_path / "holed", rows, {**CELLS, "naive": (off_by(4.0), {0: "no"})}))
+    assert line_of(holed, "still ").endswith("not applicable, failed windows: 1+1")
+    broken = shown(written(tmp_path / "broken", rows, {**CELLS, "naive": "crash"}))
+    assert [line.split()[-1] for line in broken.splitlines() if line.endswith("crash")] == ["crash", "crash"]
+
+
+def test_tables_of_usual_forecasters_fit_a_terminal_of_110_columns(tmp_path: Path) -> None:
+    truth = np.ones((3108, 6))
+    arms = ("real", "real-short", "synthetic", "null")
+    names = ("gradient-boosting", "linear-regression")
+    rows = [*PLAN, *(row(arm, f"{name}-{arm}", forecaster=name) for name in names for arm in arms)]
+    cells: dict[str, Any] = {r["cell"]: (truth + 1, {0: "no"}) for r in rows[1:]}
+    ids = [f"s{i:04d}" for i in range(1554) for _ in range(2)]
+    run = written(tmp_path, rows, {**cells, "naive": truth + 2}, truth=truth, ids=ids, horizons=(1, 6))
+    lines = [line for line in shown(run, width=110).splitlines() if "/3108" in line or "/18648" in line]
+    assert len(lines) == 8
+    assert all(line.endswith("failed windows: 1+1") and len(line) <= 110 for line in lines)
+    narrow = shown(run, width=90).splitlines()
+    at = narrow.index("gradient-boosting")
+    assert narrow[at + 3] == "  vs short windows"
+    assert all(len(line) <= 90 for line in narrow if line.endswith("1+1"))
+
+
+def test_notes_that_say_the_same_of_several_sources_are_one(tmp_path: Path) -> None:
+    rows = [*PLAN, *(row(arm, arm, source=s) for s in "stu" for arm in ("real", "synthetic"))]
+    rows += [row(arm, arm, source="v", context=3) for arm in ("real", "synthetic")]
+    notes = ["d: s: UNPAIRED: of two", "d: filled: 3 values", "d: t: UNPAIRED: of two", "d: u: UNPAIRED: alone"]
+    run = written(tmp_path, rows, CELLS, notes=notes, sources=dict.fromkeys("stuv", "gen:copy"))
+    listed = shown(run).partition("Notes\n")[2].splitlines()
+    assert listed == [
+        "- d: s, t: UNPAIRED: of two",
+        "- d: filled: 3 values",
+        "- d: u: UNPAIRED: alone",
+        "- d: s, t, u: f: paired, scaling mean-abs, context 8; training pairs: real 90, synthetic 90",
+        "- d: v: f: paired, scaling mean-abs, context 3; training pairs: real 90, synthetic 90",
+    ]
+    only = shown(run, source=["t"]).partition("Notes\n")[2]
+    assert "- d: t: UNPAIRED: of two" in only
+    assert "alone" not in only
 
 
 def test_percentages_on_actuals_near_zero_are_called_meaningless(tmp_path: Path) -> None:

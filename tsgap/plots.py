@@ -144,7 +144,8 @@ def _reason(line: pd.DataFrame, at: Any, drawn: Any) -> str:
     lacking = []
     for status in dict.fromkeys(line.status[~drawn]):
         here = ~drawn & (line.status == status).to_numpy()
-        lacking.append(str(status) if here.all() else f"{status} from {at[here].min()}")
+        said = str(status).partition(":")[0]
+        lacking.append(said if here.all() else f"{said} from {at[here].min()}")
     failed = int(line.failed_control.max() + line.failed_synthetic.max())
     if failed and set(line.status) <= {"partial", "not taught"}:
         lacking.append(f"{failed} windows failed")

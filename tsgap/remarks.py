@@ -2,48 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from tsgap.comparisons import METRIC_FAILED, NO_EFFECT
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tsgap.run import Run
 
-#: More failures than this are counted.
-FAILURES = 20
+#: More failures than this are counted, and more windows of a cell that failed for one reason.
+FAILURES, WINDOWS = 20, 5
+
+
+def all_well(run: Run, frame: pd.DataFrame) -> bool:
+    """Whether every cell of a run is there and ended well, and so did the metrics of a profile of it."""
+    return run.complete and not run.n_failed and not frame.status.str.startswith(METRIC_FAILED).any()
 
 
 def failures(run: Run) -> list[str]:
     """What failed, each cell once, and how much is missing."""
-    found = run.failures()
+    bad, missing = _each_once(run.failures())
+    lines = [_failure(row) for row in bad[:FAILURES]]
+    if len(bad) > FAILURES:
+        lines.append(f"{len(bad) - FAILURES} more; 'tsgap show RUN --failures' has all")
+    return [*lines, *missing]
+
+
+def details(
+    run: Run,
+    *,
+    data: Sequence[str] | None = None,
+    source: Sequence[str] | None = None,
+    forecaster: Sequence[str] | None = None,
+) -> Iterator[str]:
+    """Every failure of a run, line by line: what failed, its windows and why, and the stored traceback."""
+    bad, missing = _each_once(run.failures(data=data, source=source, forecaster=forecaster))
+    windows = dict(iter(run.failed_windows(data=data, source=source, forecaster=forecaster).groupby("cell")))
+    for row in bad:
+        yield _failure(row).partition(", first ")[0] if row["cell"] in windows else _failure(row)
+        if row["cell"] in windows:
+            of_cell = windows[row["cell"]].drop_duplicates(["unique_id", "window"])
+            for reason, those in of_cell.groupby("reason", sort=False):
+                yield words(f"    {_counted(len(those))}: {reason}")
+                first = [f"{one['unique_id']}, window {one['window']}" for one in rows_of(those.head(WINDOWS))]
+                more = len(those) - len(first)
+                rest = f"; {more} more, Run.failed_windows() has all" if more else ""
+                yield words(f"        {'; '.join(first)}{rest}")
+        for line in row["traceback"].rstrip().splitlines():
+            yield "    " + words(line.expandtabs(4))
+    yield from missing
+    if not bad and not missing:
+        yield "no failures"
+
+
+def _each_once(found: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
+    """The failures of `Run.failures`, each cell and each failed source once, and what to say of missing cells."""
     missing = found[found.status == "missing"].cell.nunique()
     bad = found[found.status != "missing"]
     bad = bad[~bad.cell.where(bad.cell != "", bad.data + "/" + bad.source + ": " + bad.error).duplicated()]
-    lines = []
-    for row in rows_of(bad.head(FAILURES)):
-        trained = f", trained on {row['source']}" if row["arm"] == "synthetic" else f", {row['arm']} arm"
-        who = f"{row['data']}: {row['forecaster']}{trained}"
-        if row["status"] == "ok":
-            lines.append(words(f"{who}: {row['n_failed']} windows failed, first {row['error']}"))
-        else:
-            stage = f" in {row['stage']}" if row["stage"] else ""
-            lines.append(words(f"{who}: {row['status']}{stage}: {row['error']}"))
-    if len(bad) > FAILURES:
-        lines.append(f"{len(bad) - FAILURES} more; Run.failures() has all")
-    if missing:
-        lines.append(f"{missing} cells are missing; the same sweep again computes them")
-    return lines
+    return rows_of(bad), [f"{missing} cells are missing; the same sweep again computes them"] if missing else []
+
+
+def _failure(row: dict[str, Any]) -> str:
+    if not row["cell"]:
+        return words(f"{row['data']}: {row['source']}: no synthetic series: {row['error']}")
+    trained = f", trained on {row['source']}" if row["arm"] == "synthetic" else f", {row['arm']} arm"
+    who = f"{row['data']}: {row['forecaster']}{trained}"
+    if row["status"] == "ok":
+        return words(f"{who}: {_counted(row['n_failed'])} failed, first {row['error']}")
+    stage = f" in {row['stage']}" if row["stage"] else ""
+    return words(f"{who}: {row['status']}{stage}: {row['error']}")
+
+
+def _counted(n: int) -> str:
+    return "1 window" if n == 1 else f"{n} windows"
+
+
+def without_figures(block: pd.DataFrame) -> Iterator[str]:
+    """Which metrics failed, and which forecasters ignore their training, in the rows of a profile."""
+    for status in dict.fromkeys(block.status[block.status.str.startswith(METRIC_FAILED)]):
+        yield str(status)
+    ignoring = list(dict.fromkeys(block.forecaster[block.status == NO_EFFECT]))
+    if ignoring:
+        yield (
+            f"{', '.join(ignoring)}: training has no effect, forecasts are the same bit for bit whatever was trained "
+            "on; it refits on the history or ignores its training, and a ratio would say nothing"
+        )
 
 
 def notes(run: Run, frame: pd.DataFrame) -> list[str]:
     """Footing of each comparison, what reading and splitting did, and what is not known."""
-    names = set(frame.data)
-    everything = run.manifest["data"]
-    lines = [
-        n for n in run.manifest["notes"] if n.partition(": ")[0] in names or n.partition(": ")[0] not in everything
-    ]
-    lines += _footing(run, frame)
+    lines = [*_of_sources(run, frame), *_footing(run, frame)]
     handed = {s["name"] for s in run.manifest["experiment"]["sources"] if not s["what"].startswith("gen:")}
     shown = [name for name in dict.fromkeys(frame.source) if name in handed]
     until = run.manifest.get("generator_cutoff", "undeclared")
@@ -55,6 +106,21 @@ def notes(run: Run, frame: pd.DataFrame) -> list[str]:
     return [words(line) for line in lines]
 
 
+def _of_sources(run: Run, frame: pd.DataFrame) -> Iterable[str]:
+    """The notes of the sweep on what is shown; those that say the same of several sources are one."""
+    everything, sources = run.manifest["data"], set(run.cells().source)
+    merged: dict[tuple[str, str], list[str]] = {}
+    for note in run.manifest["notes"]:
+        data, _, rest = note.partition(": ")
+        source, _, text = rest.partition(": ")
+        if data in everything and source and source in sources:
+            if ((frame.data == data) & (frame.source == source)).any():
+                merged.setdefault((data, text), []).append(source)
+        elif data not in everything or data in set(frame.data):
+            merged.setdefault((note, ""), [])
+    return [f"{head}: {', '.join(names)}: {text}" if names else head for (head, text), names in merged.items()]
+
+
 def _footing(run: Run, frame: pd.DataFrame) -> Iterator[str]:
     """What the arms of each comparison have in common: pairing, scaling, context, and how much they learned from."""
     cells = run.cells()
@@ -62,12 +128,16 @@ def _footing(run: Run, frame: pd.DataFrame) -> Iterator[str]:
         cells.data.isin(frame.data) & cells.source.isin(frame.source) & cells.forecaster.isin(frame.forecaster)
     ]
     cells = cells[(cells.transfer != "none") & cells.pairs.notna()]
-    for (data, source), block in cells.groupby(["data", "source"], sort=False):
-        told: dict[str, list[str]] = {}
-        for (forecaster, _), one in block.groupby(["forecaster", "replicate"], sort=False):
-            told.setdefault(_same_footing(one), []).append(str(forecaster))
-        for line, forecasters in told.items():
-            yield f"{data}: {source}: {', '.join(dict.fromkeys(forecasters))}: {line}"
+    for (data,), of_data in cells.groupby(["data"], sort=False):
+        sources: dict[tuple[str, str], list[str]] = {}
+        for (source,), block in of_data.groupby(["source"], sort=False):
+            told: dict[str, list[str]] = {}
+            for (forecaster, _), one in block.groupby(["forecaster", "replicate"], sort=False):
+                told.setdefault(_same_footing(one), []).append(str(forecaster))
+            for line, forecasters in told.items():
+                sources.setdefault((", ".join(dict.fromkeys(forecasters)), line), []).append(str(source))
+        for (who, line), names in sources.items():
+            yield f"{data}: {', '.join(names)}: {who}: {line}"
 
 
 def _same_footing(arms: pd.DataFrame) -> str:

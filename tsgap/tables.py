@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tsgap.comparisons import NO_EFFECT
 from tsgap.horizon import By
-from tsgap.remarks import failures, notes, rows_of, words
+from tsgap.remarks import failures, notes, rows_of, without_figures, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +24,14 @@ LEADS, SERIES = 24, 10
 #: Width of what is no terminal: wider than any line.
 WIDE = 10_000
 
-#: What a control was trained on, where it is not simply the real series.
-VERSUS = {"real-short": "against real windows as short", "real-full": "against all real data"}
+#: Rows whose control was not simply trained on the real series: how they are called, and what that means.
+VERSUS = {
+    "real-short": (
+        "vs short windows",
+        "the control, real-short, was trained on real windows as short as the synthetic ones",
+    ),
+    "real-full": ("vs all real data", "the control, real-full, was trained on all real data, before matching cut them"),
+}
 
 LEGEND = (
     "control: error after training on real series. ratio: synthetic / control, 1 is no loss, more is worse. shuffled: "
@@ -43,15 +50,15 @@ def render(
     source: Sequence[str] | None = None,
     forecaster: Sequence[str] | None = None,
     console: Console | None = None,
-) -> None:
-    """Print the profile, one table for each data set, source and metric; then failures and notes.
+) -> pd.DataFrame:
+    """Print the profile, one table for each data set, source and metric; then failures and notes. Returns it.
 
     `console`: a rich console to print on; by default standard output, as wide as the text where that is no
     terminal. Names are shown as text, whatever they hold.
     """
     if console is None:
         with console_for() as console:
-            render(
+            return render(
                 run,
                 metrics=metrics,
                 by=by,
@@ -61,7 +68,6 @@ def render(
                 forecaster=forecaster,
                 console=console,
             )
-        return
     frame = run.profile(metrics, by, group=group, data=data, source=source, forecaster=forecaster)
     for (name,), of_data in frame.groupby(["data"], sort=False):
         _say(console, "\n" + _about(run, str(name)), style="bold")
@@ -74,12 +80,13 @@ def render(
             for aside in (*left_out, *_asides(block, by, horizons)):
                 _say(console, aside, style="dim")
     if len(frame):
-        _say(console, "\n" + LEGEND, style="dim")
+        _say(console, "\n" + " ".join(_legend(frame, by)), style="dim")
     for title, told in (("Failures", failures(run)), ("Notes", notes(run, frame))):
         if told:
             _say(console, f"\n{title}", style="bold")
         for text in told:
             _say(console, f"- {text}")
+    return frame
 
 
 @contextmanager
@@ -129,7 +136,8 @@ _DISPENSABLE = ("skill", "pairs", "shuffled")
 def _table(block: pd.DataFrame, by: By, horizons: Sequence[int], width: int) -> tuple[list[Text], list[str]]:
     """The lines of one data set, source and metric, and which columns had no room.
 
-    Where they are too wide, the name of a forecaster goes on a line of its own before columns are left out.
+    Where they are too wide, the name of a forecaster goes on a line of its own before columns are left out. One that
+    learns nothing has its longest horizon alone.
     """
     from rich.text import Text
 
@@ -144,7 +152,7 @@ def _table(block: pd.DataFrame, by: By, horizons: Sequence[int], width: int) -> 
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
 
     def needed() -> int:
-        return sum(widths[i] + 2 for i in keep[stacked:-1])
+        return sum(widths[i] + 2 for i in keep[stacked:] if widths[i]) - 2
 
     if needed() > width:
         stacked = True
@@ -170,7 +178,7 @@ def _table(block: pd.DataFrame, by: By, horizons: Sequence[int], width: int) -> 
 def _cells(row: dict[str, Any], by: By, shuffled: dict[tuple[Any, ...], float]) -> list[str]:
     plain = row["versus"] == "real"
     cells = [
-        row["forecaster"] if plain else f"{row['forecaster']} {VERSUS[row['versus']]}",
+        row["forecaster"] if plain else f"  {VERSUS[row['versus']][0]}",
         *([row["group"]] if "group" in row else []),
         *([row["unique_id"]] if by == "series" else []),
         str(row["lead"]) if by == "lead" else f"1-{row['horizon']}",
@@ -192,17 +200,43 @@ def _where(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _shown(block: pd.DataFrame, by: By, horizons: Sequence[int]) -> pd.DataFrame:
     """The rows that a table has room for; `_asides` says what was left out."""
-    if by == "lead":
-        return block[block.lead.isin(_few_leads(horizons))]
-    if by == "series":
-        import pandas as pd
+    if by != "series":
+        at = block[by]
+        brief = block.forecaster.isin(_learning_nothing(block))
+        few = at.isin(_few_leads(horizons) if by == "lead" else horizons)
+        kept: pd.DataFrame = block[few & (~brief | (at == at.max()))]
+        return kept
+    import pandas as pd
 
-        longest = block[block.horizon == block.horizon.max()].sort_values("ratio", ascending=False, kind="stable")
-        worst = dict(iter(longest.groupby(["forecaster", "versus"], sort=False)))
-        order = block[["forecaster", "versus"]].drop_duplicates().itertuples(index=False, name=None)
-        chosen: pd.DataFrame = pd.concat([worst[pair].head(SERIES) for pair in order])
-        return chosen
-    return block
+    longest = block[block.horizon == block.horizon.max()].sort_values("ratio", ascending=False, kind="stable")
+    worst = dict(iter(longest.groupby(["forecaster", "versus"], sort=False)))
+    order = block[["forecaster", "versus"]].drop_duplicates().itertuples(index=False, name=None)
+    chosen: pd.DataFrame = pd.concat([worst[pair].head(SERIES) for pair in order])
+    return chosen
+
+
+def _legend(frame: pd.DataFrame, by: By) -> Iterator[str]:
+    """The words of the tables that a frame needs."""
+    yield LEGEND
+    applicable = frame.status != "not applicable"
+    for versus, (name, meaning) in VERSUS.items():
+        if ((frame.versus == versus) & applicable).any():
+            yield f"{name}: {meaning}."
+    if not applicable.all():
+        longest = "" if by == "series" else f"; the longest {by} is shown"
+        yield f"not applicable: nothing is learned, the ratio is 1{longest}."
+    scored = frame.status.isin(("partial", "too many failed", "not applicable", NO_EFFECT))
+    if (scored & (frame.failed_control + frame.failed_synthetic > 0)).any():
+        yield (
+            "failed windows: control + synthetic; such a row is over what is left and compares within itself only, "
+            "and has no figure where more than half is lost."
+        )
+
+
+def _learning_nothing(block: pd.DataFrame) -> list[str]:
+    """Forecasters whose rows are not applicable, all of them."""
+    there = dict.fromkeys(block.forecaster)
+    return [name for name in there if (block.status[block.forecaster == name] == "not applicable").all()]
 
 
 def _few_leads(horizons: Sequence[int]) -> list[int]:
@@ -221,6 +255,7 @@ def _asides(block: pd.DataFrame, by: By, horizons: Sequence[int]) -> Iterator[st
             f"the {SERIES} largest ratios of {block.unique_id.nunique()} series at the longest horizon are shown; "
             "--format csv has all"
         )
+    yield from without_figures(block)
     if not block.valid.all():
         yield "percentages mean little here: actuals are negative, near 0, or spread wider than their mean"
 
@@ -240,6 +275,13 @@ def _skill(value: float) -> str:
 
 
 def _remark(row: dict[str, Any]) -> str:
-    if row["status"] == "partial":
-        return f"failed windows: {row['failed_control']} control, {row['failed_synthetic']} synthetic"
-    return "" if row["status"] == "ok" else str(row["status"])
+    # the reason why a metric failed is said below the table
+    status = str(row["status"]).partition(":")[0]
+    lost = f"{row['failed_control']}+{row['failed_synthetic']}"
+    if status == "partial":
+        return f"failed windows: {lost}"
+    if status == "too many failed":
+        return f"too many failed: {lost}"
+    if status in ("not applicable", NO_EFFECT) and lost != "0+0":
+        return f"{status}, failed windows: {lost}"
+    return "" if status == "ok" else status

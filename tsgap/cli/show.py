@@ -32,9 +32,12 @@ FORMATS = ("table", "csv", "json", "parquet", "latex")
 @click.option("--data", multiple=True, metavar="NAME", help="Only this data set. Repeatable, as the next two.")
 @click.option("--source", multiple=True, metavar="NAME", help="Only this source of synthetic series.")
 @click.option("--forecaster", "-f", multiple=True, metavar="NAME", help="Only this forecaster.")
+@click.option("--failures", is_flag=True, help="Instead: what failed, its windows, and the tracebacks that were kept.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; parquet needs it.")
+@click.pass_context
 def show(
+    ctx: click.Context,
     run: Path,
     metric: str,
     by: By,
@@ -42,35 +45,50 @@ def show(
     data: tuple[str, ...],
     source: tuple[str, ...],
     forecaster: tuple[str, ...],
+    failures: bool,
     fmt: str,
     out: Path | None,
 ) -> int:
     """The errors of RUN, the folder of a sweep: control, synthetic-trained and their ratio, horizon by horizon.
 
     Everything is computed anew from the forecasts that are stored there. A sweep may still be going on. The exit code
-    is 3 where cells failed or are missing.
+    is 3 where cells failed or are missing, or a metric failed.
 
     \b
     tsgap show tsgap-runs/demo --by lead --metric mae,smape
     tsgap show tsgap-runs/demo --format json -o profile.json
+    tsgap show tsgap-runs/demo --failures
     """
+    from tsgap.remarks import all_well
     from tsgap.run import load
 
     if fmt == "parquet" and out is None:
         raise UsageError("--format parquet is not for a terminal; say where to write it: -o FILE")
+    only = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
     found = load(run)
+    if failures:
+        for name in ("metric", "by", "group"):
+            if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                raise UsageError(f"--failures shows no errors of forecasts, so --{name} does not go with it")
+        if fmt == "table":
+            from tsgap.remarks import details
+
+            _write("\n".join(details(found, **only)) + "\n", out)
+        else:
+            _export(found.failures(**only), fmt, out)
+        return DONE if found.complete and not found.n_failed else FAILED_CELLS
     metrics = [m.strip() for m in metric.split(",") if m.strip()]
     if not metrics:
         raise UsageError("--metric names no metric; 'tsgap metrics' lists them")
-    only = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
     if fmt == "table":
         from tsgap.tables import console_for, render
 
         with console_for(out) as console:
-            render(found, metrics=metrics, by=by, group=group, console=console, **only)
+            frame = render(found, metrics=metrics, by=by, group=group, console=console, **only)
     else:
-        _export(found.profile(metrics, by, group=group, **only), fmt, out)
-    return DONE if found.complete and not found.n_failed else FAILED_CELLS
+        frame = found.profile(metrics, by, group=group, **only)
+        _export(frame, fmt, out)
+    return DONE if all_well(found, frame) else FAILED_CELLS
 
 
 def _export(frame: pd.DataFrame, fmt: str, out: Path | None) -> None:
@@ -79,7 +97,10 @@ def _export(frame: pd.DataFrame, fmt: str, out: Path | None) -> None:
     if fmt == "parquet":
         frame.to_parquet(out, index=False)
         return
-    text = {"csv": formats.csv_text, "json": formats.json_text, "latex": formats.latex_text}[fmt](frame)
+    _write({"csv": formats.csv_text, "json": formats.json_text, "latex": formats.latex_text}[fmt](frame), out)
+
+
+def _write(text: str, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
     else:
