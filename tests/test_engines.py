@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -256,10 +257,12 @@ def test_killing_workers_from_outside_loses_no_task() -> None:
 
     def killer() -> None:
         while not stop.wait(0.05):
-            for server in psutil.Process().children():
-                for worker in server.children()[:1]:
-                    worker.kill()
-                    killed.append(worker.pid)
+            # a process that has ended by itself since it was listed cannot be killed
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for server in psutil.Process().children():
+                    for worker in server.children()[:1]:
+                        worker.kill()
+                        killed.append(worker.pid)
 
     thread = threading.Thread(target=killer)
     thread.start()
