@@ -10,14 +10,9 @@ import numpy as np
 
 from tsgap.atoms import Atoms, Ended, Truth
 from tsgap.errors import ContractError, UnknownNameError
-from tsgap.horizon import Blocks, By, Figures, figures, percentages_are_valid, ratio, skill
+from tsgap.horizon import METRIC_FAILED, NO_EFFECT, Blocks, By, Figures, figures, percentages_are_valid, ratio, skill
 from tsgap.panel import Floats, Ints
 from tsgap.protocols import MetricSpec
-
-#: How the status of rows begins whose metric raised or broke its contract; the reason follows.
-METRIC_FAILED = "metric failed"
-#: Status of a forecaster whose forecasts are the same whatever it was trained on.
-NO_EFFECT = "training has no effect"
 
 #: What each arm is compared with.
 COMPARISONS = (("synthetic", "real"), ("synthetic", "real-short"), ("synthetic", "real-full"), ("null", "real"))

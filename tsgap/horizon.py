@@ -17,6 +17,11 @@ from tsgap.protocols import MetricSpec
 By = Literal["horizon", "lead", "series"]
 BYS: tuple[str, ...] = get_args(By)
 
+#: How the status of rows begins whose metric raised or broke its contract; the reason follows.
+METRIC_FAILED = "metric failed"
+#: Status of a forecaster whose forecasts are the same whatever it was trained on.
+NO_EFFECT = "training has no effect"
+
 
 @dataclass(frozen=True, eq=False)
 class Blocks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tsgap.comparisons import METRIC_FAILED, NO_EFFECT
+from tsgap.horizon import METRIC_FAILED, NO_EFFECT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsgap.comparisons import NO_EFFECT
-from tsgap.horizon import By
+from tsgap.horizon import NO_EFFECT, By
 from tsgap.remarks import failures, notes, rows_of, without_figures, words
 
 if TYPE_CHECKING:
