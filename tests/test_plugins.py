@@ -478,6 +478,48 @@ def test_an_instance_that_cannot_be_copied_is_refused() -> None:
         choose_forecaster(instance)
 
 
+def copier() -> Copy:
+    return Copy()
+
+
+def test_a_generator_is_a_class_a_factory_an_instance_or_a_spec() -> None:
+    panel = tsgap.Panel.of({"a": [1.0, 2.0]})
+    spec = tsgap.GeneratorSpec("as-it-is", "A copy.", Copy, paired=True, deterministic=True)
+    for what, name in [(Copy, "tsgap_copy"), (copier, "copier"), (Copy(), "tsgap_copy"), (spec, "as-it-is")]:
+        chosen = choose_generator(what)
+        assert chosen.label == (f"{__name__}/copy" if name == "tsgap_copy" else name)  # the host has a `copy`
+        assert chosen.spec.paired == chosen.spec.deterministic == (what is spec)
+        built = chosen.build()
+        built.fit(panel, seed=0)
+        assert built.sample(seed=0) is panel
+        assert chosen.build() is not built
+    with pytest.raises(UsageError, match="no_forecaster built a dict, which has no fit and sample"):
+        choose_generator(no_forecaster)
+
+
+def test_a_forecaster_may_be_given_a_label() -> None:
+    chosen = choose_forecaster(LastValue(5), label="last5")
+    assert (chosen.label, chosen.spec.name, chosen.build().lags) == ("last5", "last-value", 5)
+    assert chosen.identity == choose_forecaster(LastValue(5)).identity
+    assert choose_forecaster("linear:ridge=1", label="stiff").label == "stiff"
+    assert choose_forecaster(chosen, label="again").label == "again"
+    assert choose_forecaster("linear", label="linear").label == "linear"
+
+
+@pytest.mark.parametrize(
+    "label", ["", " ", "a b", "a:b", "a=b", "a,b", "a/b", "a\\b", "a\nb", "a\x1b[2J", "a\u202eb", 5]
+)
+def test_a_label_has_no_characters_that_mean_something_elsewhere(label: Any) -> None:
+    with pytest.raises(UsageError, match="a label is printable, and without spaces"):
+        choose_forecaster(LastValue, label=label)
+
+
+@pytest.mark.parametrize("what", [LastValue, "linear:ridge=1", "naive"])
+def test_a_label_is_not_the_name_of_another_forecaster(what: Any) -> None:
+    with pytest.raises(UsageError, match="the label 'linear' is the name of another forecaster"):
+        choose_forecaster(what, label="linear")
+
+
 @pytest.mark.parametrize("what", [3, None, dict, object(), LastValue.fit.__doc__, Copy])
 def test_what_is_no_forecaster_is_refused(what: object) -> None:
     with pytest.raises(UsageError, match="forecaster"):
@@ -497,6 +539,13 @@ def test_what_is_registered_is_found_by_name_in_this_process() -> None:
     assert choose_forecaster("here/last-value").label == "last-value"
     register(tsgap.GeneratorSpec("copied", "A copy.", Copy))
     assert choose_generator("copied").build().__class__ is Copy
+
+    class Copier(Copy):
+        pass
+
+    for what in (Copier, Copier()):
+        assert register(what)[0].qualified == "here/copier"
+        assert isinstance(choose_generator("copier").build(), Copier)
 
 
 @pytest.mark.usefixtures("no_plugins_loaded")
