@@ -23,9 +23,10 @@ import tsgap
 from tsgap import cli, hookspecs
 from tsgap.plugins import choose_forecaster, choose_generator, register, registry
 from tsgap.protocols import DiagnosticSpec, ForecasterSpec, GeneratorSpec, MetricSpec
-from tsgap.testing import check_forecaster, check_generator
+from tsgap.testing import check_forecaster, check_generator, check_metric
 from tsgap.testing.forecaster_laws import FORECASTER_LAWS
 from tsgap.testing.generator_laws import GENERATOR_LAWS
+from tsgap.testing.metric_laws import METRIC_LAWS
 from tsgap.testing.panels import panel
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -45,8 +46,8 @@ def blocks(text: str, language: str) -> list[str]:
 
 @pytest.fixture
 def import_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_plugins_loaded: None) -> Any:
-    def load(heading: str) -> ModuleType:
-        (block,) = blocks(section(heading), "python")
+    def load(heading: str, which: int = 0) -> ModuleType:
+        block = blocks(section(heading), "python")[which]
         (tmp_path / "guide_example.py").write_text(block)
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, "guide_example", raising=False)
@@ -97,6 +98,53 @@ def test_the_forecaster_of_the_guide_keeps_the_contract(import_block: Any) -> No
     assert [r for r in check_forecaster("level") if r.status != "ok"] == []
 
 
+def test_the_local_forecaster_of_the_guide_keeps_the_contract_and_isolates_series(import_block: Any) -> None:
+    module = import_block("tsgap_forecasters", 1)
+    register(module)
+    assert [r for r in check_forecaster("smoothing") if r.status != "ok"] == []
+    model = module.Smoothing()
+    train = tsgap.Panel.of({"a": [1.0, 2.0, 4.0, 3.0], "flat": [1.0, 1.0, 1.0]})
+    model.fit(train, horizon=2, context=None, seed=0)
+    found = model.predict(train, horizon=2)
+    assert found.failed == {1: "its training series could not be fitted: the series is constant, any weight would do"}
+    assert np.isfinite(found.mean[0]).all()
+
+
+def test_every_python_block_of_the_guide_is_run_here() -> None:
+    run = {"Without a package": 1, "The panel": 1, "tsgap_forecasters": 2, "Checks": 1}
+    run |= {hook.__name__: 1 for hook in HOOKS if hook.__name__ != "tsgap_forecasters"}
+    assert {heading: len(blocks(section(heading), "python")) for heading in run} == run
+    assert len(blocks(GUIDE, "python")) == sum(run.values())
+
+
+def test_the_panel_is_as_the_guide_says(import_block: Any) -> None:
+    panel = import_block("The panel").panel
+    for words in re.findall(r"^\| (`.*?) \|", section("The panel"), flags=re.M):
+        for name in re.findall(r"`(\w+)", words):
+            assert hasattr(panel, name), name
+    parts = {f.name for f in dataclasses.fields(tsgap.Panel)}
+    assert {name for name in parts if f"`{name}`" not in section("The panel")} == set()
+
+
+def test_what_the_guide_says_of_check_is_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["check", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for option in re.findall(r"`(-k|--[\w]+)", section("Checks")):
+        assert option in said or option == "--failures"
+    assert "Hold a forecaster, generator or metric against its contract" in said
+    assert "Exit codes: 0 all laws hold, or fail as expected, 1 a law is broken, 2 usage" in said
+    assert "[default: 120.0]" in said
+
+
+def test_a_generator_is_given_by_its_address_as_the_guide_says(
+    import_block: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_block("tsgap_generators")
+    monkeypatch.chdir(tmp_path)
+    argv = ["--real", "card:nile", "--synthetic", "gen:guide_example:Jitter:share=0.2", "-f", "naive"]
+    assert cli.run(["sweep", *argv, "--horizons", "1", "--jobs", "0", "--quiet", "--out", str(tmp_path / "run")]) == 0
+
+
 def test_the_class_without_a_package_keeps_the_contract(import_block: Any) -> None:
     module = import_block("Without a package")
     assert choose_forecaster("last-value").build().strength == 1.0
@@ -110,7 +158,10 @@ def test_the_generator_of_the_guide_keeps_the_contract(import_block: Any) -> Non
 
 
 def test_the_metric_of_the_guide_is_what_it_says(import_block: Any) -> None:
-    loss = import_block("tsgap_metrics").log_cosh
+    module = import_block("tsgap_metrics")
+    register(module)
+    assert [r for r in check_metric("log-cosh") if r.status != "ok"] == []
+    loss = module.log_cosh
     error = np.array([-3.0, -0.5, 0.0, 2.0])
     np.testing.assert_allclose(loss(error, 0.0, 0.5), np.log(np.cosh(error / 0.5)), atol=1e-12)
 
@@ -130,16 +181,19 @@ def test_the_data_set_of_the_guide_is_a_long_frame(import_block: Any) -> None:
 
 
 def test_every_law_stands_in_the_guide_in_its_own_words() -> None:
-    for laws in (FORECASTER_LAWS, GENERATOR_LAWS):
+    for laws in (FORECASTER_LAWS, GENERATOR_LAWS, METRIC_LAWS):
         for law in laws:
             assert f"| `{law.__name__}` | {inspect.getdoc(law)} |" in section("Checks")
     named = re.findall(r"^\| `(check_\w+)`", GUIDE, flags=re.M)
-    assert named == [law.__name__ for law in (*FORECASTER_LAWS, *GENERATOR_LAWS)]
+    assert named == [law.__name__ for law in (*FORECASTER_LAWS, *GENERATOR_LAWS, *METRIC_LAWS)]
 
 
 def test_the_pytest_example_collects_one_test_for_each_law(import_block: Any) -> None:
-    (mark,) = import_block("Checks").test_contract.pytestmark
+    module = import_block("Checks")
+    (mark,) = module.test_contract.pytestmark
     assert [p.id for p in mark.args[1]] == [law.__name__ for law in FORECASTER_LAWS]
+    (mark,) = module.test_contract_of_a_generator.pytestmark
+    assert [p.id for p in mark.args[1]] == [law.__name__ for law in GENERATOR_LAWS]
 
 
 def test_the_project_file_of_the_guide_is_that_of_the_template() -> None:
@@ -156,7 +210,7 @@ def test_the_template_is_found_by_its_entry_point_and_keeps_the_contract(templat
 def test_the_commands_of_the_guide_run(template_installed: Path) -> None:
     lines = [line[2:] for block in blocks(GUIDE, "console") for line in block.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("tsgap ")]
-    assert [command[0] for command in commands] == ["forecasters", "check", "sweep", "check"]
+    assert [command[0] for command in commands] == ["forecasters", "check", "sweep", *["check"] * 5]
     for command in commands:
         assert cli.run([*command, "--jobs", "0", "--quiet"] if command[0] == "sweep" else command) == 0
     (install,) = [line for line in lines if not line.startswith("tsgap ")]

@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "forecasters": ("plugins", "Forecasters there are, and plugins that failed to load."),
     "generators": ("plugins", "Generators of synthetic series there are."),
     "metrics": ("plugins", "Metrics there are."),
-    "check": ("check", "Hold a forecaster against the contract."),
+    "check": ("check", "Hold a forecaster, generator or metric against its contract."),
 }
 
 
