@@ -302,6 +302,12 @@ def test_a_metric_that_breaks_its_contract_fails_alone(
         run.errors("bad")
 
 
+def test_a_metric_keeps_the_name_it_was_asked_for_by(tmp_path: Path) -> None:
+    found = written(tmp_path, COMPARED, CELLS).profile(["mae", "tsgap/mae"])
+    assert found.metric.tolist() == ["mae", "mae", "tsgap/mae", "tsgap/mae"]
+    assert found.ratio.tolist() == [2.0] * 4
+
+
 def test_a_root_is_not_taken_of_negative_losses_and_missing_truth_is_missing_whatever_a_loss_makes_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
