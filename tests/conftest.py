@@ -9,9 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # One thread a process, as in the workers: two that wait for each other on busy cores are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples on every machine and in every run: a red test is then somebody's change, never the draw.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 DISTS = Path(__file__).parent / "plugin_dists"
 
