@@ -19,7 +19,7 @@ import pytest
 import tsgap
 from tsgap import plugins
 from tsgap.errors import DataError, PluginError, UnknownNameError, UsageError
-from tsgap.plugins import choose_forecaster, choose_generator, register, registry
+from tsgap.plugins import choose_forecaster, choose_generator, choose_metric, register, registry
 from tsgap.plugins.identity import code_hash
 
 Install = Callable[..., Path]
@@ -74,7 +74,7 @@ def test_a_plugin_offers_something_through_every_hook(install: Install) -> None:
     ]:
         offer = getattr(found, kind)[name]
         assert (offer.distribution, offer.version, offer.qualified) == ("tsgap-good", "1.0", f"tsgap-good/{name}")
-    assert plugins.metrics()["my-mse"].spec.loss is sys.modules["good"].squared
+    assert choose_metric("my-mse").loss is sys.modules["good"].squared
 
 
 def test_first_party_plugins_go_through_the_same_door() -> None:

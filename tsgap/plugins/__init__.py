@@ -8,10 +8,10 @@ from tsgap.plugins.choosing import (
     choose_generator,
     choose_metric,
     missing_requirements,
-    shown,
 )
-from tsgap.plugins.finding import metrics, prints_to_stderr, register, registry
+from tsgap.plugins.finding import prints_to_stderr, register, registry
 from tsgap.plugins.naming import Broken, Clash, Registered, Registry
+from tsgap.plugins.parameters import shown
 
 __all__ = [
     "Broken",
@@ -22,7 +22,6 @@ __all__ = [
     "choose_forecaster",
     "choose_generator",
     "choose_metric",
-    "metrics",
     "missing_requirements",
     "prints_to_stderr",
     "register",

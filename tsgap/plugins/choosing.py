@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import difflib
 import functools
@@ -21,6 +20,7 @@ from tsgap.errors import PluginError, UnknownNameError, UsageError
 from tsgap.plugins.finding import prints_to_stderr, registry
 from tsgap.plugins.identity import code_hash
 from tsgap.plugins.naming import Registered, Registry
+from tsgap.plugins.parameters import of_signature, pairs_of, shown, value_of
 from tsgap.plugins.signatures import misfit
 from tsgap.protocols import ForecasterSpec, GeneratorSpec, MetricSpec
 
@@ -134,7 +134,7 @@ def _choose_words(kind: str, words: str) -> Chosen:
     address = re.fullmatch(r"([A-Za-z_][\w.]*)(?::(.*))?", rest) if colon else None
     if address and not _is_registered(everything, table, head):
         return _choose_address(kind, head, address[1], address[2] or "", everything)
-    return _fill(kind, everything.named(table, head), everything, _pairs(words, rest), None)
+    return _fill(kind, everything.named(table, head), everything, pairs_of(words, rest), None)
 
 
 def _is_registered(everything: Registry, table: str, name: str) -> bool:
@@ -152,7 +152,7 @@ def _choose_address(kind: str, module: str, path: str, rest: str, everything: Re
     obj = _imported(kind, _KINDS[kind][0], module, path, everything)
     spec = spec_of_object(kind, obj, name=f"{module}.{path}")
     offer = Registered(spec, module.partition(".")[0], "")
-    return _fill(kind, offer, everything, _pairs(f"{where}:{rest}", rest), where)
+    return _fill(kind, offer, everything, pairs_of(f"{where}:{rest}", rest), where)
 
 
 def _imported(kind: str, table: str, module: str, path: str, everything: Registry) -> Any:
@@ -196,7 +196,7 @@ def spec_of_object(kind: str, obj: Any, *, name: str = "") -> Any:
         return _spec(kind, name or _kebab(type(obj).__name__), obj, _Copies(obj), {})
     if not callable(obj) or (isinstance(obj, type) and not has):
         raise UsageError(f"{wanted}, got {obj!r}")
-    return _spec(kind, name or _kebab(getattr(obj, "__name__", type(obj).__name__)), obj, obj, _signature(obj))
+    return _spec(kind, name or _kebab(getattr(obj, "__name__", type(obj).__name__)), obj, obj, of_signature(obj))
 
 
 def _spec(kind: str, name: str, obj: Any, build: Callable[..., Any], params: dict[str, Any]) -> Any:
@@ -221,31 +221,6 @@ class _Copies:
         return copy.deepcopy(self.pristine)
 
 
-def _signature(build: Callable[..., Any]) -> dict[str, Any]:
-    """Parameters with their defaults, `...` where a value must be given."""
-    try:
-        parameters = inspect.signature(build).parameters.values()
-    except (TypeError, ValueError):
-        return {}
-    return {
-        p.name: ... if p.default is p.empty else p.default
-        for p in parameters
-        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    }
-
-
-def _pairs(words: str, rest: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in rest.split(","))):
-        key, equals, value = part.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"{words!r}: a parameter is written key=value, got {part!r}")
-        if key.strip() in pairs:
-            raise UsageError(f"{words!r}: the parameter {key.strip()!r} is given twice")
-        pairs[key.strip()] = value.strip()
-    return pairs
-
-
 def _fill(kind: str, offer: Registered, everything: Registry, given: Mapping[str, str], label: str | None) -> Chosen:
     spec = offer.spec
     if label is None:
@@ -264,7 +239,7 @@ def _fill(kind: str, offer: Registered, everything: Registry, given: Mapping[str
             hint = f"; did you mean {near[0]!r}?" if near else "."
             has = ", ".join(f"{k}={v}" for k, v in shown(params).items()) or "none"
             raise UsageError(f"{kind} {label!r} has no parameter {key!r}{hint} Its parameters: {has}")
-        params[key] = _value(f"{label}:{key}", text, params[key])
+        params[key] = value_of(f"{label}:{key}", text, params[key])
     needed = [key for key, value in params.items() if value is ...]
     if needed:
         raise UsageError(f"{kind} {label!r} needs a value for {', '.join(needed)}, as in {label}:{needed[0]}=…")
@@ -315,53 +290,6 @@ def _homes() -> Mapping[str, list[str]]:
 
 def _package(requirement: str) -> str:
     return requirement.partition(":")[0].strip()
-
-
-def _value(where: str, text: str, default: Any) -> Any:
-    """A value of the type of the default.
-
-    None and a value that must be given tell no type: a number, none, true and false are what they look like,
-    anything else is text.
-    """
-    try:
-        if isinstance(default, bool):
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
-        if isinstance(default, int | float):
-            return type(default)(text)
-        if isinstance(default, tuple | list):
-            first = default[0] if default else None
-            return type(default)(_value(where, item, first) for item in text.split("+") if item)
-    except UsageError:
-        raise
-    except (KeyError, ValueError) as err:
-        kinds = {bool: "true or false", int: "a whole number", float: "a number"}
-        raise UsageError(f"{where} must be {kinds.get(type(default), type(default).__name__)}, got {text!r}") from err
-    if isinstance(default, str):
-        return text
-    words = {"none": None, "true": True, "false": False}
-    if text.lower() in words:
-        return words[text.lower()]
-    if re.fullmatch(r"-?\d+(\+-?\d+)+", text):
-        return tuple(int(item) for item in text.split("+"))
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def shown(params: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters as they are typed: 12, 0.5, true, none, 1+1+1, text."""
-
-    def text(value: Any) -> str:
-        if value is ...:
-            return "(needed)"
-        if value is None or isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, tuple | list):
-            return "+".join(text(item) for item in value)
-        return value if isinstance(value, str) else repr(value)
-
-    return {key: text(value) for key, value in params.items()}
 
 
 def _kebab(name: str) -> str:

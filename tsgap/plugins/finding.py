@@ -75,11 +75,6 @@ def register(obj: Any) -> tuple[Registered, ...]:
     return tuple(offer for _, offer in new)
 
 
-def metrics() -> Mapping[str, Registered]:
-    """The metrics there are, by name."""
-    return registry().metrics
-
-
 _Offer = tuple[str, Registered]
 _lock = threading.RLock()
 _loaded: tuple[list[_Offer], list[Broken]] | None = None

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import cloudpickle
@@ -38,7 +38,7 @@ def run_checks(
     """
     reasons = expected or {}
     if jobs is None:
-        jobs = min(os.cpu_count() or 1, _MOST) if hasattr(os, "fork") else 0
+        jobs = min(_cores(), _MOST) if hasattr(os, "fork") else 0
     if not jobs:
         for check in checks:
             with prints_to_stderr():
@@ -47,7 +47,7 @@ def run_checks(
         return
     waiting = [check.name for check in checks]
     found_by: dict[str, Verdict] = {}
-    with contextlib.closing(engines.run(_serve, _tasks(checks, timeout), jobs=jobs)) as outcomes:
+    with contextlib.closing(_outcomes(_tasks(checks, timeout, jobs), jobs)) as outcomes:
         for outcome in outcomes:
             found_by[outcome.task.id] = _verdict(outcome)
             while waiting and waiting[0] in found_by:
@@ -55,9 +55,25 @@ def run_checks(
                 yield found_by[name].result(name, reasons.get(name))
 
 
-def _tasks(checks: Sequence[Check], timeout: float) -> list[Task]:
-    from tsgap.engines.local import BREAKER
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+
+def _outcomes(tasks: Sequence[Task], jobs: int) -> Generator[Outcome]:
+    """Outcomes of all tasks; those of a group that was given up after many crashes are run each on its own."""
+    left = []
+    with contextlib.closing(engines.run(_serve, tasks, jobs=jobs)) as outcomes:
+        for outcome in outcomes:
+            if outcome.status == "skipped":
+                left.append(dataclasses.replace(outcome.task, group=outcome.task.id))
+            else:
+                yield outcome
+    if left:
+        yield from engines.run(_serve, left, jobs=jobs)
+
+
+def _tasks(checks: Sequence[Check], timeout: float, jobs: int) -> list[Task]:
+    """A task for each law, in as many groups as there are workers: the laws of a group share what was fitted."""
     try:
         payloads = [cloudpickle.dumps((check.kind, cloudpickle.dumps(check.chosen), check.name)) for check in checks]
     except Exception as err:
@@ -65,9 +81,9 @@ def _tasks(checks: Sequence[Check], timeout: float) -> list[Task]:
             f"it does not pickle, so no worker can run it ({type(err).__name__}: {err}); make it a function or class "
             "at the top of a module. Its laws can be checked in this process: --jobs 0"
         ) from err
-    # A worker serves one group, and a group is given up after as many crashes in a row as it has laws: never early.
+    share = -(-len(checks) // jobs)
     return [
-        Task(check.name, f"laws {i // BREAKER}", payload, timeout)
+        Task(check.name, f"laws {i // share}", payload, timeout)
         for i, (check, payload) in enumerate(zip(checks, payloads, strict=True))
     ]
 
