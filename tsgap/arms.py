@@ -255,9 +255,10 @@ def _with_short(
     ]
     if null is not None:
         sets.append(making.arm("null", null, full, None, null))
+    back = f"context {near}" + (f" instead of {context}" if near != context else "")
     notes = [
-        f"synthetic series of at most {longest} steps: context {near} instead of {context}, leads up to "
-        f"{cut.leads} can be taught; 'real-short' are real windows as short as they are"
+        f"synthetic series of at most {longest} steps: {back}, leads up to {cut.leads} can be taught; "
+        "'real-short' are real windows as short as they are"
     ]
     out = np.flatnonzero(real.lengths < int(np.median(synthetic.lengths)))
     if len(out) and not making.paired:

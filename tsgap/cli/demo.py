@@ -28,6 +28,7 @@ def demo(out: Path, jobs: int | None, quiet: bool) -> int:
     'copy' must show no gap, 'shuffle' a large one: that the other two lie between them is the point of the tool.
     """
     from tsgap.plugins import registry
+    from tsgap.remarks import all_well
     from tsgap.sweeps import sweep
     from tsgap.tables import render
 
@@ -36,9 +37,9 @@ def demo(out: Path, jobs: int | None, quiet: bool) -> int:
     click.echo(f"Real data: {', '.join(DATA)}. Synthetic: {', '.join(SOURCES)}. Forecasters: {', '.join(forecasters)}.")
     with reporting(quiet=quiet) as report:
         run = sweep(list(DATA), list(SOURCES), forecasters=forecasters, out=out, jobs=jobs, on_progress=report)
-    render(run)
+    frame = render(run)
     click.echo(f"\nresults: {run.path}")
     click.echo(f"  by lead, other metrics:  tsgap show {run.path} --by lead --metric mae,smape")
     click.echo("  your own data:           tsgap sweep --real YOUR.csv --synthetic YOUR_SAMPLES.csv --horizons 1,6,12")
     click.echo("  no samples yet:          tsgap split YOUR.csv --horizons 1,6,12 --out train.parquet")
-    return FAILED_CELLS if run.n_failed or not run.complete else DONE
+    return DONE if all_well(run, frame) else FAILED_CELLS

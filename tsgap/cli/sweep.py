@@ -243,14 +243,19 @@ def _metrics(given: dict[str, Any]) -> list[str]:
 
 
 def _show(run: Run, given: dict[str, Any]) -> int:
+    from tsgap.remarks import all_well
+
     metrics = _metrics(given)
+    if given["quiet"]:
+        return DONE if run.complete and not run.n_failed else FAILED_CELLS
     if given["as_json"]:
         from tsgap.formats import json_text
 
-        click.echo(json_text(run.profile(metrics, by=given["by"])), nl=False)
-    elif not given["quiet"]:
+        frame = run.profile(metrics, by=given["by"])
+        click.echo(json_text(frame), nl=False)
+    else:
         from tsgap.tables import render
 
-        render(run, metrics=tuple(metrics), by=given["by"])
+        frame = render(run, metrics=tuple(metrics), by=given["by"])
         click.echo(f"\nresults: {run.path}   (tsgap show {run.path} --by lead)")
-    return FAILED_CELLS if run.n_failed or not run.complete else DONE
+    return DONE if all_well(run, frame) else FAILED_CELLS
