@@ -45,7 +45,7 @@ def row(arm: str, cell: str, **more: Any) -> dict[str, Any]:
         "leads": 4,
         "short": None,
     }
-    return {**told, "pairs": 90, "pairs_before": 90, "trained_on": "", "seed": 0, "error": "", **more}
+    return {**told, "pairs": 90, "pairs_before": 90, "trained_on": "", "seed": 0, "error": "", "traceback": "", **more}
 
 
 def written(

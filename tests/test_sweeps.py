@@ -158,6 +158,7 @@ def test_a_generator_that_fails_is_a_failed_row_for_every_forecaster(tmp_path: P
     run = swept(tmp_path, "gen:tests.test_sweeps:Nothing")
     assert run.n_failed == len(FAST)
     assert "nothing to give" in run.cells().query("arm == 'synthetic'").error.iloc[0]
+    assert "in fit" in run.failures().traceback.iloc[0]
     assert run.profile().query("arm == 'synthetic'").status.str.startswith("error").all()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from tsgap import cell, engines
 from tsgap.engines import Task
 from tsgap.errors import StoreError
+from tsgap.inputs import NotDrawn
 from tsgap.panel import Panel, digest, frozen, offsets_of
 from tsgap.plugins import Chosen
 from tsgap.store import Store
@@ -37,11 +38,11 @@ class Wanted:
 
 def drawn(
     wanted: Sequence[Wanted], store: Store, *, work: Path, jobs: int, timeout: float
-) -> Mapping[str, Panel | str]:
+) -> Mapping[str, Panel | NotDrawn]:
     """Every wanted panel by its name, or the reason why there is none."""
     import cloudpickle
 
-    out: dict[str, Panel | str] = {}
+    out: dict[str, Panel | NotDrawn] = {}
     missing: dict[str, Wanted] = {}
     for one in wanted:
         known = stored(one, store)
@@ -64,11 +65,13 @@ def drawn(
         for outcome in ends:
             one = missing[outcome.task.id]
             if outcome.status != "ok" or outcome.value is None:
-                out[one.name] = f"{outcome.status}: {outcome.error}"
+                out[one.name] = NotDrawn(f"{outcome.status}: {outcome.error}", outcome.traceback)
                 continue
             panel = cell.decoded_panel(outcome.value)
             if one.chosen.spec.paired and panel.keys != one.train.keys:
-                out[one.name] = f"contract: {one.chosen.label} says that it is paired, its keys are not the real ones"
+                out[one.name] = NotDrawn(
+                    f"contract: {one.chosen.label} says that it is paired, its keys are not the real ones"
+                )
                 continue
             _keep(one, panel, store)
             out[one.name] = panel

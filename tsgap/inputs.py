@@ -39,13 +39,21 @@ class Data:
         return self.split.train
 
 
+@dataclass(frozen=True)
+class NotDrawn:
+    """Why a generator gave no panel: one line, and the end of its traceback."""
+
+    reason: str
+    traceback: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """The replicates of one source for one data set; a panel, or the reason why there is none."""
 
     name: str
     data: str
-    replicates: tuple[Panel | str, ...]
+    replicates: tuple[Panel | NotDrawn, ...]
     windows: int | None
     notes: tuple[str, ...] = ()
 

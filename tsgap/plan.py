@@ -15,12 +15,12 @@ from tsgap.arms import Arms, Rules, TrainingSet, arms_of
 from tsgap.drawing import Wanted
 from tsgap.errors import DataError
 from tsgap.experiment import BASELINE, Experiment
-from tsgap.inputs import Data, Inputs, Source
+from tsgap.inputs import Data, Inputs, NotDrawn, Source
 from tsgap.panel import Panel, digest
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator
 
 #: Draws synthetic panels, or says why not; given by the sweep, which owns the workers and the store.
-Drawing = Callable[[Sequence[Wanted]], Mapping[str, "Panel | str"]]
+Drawing = Callable[[Sequence[Wanted]], Mapping[str, "Panel | NotDrawn"]]
 
 
 def seed_of(*parts: object) -> int:
@@ -51,6 +51,7 @@ class Row:
     trained_on: str = ""
     seed: int | None = None
     error: str = ""
+    traceback: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +131,8 @@ def _nulls(data: Data, experiment: Experiment, draw: Drawing) -> list[Panel | No
     panels: list[Panel | None] = []
     for one in wanted:
         panel = drawn[one.name]
-        if isinstance(panel, str):
-            raise DataError(f"{data.name}: the shuffled arm could not be made: {panel}")
+        if isinstance(panel, NotDrawn):
+            raise DataError(f"{data.name}: the shuffled arm could not be made: {panel.reason}")
         panels.append(panel)
     return panels
 
@@ -149,7 +150,7 @@ def _replicate(
 ) -> list[Row]:
     """The rows of one source and replicate, and the cells they need."""
     synthetic = source.replicates[k % len(source.replicates)]
-    if isinstance(synthetic, str):
+    if isinstance(synthetic, NotDrawn):
         return [
             Row(
                 data.name,
@@ -160,7 +161,8 @@ def _replicate(
                 "",
                 chosen.spec.transfer,
                 chosen.spec.scope,
-                error=synthetic,
+                error=synthetic.reason,
+                traceback=synthetic.traceback,
             )
             for label, chosen in forecasters.items()
         ]

@@ -41,8 +41,8 @@ def preview(experiment: Experiment, *, out: str | Path | None = None, retry_fail
     store = Store.open(folder, create=False) if folder.exists() else None
     undrawn: set[str] = set()
 
-    def draw(wanted: Sequence[drawing.Wanted]) -> Mapping[str, Panel | str]:
-        panels: dict[str, Panel | str] = {}
+    def draw(wanted: Sequence[drawing.Wanted]) -> Mapping[str, Panel | inputs.NotDrawn]:
+        panels: dict[str, Panel | inputs.NotDrawn] = {}
         for one in wanted:
             known = drawing.stored(one, store)
             panels[one.name] = drawing.stand_in(one) if known is None else known

@@ -137,7 +137,7 @@ class Run:
             "status": "error" if row["error"] else self._atoms.status(row["cell"]),
             "n_failed": len(info["failed"]),
             "error": why or "",
-            "traceback": info.get("traceback") or "",
+            "traceback": info.get("traceback") or row["traceback"],
         }
 
     def failures(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
