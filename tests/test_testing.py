@@ -687,8 +687,8 @@ def test_the_laws_in_workers_are_those_in_this_process_and_come_in_their_order()
 )
 def test_a_crash_fails_its_law_and_the_others_go_on(what: type[Honest], reason: str) -> None:
     checks = forecaster_checks(spec(what))[:7]
-    found = list(run_checks(checks, jobs=2))
-    assert len(found) == 7
+    found = list(run_checks(checks, jobs=1))
+    assert [r.check for r in found] == [check.name for check in checks]
     assert {r.status for r in found} == {"failed"}
     assert all(reason in r.reason for r in found)
 

@@ -47,7 +47,7 @@ def run_checks(
         return
     waiting = [check.name for check in checks]
     found_by: dict[str, Verdict] = {}
-    with contextlib.closing(_outcomes(_tasks(checks, timeout, jobs), jobs)) as outcomes:
+    with contextlib.closing(_outcomes(_tasks(checks, timeout), jobs)) as outcomes:
         for outcome in outcomes:
             found_by[outcome.task.id] = _verdict(outcome)
             while waiting and waiting[0] in found_by:
@@ -60,7 +60,7 @@ def _cores() -> int:
 
 
 def _outcomes(tasks: Sequence[Task], jobs: int) -> Generator[Outcome]:
-    """Outcomes of all tasks; those of a group that was given up after many crashes are run each on its own."""
+    """Outcomes of all tasks; those that the engine gave up after many crashes are run each on its own."""
     left = []
     with contextlib.closing(engines.run(_serve, tasks, jobs=jobs)) as outcomes:
         for outcome in outcomes:
@@ -72,8 +72,8 @@ def _outcomes(tasks: Sequence[Task], jobs: int) -> Generator[Outcome]:
         yield from engines.run(_serve, left, jobs=jobs)
 
 
-def _tasks(checks: Sequence[Check], timeout: float, jobs: int) -> list[Task]:
-    """A task for each law, in as many groups as there are workers: the laws of a group share what was fitted."""
+def _tasks(checks: Sequence[Check], timeout: float) -> list[Task]:
+    """A task for each law, all in one group: the laws that a worker runs share what was fitted."""
     try:
         payloads = [cloudpickle.dumps((check.kind, cloudpickle.dumps(check.chosen), check.name)) for check in checks]
     except Exception as err:
@@ -81,11 +81,7 @@ def _tasks(checks: Sequence[Check], timeout: float, jobs: int) -> list[Task]:
             f"it does not pickle, so no worker can run it ({type(err).__name__}: {err}); make it a function or class "
             "at the top of a module. Its laws can be checked in this process: --jobs 0"
         ) from err
-    share = -(-len(checks) // jobs)
-    return [
-        Task(check.name, f"laws {i // share}", payload, timeout)
-        for i, (check, payload) in enumerate(zip(checks, payloads, strict=True))
-    ]
+    return [Task(check.name, "laws", payload, timeout) for check, payload in zip(checks, payloads, strict=True)]
 
 
 def _serve(payload: bytes) -> bytes:
