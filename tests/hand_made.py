@@ -39,6 +39,7 @@ def row(arm: str, cell: str, **more: Any) -> dict[str, Any]:
     told |= {
         "transfer": "learned",
         "scope": "global",
+        "generator_saw": "undeclared",
         "paired": True,
         "scaling": "mean-abs",
         "context": 8,

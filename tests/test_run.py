@@ -26,7 +26,7 @@ from tsgap.store import STATUSES, Part, Store
 PROFILE = [
     *("data", "source", "arm", "versus", "forecaster", "horizon", "metric", "control", "synthetic", "ratio"),
     *("skill_control", "skill_synthetic", "n_used", "n_total", "failed_control", "failed_synthetic"),
-    *("valid", "status"),
+    *("valid", "status", "generator_saw"),
 ]
 
 

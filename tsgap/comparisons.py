@@ -155,6 +155,7 @@ def profiled(
         "lead" if by == "lead" else "horizon": np.tile(found.at, len(blocks.starts)),
         "metric": metric.name,
         **{name: np.ravel(values) for name, values in spread.items()},
+        "generator_saw": one.rows[0]["generator_saw"],
     }
 
 

@@ -49,13 +49,17 @@ class NotDrawn:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """The replicates of one source for one data set; a panel, or the reason why there is none."""
+    """The replicates of one source for one data set; a panel, or the reason why there is none.
+
+    `generator_saw` is how much of the real data its maker is known to have seen.
+    """
 
     name: str
     data: str
     replicates: tuple[Panel | NotDrawn, ...]
     windows: int | None
     notes: tuple[str, ...] = ()
+    generator_saw: str = "the training part"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +96,7 @@ def read(experiment: Experiment) -> Inputs:
         for one in data:
             _check_generator_cutoff(one, experiment.generator_cutoff)
     handed = {
-        (one.name, spec.name): _handed(spec, one)
+        (one.name, spec.name): _handed(spec, one, experiment.generator_cutoff or "undeclared")
         for one in data
         for spec in experiment.sources_of(one.name)
         if spec.generator is None
@@ -155,7 +159,7 @@ def _check_generator_cutoff(data: Data, declared: str) -> None:
         )
 
 
-def _handed(spec: SourceSpec, data: Data) -> Source:
+def _handed(spec: SourceSpec, data: Data, generator_saw: str) -> Source:
     """A source from files or objects; its gaps are filled, counted and said."""
     options = replace(data.options, inverse=spec.inverse, channels=spec.channels, groups=(), weights=None)
     found = readers.read_synthetic(spec.what, name=spec.name, like=data.split.training_data, options=options)
@@ -163,7 +167,9 @@ def _handed(spec: SourceSpec, data: Data) -> Source:
     missing = sum(d.n_missing for d in found)
     if missing:
         notes.append(f"{missing} missing values of the synthetic series filled")
-    return Source(spec.name, data.name, tuple(_panel(d, data) for d in found), found[0].windows, tuple(notes))
+    return Source(
+        spec.name, data.name, tuple(_panel(d, data) for d in found), found[0].windows, tuple(notes), generator_saw
+    )
 
 
 def _panel(found: Dataset, data: Data) -> Panel:

@@ -41,6 +41,7 @@ class Row:
     cell: str
     transfer: str
     scope: str
+    generator_saw: str = ""
     paired: bool | None = None
     scaling: str = ""
     context: int | None = None
@@ -161,6 +162,7 @@ def _replicate(
                 "",
                 chosen.spec.transfer,
                 chosen.spec.scope,
+                source.generator_saw,
                 error=synthetic.reason,
                 traceback=synthetic.traceback,
             )
@@ -195,6 +197,7 @@ def _replicate(
                     key,
                     chosen.spec.transfer,
                     chosen.spec.scope,
+                    source.generator_saw,
                     footing.paired,
                     footing.scaling,
                     footing.context,

@@ -95,13 +95,12 @@ def without_figures(block: pd.DataFrame) -> Iterator[str]:
 def notes(run: Run, frame: pd.DataFrame) -> list[str]:
     """Footing of each comparison, what reading and splitting did, and what is not known."""
     lines = [*_of_sources(run, frame), *_footing(run, frame)]
-    handed = {s["name"] for s in run.manifest["experiment"]["sources"] if not s["what"].startswith("gen:")}
-    shown = [name for name in dict.fromkeys(frame.source) if name in handed]
-    until = run.manifest.get("generator_cutoff", "undeclared")
-    if shown and until == "undeclared":
-        lines.append(f"{', '.join(shown)}: undeclared up to when the generator saw real data (--generator-cutoff)")
-    elif shown:
-        lines.append(f"{', '.join(shown)}: the generator saw real data up to {until}, as declared")
+    for until, sources in frame.groupby("generator_saw", sort=False).source.unique().items():
+        who = ", ".join(sources)
+        if until == "undeclared":
+            lines.append(f"{who}: undeclared up to when the generator saw real data (--generator-cutoff)")
+        elif until != "the training part":
+            lines.append(f"{who}: the generator saw real data up to {until}, as declared")
     lines += run.warnings
     return [words(line) for line in lines]
 

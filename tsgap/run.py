@@ -31,6 +31,7 @@ _CELLS = (
         "version",
         "transfer",
         "scope",
+        "generator_saw",
         "paired",
         "scaling",
         "context",
@@ -44,7 +45,7 @@ _WINDOWS = (*_PLACE, "unique_id", "window", "cutoff", "reason", "cell")
 _FORECASTS = (*_PLACE, "unique_id", "window", "cutoff", "lead", "y", "forecast")
 _FIGURES = (
     *("metric", "control", "synthetic", "ratio", "skill_control", "skill_synthetic"),
-    *("n_used", "n_total", "failed_control", "failed_synthetic", "valid", "status"),
+    *("n_used", "n_total", "failed_control", "failed_synthetic", "valid", "status", "generator_saw"),
 )
 
 #: One name or several to keep; None keeps all.
@@ -246,7 +247,8 @@ class Run:
         trained on: there is no ratio). Without figures: not taught (the series are too short to teach that lead);
         too many failed (more pairs are lost to failures than are left); no pairs; metric failed, with the reason (it
         raises, or gives something else than a loss for each pair); or how the first cell that is not ok ended
-        (error, timeout, crash, oom, contract, skipped, missing).
+        (error, timeout, crash, oom, contract, skipped, missing). `generator_saw`: the training part (tsgap fitted
+        the generator), the declared stamp up to which real data were seen, or undeclared.
         """
         import pandas as pd
 
