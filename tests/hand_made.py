@@ -13,7 +13,7 @@ import pytest
 
 from tsgap.panel import Floats
 from tsgap.plugins import Registered, registry
-from tsgap.run import Run
+from tsgap.run import PLAN_VERSION, Run
 from tsgap.store import Part, Store
 
 #: Two series of two windows, four leads; one value is missing.
@@ -87,7 +87,10 @@ def written(
         store.write_table("truth", pa.table(table))
         told = {"truth": "truth", "horizons": list(horizons), "freq": "MS", "seasons": [12], "series": len(set(ids))}
         told |= {"windows": 2, "step": 4, "first_cutoff": "2001-01-01", "last_cutoff": "2001-05-01", "left_out": []}
-        store.write_json("plan", {"rows": [{**r, "cell": keys.get(r["cell"], "")} for r in rows], "cells": {}})
+        store.write_json(
+            "plan",
+            {"version": PLAN_VERSION, "rows": [{**r, "cell": keys.get(r["cell"], "")} for r in rows], "cells": {}},
+        )
         made = [{"name": name, "what": what} for name, what in (sources or {"s": "gen:copy"}).items()]
         manifest = {"data": dict.fromkeys(data, told), "notes": list(notes), "generator_cutoff": "undeclared"}
         store.write_json("manifest", {**manifest, "experiment": {"sources": made}})

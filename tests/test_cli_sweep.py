@@ -79,6 +79,7 @@ def test_a_dry_run_writes_nothing(real: str, capsys: pytest.CaptureFixture[str])
         (["--real", "real.csv"], "--synthetic FILE"),
         (["--real", "nowhere.csv", "--synthetic", "gen:copy"], "nowhere.csv"),
         (["--real", "real.csv", "--synthetic", "nowhere.csv"], "nowhere.csv"),
+        (["--real", "real.csv", "--synthetic", "copy"], "a generator of that name: gen:copy"),
         (["--real", "real.csv", "--synthetic", "gen:cpoy"], "did you mean 'copy'"),
         (["--real", "real.csv", "--synthetic", "gen:copy", "-f", "liner"], "did you mean 'linear'"),
         (["--real", "real.csv", "--synthetic", "gen:copy", "-f", "linear:rigde=1"], "ridge"),

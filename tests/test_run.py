@@ -568,3 +568,11 @@ def test_weights_and_groups_of_a_data_set_reach_its_profile(tmp_path: Path) -> N
     kinds = run.profile("mae", group="kind").query("arm == 'synthetic'").set_index("group").synthetic
     assert kinds["odd"] == pytest.approx(parts["s0"])
     assert kinds["even"] == pytest.approx(parts["s1"])
+
+
+def test_a_plan_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    run = written(tmp_path, [*PLAN, row("real", "real"), row("synthetic", "synthetic")], CELLS)
+    store = Store.open(run.path)
+    store.write_json("plan", {**store.read_json("plan"), "version": 99})
+    with pytest.raises(StoreError, match="run the same sweep again: what is computed already is reused"):
+        Run(run.path)

@@ -171,6 +171,7 @@ def test_notes_that_say_the_same_of_several_sources_are_one(tmp_path: Path) -> N
         "- d: u: UNPAIRED: alone",
         "- d: s, t, u: f: paired, scaling mean-abs, context 8; training pairs: real 90, synthetic 90",
         "- d: v: f: paired, scaling mean-abs, context 3; training pairs: real 90, synthetic 90",
+        "- s, t, u, v: undeclared up to when the generator saw real data (--generator-cutoff)",
     ]
     only = shown(run, source=["t"]).partition("Notes\n")[2]
     assert "- d: t: UNPAIRED: of two" in only

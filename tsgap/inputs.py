@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tsgap.errors import DataError, UsageError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
 from tsgap.frequency import horizons as parse_horizons
 from tsgap.panel import STEP, Dataset, Panel, filled, offsets_of
-from tsgap.plugins import Chosen, choose_forecaster, choose_generator
+from tsgap.plugins import Chosen, choose_forecaster, choose_generator, registry
 from tsgap.readers import ReadOptions
 from tsgap.readers.catalog import catalog
 from tsgap.splits import Split, rolling
@@ -129,7 +130,8 @@ def read_data(spec: DataSpec) -> Data:
 
 def _card(what: Any) -> Any:
     if isinstance(what, str) and what.startswith("card:"):
-        return catalog().cards.get(what[5:])
+        known = catalog()
+        return known.cards.get(known.id_of(what[5:]))
     return None
 
 
@@ -161,6 +163,8 @@ def _check_generator_cutoff(data: Data, declared: str) -> None:
 
 def _handed(spec: SourceSpec, data: Data, generator_saw: str) -> Source:
     """A source from files or objects; its gaps are filled, counted and said."""
+    if isinstance(spec.what, str) and not Path(spec.what).exists() and spec.what in registry().generators:
+        raise UsageError(f"{spec.what}: there is no such file, but a generator of that name: gen:{spec.what}")
     options = replace(data.options, inverse=spec.inverse, channels=spec.channels, groups=(), weights=None)
     found = readers.read_synthetic(spec.what, name=spec.name, like=data.split.training_data, options=options)
     notes = list(dict.fromkeys(note for d in found for note in d.notes))

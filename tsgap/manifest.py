@@ -15,6 +15,7 @@ from tsgap.experiment import Experiment
 from tsgap.inputs import Data
 from tsgap.panel import digest
 from tsgap.plan import Plan
+from tsgap.run import PLAN_VERSION
 from tsgap.store import Store
 
 
@@ -23,7 +24,7 @@ def write(experiment: Experiment, made: Plan, store: Store) -> None:
     for data in made.data:
         _write_truth(data, store)
     cells = {key: dict(one.content) for key, one in made.cells.items()}
-    store.write_json("plan", {"rows": [vars(row) for row in made.rows], "cells": cells})
+    store.write_json("plan", {"version": PLAN_VERSION, "rows": [vars(row) for row in made.rows], "cells": cells})
     store.write_json(
         "manifest",
         {

@@ -57,6 +57,10 @@ def load(path: str | Path) -> Run:
     return Run(path)
 
 
+#: Version of the rows of a plan; cells are kept under their content, whatever the rows look like.
+PLAN_VERSION = 1
+
+
 class Run:
     """The results of a sweep, read from its folder; a sweep that goes on is seen as it was when it was first read."""
 
@@ -68,6 +72,11 @@ class Run:
             plan: Mapping[str, Any] = self._store.read_json("plan")
         except StoreError as err:
             raise StoreError(f"{self.path}: there is no plan in it yet; run the sweep first ({err})") from err
+        if plan.get("version") != PLAN_VERSION:
+            raise StoreError(
+                f"{self.path}: its plan was written by another version of tsgap (plan {plan.get('version')}, this one "
+                f"reads {PLAN_VERSION}); run the same sweep again: what is computed already is reused"
+            )
         self._rows: list[dict[str, Any]] = plan["rows"]
         self._atoms = Atoms(self._store, self.manifest["data"])
         self._without_effect: dict[tuple[str, str], bool] = {}

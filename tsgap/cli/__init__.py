@@ -52,6 +52,7 @@ def cli() -> None:
     """Does a forecaster trained on synthetic series work on real ones, and how many steps ahead?
 
     Exit codes: 0 done, 2 usage or data, 3 done with failed cells, 74 input or output, 130 interrupted.
+    'check' exits with 1 where a law is broken.
     """
 
 
