@@ -605,6 +605,64 @@ def test_the_identity_of_an_object_changes_with_its_state_and_declarations() -> 
     assert choose_forecaster(one).identity != choose_forecaster(other).identity
 
 
+MADE = """
+class Flat:
+    def __init__(self, level): self.level = level
+    def fit(self, train, *, horizon, context, seed): pass
+    def predict(self, history, *, horizon, quantile_levels=()): pass
+
+def function(level):
+    def build(): return Flat(level)
+    return build
+
+def class_(level):
+    class Made(Flat):
+        def __init__(self): self.level = level
+    return Made
+
+def decorated(level):
+    def wrap(build):
+        def built(): return build(level)
+        built.__qualname__ = build.__qualname__
+        return built
+    return wrap
+
+@decorated(1)
+def one(level): return Flat(level)
+first = one
+@decorated(2)
+def one(level): return Flat(level)
+second = one
+lambdas = [lambda: Flat(1), lambda: Flat(2)]
+"""
+
+
+def test_what_one_function_made_twice_is_not_the_same(here: Path) -> None:
+    (here / "own_made.py").write_text(MADE)
+    sys.path.insert(0, str(here))
+    made: Any = __import__("own_made")
+    for one, other in (
+        (made.function(1), made.function(2)),
+        (made.class_(1), made.class_(2)),
+        (made.first, made.second),
+        made.lambdas,
+    ):
+        assert choose_forecaster(one).identity != choose_forecaster(other).identity
+    assert choose_forecaster(made.function(1)).identity == choose_forecaster(made.function(1)).identity
+    assert choose_forecaster(made.class_(1)).identity == choose_forecaster(made.class_(1)).identity
+
+
+def test_parameters_that_look_alike_are_told_apart() -> None:
+    a, b = np.zeros(5000), np.zeros(5000)
+    b[2500] = 1.0
+    specs = [tsgap.ForecasterSpec("x", "X.", LastValue, params={"lags": size}) for size in (a, b, a.copy(), 3)]
+    first, other, again, plain = (choose_forecaster(spec).content for spec in specs)
+    assert repr(a) == repr(b)
+    assert first != other
+    assert first == again
+    assert plain == {"lags": "3"}
+
+
 NOTEBOOK = """
 import numpy as np
 from tsgap.plugins import choose_forecaster

@@ -30,10 +30,9 @@ class Wanted:
     @property
     def table(self) -> str:
         """Name of the table that keeps it, by its content."""
-        params = sorted((k, repr(v)) for k, v in self.chosen.params.items())
-        return "source-" + digest(
-            self.chosen.spec.name, self.chosen.identity, params, self.train.fingerprint, self.seed
-        )
+        chosen = self.chosen
+        params = list(chosen.content.items())
+        return "source-" + digest(chosen.spec.name, chosen.identity, params, self.train.fingerprint, self.seed)
 
 
 def drawn(

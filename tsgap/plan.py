@@ -90,7 +90,7 @@ def sources_of(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing
     for (name, source), chosen in inputs.generators.items():
         if name == data.name:
             times = 1 if chosen.spec.deterministic else experiment.replicates
-            seeds = [seed_of(experiment.seed, data.name, chosen.label, k) for k in range(times)]
+            seeds = [seed_of(experiment.seed, data.name, chosen.address, k) for k in range(times)]
             wanted[source] = [Wanted(f"{source}/{k}", chosen, data.train, seed) for k, seed in enumerate(seeds)]
     drawn = draw([one for every in wanted.values() for one in every]) if wanted else {}
     return [
@@ -182,7 +182,7 @@ def _replicate(
         notes += [f"{data.name}: {source.name}: {note}" for note in (*_pairing(arms[scope]), *arms[scope].notes)]
     rows = []
     for label, chosen in forecasters.items():
-        seed = seed_of(experiment.seed, data.name, label, k)
+        seed = seed_of(experiment.seed, data.name, chosen.address, k)
         for made_set in arms[chosen.spec.scope].sets:
             training = None if chosen.spec.transfer == "none" else made_set
             key = _cell(data, chosen, training, seed, cells)
@@ -240,7 +240,7 @@ def _cell(data: Data, chosen: Chosen, training: TrainingSet | None, seed: int, c
         "view": "clean",
         "forecaster": spec.name,
         "code": chosen.identity,
-        "parameters": {k: repr(v) for k, v in sorted(chosen.params.items())},
+        "parameters": chosen.content,
         "training": None if training is None else training.panel.fingerprint,
         "scaling": None if footing is None else footing.scaling,
         "figures": None if training is None or training.figures is None else digest(training.figures),

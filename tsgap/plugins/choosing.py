@@ -18,7 +18,7 @@ from typing import Any
 
 from tsgap.errors import PluginError, UnknownNameError, UsageError
 from tsgap.plugins.finding import prints_to_stderr, registry
-from tsgap.plugins.identity import code_hash
+from tsgap.plugins.identity import code_hash, content_of
 from tsgap.plugins.naming import Registered, Registry
 from tsgap.plugins.parameters import of_signature, pairs_of, shown, value_of
 from tsgap.plugins.signatures import misfit
@@ -35,9 +35,9 @@ _KINDS: dict[str, tuple[str, type[Any], tuple[str, str]]] = {
 class Chosen:
     """A spec with all parameters filled in.
 
-    `label` is what one types to choose it again, with the parameters that differ from their defaults, or what the
-    user calls it; `identity` is what a cell's content key must hold beyond name and parameters: distribution,
-    version and code.
+    `address` is what one types to choose it again, with the parameters that differ from their defaults; `label` is
+    the same unless the user calls it something else. `identity` is what a cell's content key must hold beyond name
+    and parameters: distribution, version and code.
     """
 
     spec: Any
@@ -46,6 +46,12 @@ class Chosen:
     distribution: str
     version: str
     identity: str
+    address: str
+
+    @property
+    def content(self) -> dict[str, str]:
+        """The parameters for a content key: equal text, equal value."""
+        return {name: content_of(value) for name, value in sorted(self.params.items())}
 
     def build(self) -> Any:
         """A fresh forecaster or generator."""
@@ -246,7 +252,7 @@ def _fill(kind: str, offer: Registered, everything: Registry, given: Mapping[str
     changed = {k: v for k, v in params.items() if k in given and shown({k: v}) != shown({k: spec.params[k]})}
     if changed:
         label += ":" + ",".join(f"{k}={v}" for k, v in shown(changed).items())
-    chosen = Chosen(spec, params, label, offer.distribution, offer.version, _identity(offer))
+    chosen = Chosen(spec, params, label, offer.distribution, offer.version, _identity(offer), label)
     if not offer.version and inspect.isfunction(spec.build):
         _check_built(kind, chosen)
     return chosen

@@ -18,10 +18,26 @@ import numpy as np
 def code_hash(obj: Any) -> str:
     """Hash of the code behind a callable or an instance, equal in every process.
 
-    Code from a file is the text of its module, with the other modules of the same package; what has no file (a
-    notebook, an interactive session) is its compiled code with all that it refers to. An instance adds its state.
+    Code from a file is the text of its module, with the other modules of the same package, and what a function made
+    within another one was made with; what has no file (a notebook, an interactive session) is its compiled code with
+    all that it refers to. An instance adds its state.
     """
     return _digest(obj, frozenset()).hex()[:16]
+
+
+def content_of(value: Any) -> str:
+    """A parameter's value for a content key: what is plain as it is written, anything else by its hash.
+
+    >>> content_of((1, 0.5, "x"))
+    "(1, 0.5, 'x')"
+    """
+    return repr(value) if _is_plain(value) else f"<{type(value).__name__} {code_hash(value)}>"
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) in (tuple, list):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def _digest(obj: Any, above: frozenset[int]) -> bytes:
@@ -67,7 +83,7 @@ def _parts(obj: Any) -> list[Any]:
     if isinstance(obj, type | types.FunctionType | types.BuiltinFunctionType):
         source = _module_source(obj)
         if source is not None:
-            return [kind, obj.__qualname__.encode(), source]
+            return [kind, obj.__qualname__.encode(), source, *_made_within(obj)]
         return [kind, obj.__qualname__.encode(), *_compiled(obj)]
     state = getattr(obj, "__dict__", None)
     if state is None:
@@ -90,12 +106,28 @@ def _pickled(obj: Any) -> bytes:
 def _compiled(obj: Any) -> list[Any]:
     if isinstance(obj, types.FunctionType):
         used = {name: obj.__globals__[name] for name in _global_names(obj.__code__) if name in obj.__globals__}
-        cells = [cell.cell_contents for cell in obj.__closure__ or ()]
-        return [(obj.__code__,), (obj.__defaults__,), (obj.__kwdefaults__,), (used,), (cells,)]
+        return [(obj.__code__,), (obj.__defaults__,), (obj.__kwdefaults__,), (used,), (_enclosed(obj),)]
     if isinstance(obj, type):
-        own = {name: value for name, value in vars(obj).items() if not _is_interpreters(name, value)}
-        return [(obj.__bases__,), (own,)]
+        return _members(obj)
     return [str(obj.__module__).encode()]
+
+
+def _made_within(obj: Any) -> list[Any]:
+    """What the text of a module does not tell: one text within a function makes many functions and classes."""
+    local = "<" in obj.__qualname__
+    if isinstance(obj, types.FunctionType):
+        own = [(obj.__code__,), (obj.__defaults__,), (obj.__kwdefaults__,)] if local else []
+        return own + ([(_enclosed(obj),)] if obj.__closure__ else [])
+    return _members(obj) if local and isinstance(obj, type) else []
+
+
+def _enclosed(function: types.FunctionType) -> list[Any]:
+    return [cell.cell_contents for cell in function.__closure__ or ()]
+
+
+def _members(kind: type) -> list[Any]:
+    own = {name: value for name, value in vars(kind).items() if not _is_interpreters(name, value)}
+    return [(kind.__bases__,), (own,)]
 
 
 def _is_interpreters(name: str, value: Any) -> bool:
