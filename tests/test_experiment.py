@@ -60,7 +60,7 @@ def _data(*names: str) -> tuple[DataSpec, ...]:
 def test_a_file_for_several_data_sets_must_be_bound_to_one() -> None:
     with pytest.raises(UsageError, match=r"bind it to one .*--synthetic a/gan=FILE"):
         Experiment(_data("a", "b"), (SourceSpec("gan", "gan.npz"),))
-    Experiment(_data("a", "b"), (SourceSpec("gan", "gan.npz", data="a"),))
+    Experiment(_data("a", "b"), (SourceSpec("gan", "gan.npz", data="a"), SourceSpec("gan", "gan.npz", data="b")))
     Experiment(_data("a", "b"), (SourceSpec("gan", "{data}/gan.npz"),))
     Experiment(_data("a", "b"), (SourceSpec("copy", "gen:copy"),))
 
@@ -82,6 +82,11 @@ def test_a_pattern_is_filled_in_for_each_data_set() -> None:
         ({"sources": (SourceSpec("s", "gen:copy"), SourceSpec("s", "gen:shuffle"))}, "two sources are called"),
         ({"replicates": 0}, "replicates must be at least 1"),
         ({"context": -3}, "context must be at least 1"),
+        ({"context": 0}, "context must be at least 1, got 0"),
+        ({"forecasters": ()}, "at least one forecaster"),
+        ({"data": _data("a", "b"), "sources": (SourceSpec("s", "x.csv", "b"),)}, "data set 'a' has no synthetic"),
+        ({"sources": (SourceSpec("s", "gen:copy", inverse="minmax"),)}, "inverse is for synthetic data from files"),
+        ({"sources": (SourceSpec("s", "gen:copy", channels=("x",)),)}, "channels is for synthetic data from files"),
     ],
 )
 def test_what_makes_no_sense_is_refused(change: dict[str, object], told: str) -> None:
@@ -138,7 +143,9 @@ def test_files_named_in_a_file_lie_beside_it(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("[[data]]\nreal = 3\n", r"data.0.real: .*string"),
-        ('[[data]]\nreal = "a.csv"\nhorizon = [1]\n', r"data.0.horizon: Extra inputs"),
+        ('[[data]]\nreal = "a.csv"\nhorizon = [1]\n', r"'data.0.horizon'; did you mean 'data.0.horizons'"),
+        ('forcasters = ["x"]\n', r"'forcasters'; did you mean 'forecasters'"),
+        ('[[data]]\nreal = "a.csv"\n[[data.sources]]\nwhat = "x.csv"\n', r"0.what'.* There are: .*0.synthetic"),
         ("seed = 1\n", "data: Field required"),
         ("seed = \n", "is not TOML"),
     ],
@@ -148,6 +155,16 @@ def test_a_mistake_in_a_file_is_named_with_its_place(tmp_path: Path, text: str, 
     path.write_text(text)
     with pytest.raises(UsageError, match=told):
         from_toml(path)
+
+
+def test_stamps_in_a_file_may_be_dates_of_toml_or_whole_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "e.toml"
+    rest = '[[data]]\nreal = "a.csv"\nfirst_cutoff = 1990-02-01\n[[sources]]\nsynthetic = "gen:copy"\n'
+    path.write_text("generator_cutoff = 1990-01-01\n" + rest)
+    found = from_toml(path)
+    assert (found.generator_cutoff, found.data[0].first_cutoff) == ("1990-01-01", "1990-02-01")
+    path.write_text("generator_cutoff = 40\n" + rest)
+    assert from_toml(path).generator_cutoff == "40"
 
 
 def test_python_objects_cannot_be_written_to_a_file() -> None:
@@ -160,3 +177,5 @@ def test_horizons_may_be_text_a_number_or_a_list() -> None:
     assert listed("1, 6,2m") == ("1", "6", "2m")
     assert listed([1, "1m"]) == (1, "1m")
     assert listed(None) == ()
+    assert [type(h) for h in listed(np.array([1, 6]))] == [int, int]  # type: ignore[arg-type]
+    assert listed(np.int64(6)) == (6,)  # type: ignore[arg-type]

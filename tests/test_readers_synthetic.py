@@ -102,6 +102,9 @@ def test_a_pattern_matches_replicates(like, tmp_path):
     found = read_synthetic(str(tmp_path / "seed-{replicate}" / "windows.npy"), name="gan", like=like)
     assert [d.values[0] for d in found] == [97.0, 98.0]
     assert len(read_synthetic(str(tmp_path / "{replicate}.npy"), name="gan", like=like)) == 1
+    for pattern in ("*.csv", "{rep}.csv"):
+        with pytest.raises(DataError, match=r"a pattern of replicates says \{replicate\}"):
+            read_synthetic(tmp_path / pattern, name="gan", like=like)
     with pytest.raises(DataError, match="no file matches"):
         read_synthetic(str(tmp_path / "x{replicate}.npy"), name="gan", like=like)
     with pytest.raises(UsageError, match="may stand in a pattern once"):

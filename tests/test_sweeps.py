@@ -279,8 +279,25 @@ def test_a_generator_that_saw_the_test_is_refused(tmp_path: Path) -> None:
         swept(tmp_path, generator_cutoff="2010-12-01")
     with pytest.raises(DataError, match="is not a stamp"):
         swept(tmp_path, generator_cutoff="soon")
+    with pytest.raises(DataError, match="is not a stamp"):
+        swept(tmp_path, generator_cutoff="NaT")
     assert swept(tmp_path, generator_cutoff="2005-01-01").manifest["generator_cutoff"] == "2005-01-01"
     assert swept(tmp_path).manifest["generator_cutoff"] == "undeclared"
+
+
+def test_settings_may_be_numpy_numbers_and_stamps_and_one_forecaster_needs_no_list(tmp_path: Path) -> None:
+    given = {"forecasters": "linear", "horizons": np.array([1, 6]), "windows": np.int64(3), "seed": np.int64(0)}
+    found = swept(tmp_path, **given, generator_cutoff=pd.Timestamp("2005-01-01"))
+    assert found.manifest["generator_cutoff"] == "2005-01-01 00:00:00"
+    plain = swept(tmp_path, forecasters=["linear"])
+    pd.testing.assert_frame_equal(found.profile(), plain.profile())
+
+
+def test_a_count_that_is_not_a_whole_number_is_refused(tmp_path: Path) -> None:
+    for name in ("windows", "step", "replicates", "seed", "context"):
+        with pytest.raises(UsageError, match=f"{name} must be a whole number, got 2.5"):
+            swept(tmp_path, **{name: 2.5})
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_misspelt_setting_and_a_misspelt_forecaster_are_named(tmp_path: Path) -> None:

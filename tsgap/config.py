@@ -7,16 +7,20 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import date
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from tsgap.errors import UsageError
+from tsgap.errors import UnknownNameError, UsageError
 from tsgap.experiment import DEFAULT_FORECASTERS, DataSpec, Experiment, SourceSpec, label_of
 from tsgap.readers.options import ReadOptions
 
 Horizons = list[int | str] | str | int
+#: TOML has dates of its own, written without quotes.
+_dated = BeforeValidator(lambda v: v.isoformat() if isinstance(v, date) else v)
 
 
 class _Table(BaseModel):
@@ -36,7 +40,7 @@ class _Data(_Table):
     horizons: Horizons | None = None
     windows: int | None = None
     step: int | None = None
-    first_cutoff: str | int | None = None
+    first_cutoff: Annotated[str | int | None, _dated] = None
     freq: str | None = None
     season_length: list[int] | int = []
     id_col: str = "unique_id"
@@ -60,7 +64,7 @@ class _File(_Table):
     context: int | None = None
     match: bool = True
     null: bool = True
-    generator_cutoff: str | None = None
+    generator_cutoff: Annotated[str | int | None, _dated] = None
 
 
 _READING = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
@@ -77,9 +81,11 @@ def from_toml(path: str | Path, *, data_dir: str | Path | None = None) -> Experi
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise UsageError(f"{path} is not TOML: {err}") from err
     except ValidationError as err:
-        first = err.errors()[0]
+        first = min(err.errors(), key=lambda e: e["type"] != "extra_forbidden")
         where = ".".join(str(p) for p in first["loc"])
         more = f" ({err.error_count() - 1} more)" if err.error_count() > 1 else ""
+        if first["type"] == "extra_forbidden":
+            raise UnknownNameError.of(f"setting of {path}", where, _settings_beside(first["loc"])) from err
         raise UsageError(f"{path}: {where}: {first['msg']}, got {first['input']!r:.80}{more}") from err
     data, sources = [], [_source(s, "", path.parent) for s in found.sources]
     for table in found.data:
@@ -101,7 +107,15 @@ def from_toml(path: str | Path, *, data_dir: str | Path | None = None) -> Experi
         )
         sources += [_source(s, name, path.parent) for s in table.sources]
     shared = {key: getattr(found, key) for key in _SHARED}
+    if shared["generator_cutoff"] is not None:
+        shared["generator_cutoff"] = str(shared["generator_cutoff"])
     return Experiment(tuple(data), tuple(sources), tuple(found.forecasters), **shared)
+
+
+def _settings_beside(place: tuple[int | str, ...]) -> list[str]:
+    """The settings that there are at a place of the file, each with the way to it."""
+    table = _Source if "sources" in place[:-1] else _Data if "data" in place[:-1] else _File
+    return [".".join(map(str, (*place[:-1], name))) for name in table.model_fields]
 
 
 def listed(horizons: Horizons | tuple[int | str, ...] | None) -> tuple[int | str, ...]:
@@ -114,7 +128,9 @@ def listed(horizons: Horizons | tuple[int | str, ...] | None) -> tuple[int | str
         return ()
     if isinstance(horizons, str):
         return tuple(h.strip() for h in horizons.split(",") if h.strip())
-    return (horizons,) if isinstance(horizons, int) else tuple(horizons)
+    if isinstance(horizons, (int, Integral)):
+        return (int(horizons),)
+    return tuple(int(h) if isinstance(h, Integral) else h for h in horizons)
 
 
 def _source(table: _Source, data: str, home: Path) -> SourceSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,12 +83,14 @@ class Experiment:
             raise UsageError("a sweep needs at least one real data set (--real FILE, or real=…)")
         if not self.sources:
             raise UsageError("a sweep needs at least one synthetic source (--synthetic FILE or gen:NAME)")
+        if not self.forecasters:
+            raise UsageError("a sweep needs at least one forecaster; the list is empty")
         _unique("data set", [d.name for d in self.data])
         _unique("source", [(s.name, d) for s in self.sources for d in ([s.data] if s.data else self.names)])
         if self.scaling is not None and self.scaling not in SCALINGS:
             raise UnknownNameError.of("scaling", self.scaling, SCALINGS)
-        for name, value in (("replicates", self.replicates), ("context", self.context or 1)):
-            if value < 1:
+        for name, value in (("replicates", self.replicates), ("context", self.context)):
+            if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}")
         for source in self.sources:
             if source.data and source.data not in self.names:
@@ -97,6 +100,16 @@ class Experiment:
                     f"source {source.name!r} is one file for {len(self.data)} data sets: bind it to one "
                     f"(--synthetic {self.data[0].name}/{source.name}=FILE) or give a pattern with {{data}}"
                 )
+
+        for one in self.data:
+            if not self.sources_of(one.name):
+                raise UsageError(
+                    f"data set {one.name!r} has no synthetic source: give it one (--synthetic {one.name}/NAME=FILE, or "
+                    "a generator, which serves every data set) or leave it out"
+                )
+        for key in ("inverse", "channels"):
+            if any(getattr(s, key) for s in self.sources) and all(s.generator is not None for s in self.sources):
+                raise UsageError(f"{key} is for synthetic data from files or arrays, and every source is a generator")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,6 +171,19 @@ def label_of(what: Any, default: str) -> str:
         parts = [p for p in Path(text).parts[:-1] if "{" not in p and p not in ("/", ".")]
         return parts[-1] if parts else default
     return re.sub(r"[^A-Za-z0-9_.-]", "_", stem) or default
+
+
+def whole(name: str, value: Any) -> int | None:
+    """A setting that counts something, as an int; None stays None. Raises `UsageError` for anything else.
+
+    >>> whole("windows", None), whole("windows", 3)
+    (None, 3)
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise UsageError(f"{name} must be a whole number, got {value!r}")
+    return int(value)
 
 
 def data_specs(real: Any, **settings: Any) -> tuple[DataSpec, ...]:

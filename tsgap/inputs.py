@@ -151,7 +151,10 @@ def _check_generator_cutoff(data: Data, declared: str) -> None:
         else:
             import pandas as pd
 
-            past = pd.Timestamp(declared).to_datetime64() > first
+            stamp = pd.Timestamp(declared)
+            if pd.isna(stamp):
+                raise ValueError(declared)
+            past = stamp.to_datetime64() > first
     except ValueError:
         raise DataError(f"{data.name}: the generator's cutoff {declared!r} is not a stamp like {first}") from None
     if past:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from tsgap import cell, drawing, engines, inputs, manifest, plan
 from tsgap.arms import train_figures
 from tsgap.config import listed
 from tsgap.engines import Outcome, Task
-from tsgap.experiment import DEFAULT_FORECASTERS, Experiment, data_specs, source_specs
+from tsgap.experiment import DEFAULT_FORECASTERS, Experiment, data_specs, source_specs, whole
 from tsgap.panel import Floats, Ints, Panel, digest
 from tsgap.plugins import choose_forecaster
 from tsgap.readers import ReadOptions
@@ -44,7 +44,7 @@ def sweep(
     real: Any,
     synthetic: Any,
     *,
-    forecasters: Sequence[Any] | Mapping[str, Any] = DEFAULT_FORECASTERS,
+    forecasters: Sequence[Any] | Mapping[str, Any] | Any = DEFAULT_FORECASTERS,
     horizons: Sequence[int | str] | str | int = (),
     windows: int | None = None,
     step: int | None = None,
@@ -63,8 +63,8 @@ def sweep(
     `real` is a file, ``"card:ID"``, a frame `unique_id, ds, y`, a list of darts series, or a mapping of names to
     those. `synthetic` is the same, an array of windows (N, L) or (N, L, C), ``"gen:NAME[:key=value,…]"``, a list of
     such texts, a generator (spec, class or object), or a mapping of names (``"data/source"`` binds one to a data
-    set). `forecasters` are names with parameters, ``"module:callable"``, specs, classes or objects, or a mapping of
-    labels to those. `horizons` are steps or multiples of the season
+    set). `forecasters` are names with parameters, ``"module:callable"``, specs, classes or objects, one
+    or a list or a mapping of labels to those. `horizons` are steps or multiples of the season
     (``"1m"``); `windows`, `step` and `first_cutoff` as in `tsgap.splits.rolling`. `inverse` and `channels` are for
     arrays of windows.
 
@@ -81,13 +81,19 @@ def sweep(
         real,
         options=ReadOptions(**reading),
         horizons=listed(horizons),  # type: ignore[arg-type]
-        windows=windows,
-        step=step,
+        windows=whole("windows", windows),
+        step=whole("step", step),
         first_cutoff=first_cutoff,
     )
+    for name in {"replicates", "seed", "context"} & set(shared):
+        shared[name] = whole(name, shared[name])
+    if shared.get("generator_cutoff") is not None:
+        shared["generator_cutoff"] = str(shared["generator_cutoff"])
     sources = source_specs(synthetic, inverse=inverse, channels=tuple(channels))
     if isinstance(forecasters, Mapping):
         forecasters = [choose_forecaster(what, label=label) for label, what in forecasters.items()]
+    elif not isinstance(forecasters, Iterable) or isinstance(forecasters, str):
+        forecasters = [forecasters]
     experiment = Experiment(data, sources, tuple(forecasters), **shared)
     return perform(experiment, out=out, jobs=jobs, timeout=timeout, retry_failed=retry_failed, on_progress=on_progress)
 

@@ -96,6 +96,8 @@ def _one(what: Any, *, name: str, like: Dataset, options: ReadOptions) -> Datase
                 raise DataError(f"{path}: there is no such file")
             array, beside = read_arrays(path)
             return windows_dataset(array, name=name, like=like, options=options, where=str(path), beside=beside)
+        if not path.exists() and set(str(path)) & set("*?{"):
+            raise DataError(f"{path}: there is no such file or folder; a pattern of replicates says {REPLICATE}")
         if not path.exists() or path.suffix.lower() in _ENDINGS or path.is_dir():
             long, _ = read_path(path, options, stamps_needed=False)
         else:
