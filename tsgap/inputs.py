@@ -21,7 +21,7 @@ from tsgap.panel import STEP, Dataset, Panel, filled, offsets_of
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator, registry
 from tsgap.readers import ReadOptions
 from tsgap.readers.catalog import catalog
-from tsgap.splits import Split, rolling
+from tsgap.splits import Split, rolling, stamps_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +118,13 @@ def read_data(spec: DataSpec) -> Data:
         notes.append(
             f"{len(split.left_out)} of {len(data)} series left out ({shown}{'; …' if len(split.left_out) > 3 else ''})"
         )
+    if data.freq != STEP:
+        last = stamps_at(split.data, np.arange(len(split.data)), split.train_ends - 1)
+        if ahead := int((last > last.min()).sum()):
+            notes.append(
+                f"training parts end between {str(last.min())[:19]} and {str(last.max())[:19]}: those of {ahead} "
+                "series hold times that are test times of others; a first cutoff ends all at the same time"
+            )
     if split.n_filled:
         notes.append(f"{split.n_filled} missing values of the training part filled after the cut")
     masked = int(np.isnan(split.truth).sum())

@@ -114,7 +114,14 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
         rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none", baseline.spec.scope))
         for source in sources_of(data, inputs, experiment, draw):
             notes += [f"{data.name}: {source.name}: {note}" for note in source.notes]
-            for k in range(max(experiment.replicates, len(source.replicates))):
+            times = max(experiment.replicates, len(source.replicates))
+            draws = len(source.replicates)
+            if more := times % draws:
+                notes.append(
+                    f"{data.name}: {source.name}: its {draws} replicates are used in turn for {times}; the first "
+                    f"{more} count once more than the others"
+                )
+            for k in range(times):
                 rows += _replicate(data, source, k, nulls, rules, experiment, inputs.forecasters, cells, notes)
     notes = [f"{d.name}: {note}" for d in inputs.data for note in d.notes] + list(dict.fromkeys(notes))
     return Plan(inputs.data, tuple(rows), cells, tuple(notes))
