@@ -405,6 +405,13 @@ def test_series_may_weigh_more_than_others(tmp_path: Path) -> None:
     assert found.n_used.tolist() == [4, 15]
 
 
+def test_a_series_without_weight_has_no_figure_and_is_not_said_to_be_fine(tmp_path: Path) -> None:
+    run = written(tmp_path, COMPARED, CELLS, weights=np.array([3.0, 3.0, 0.0, 0.0]))
+    found = run.profile("mae", by="series")
+    assert found.status.tolist() == ["ok", "ok", "no pairs", "no pairs"]
+    assert found.ratio.isna().tolist() == [False, False, True, True]
+
+
 def test_groups_have_a_block_each(tmp_path: Path) -> None:
     cells = {**CELLS, "synthetic": off_by(0.0) + np.array([[2.0], [2.0], [7.0], [7.0]])}
     run = written(tmp_path, COMPARED, cells, groups={"region": ["south", "south", "north", "north"]})

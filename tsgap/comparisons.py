@@ -126,7 +126,7 @@ def profiled(
         [
             np.broadcast_to(~found.taught, control.shape),
             found.lost > found.used,
-            found.used == 0,
+            np.isnan(control),
             np.full(control.shape, without_effect),
             failed[0] + failed[1] > 0,
         ],

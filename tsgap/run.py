@@ -254,10 +254,10 @@ class Run:
         `status`: ok; partial (figures, but some windows failed); not applicable (nothing is learned: the ratio is
         1); training has no effect (it is said to learn, but its forecasts are bit for bit the same whatever it was
         trained on: there is no ratio). Without figures: not taught (the series are too short to teach that lead);
-        too many failed (more pairs are lost to failures than are left); no pairs; metric failed, with the reason (it
-        raises, or gives something else than a loss for each pair); or how the first cell that is not ok ended
-        (error, timeout, crash, oom, contract, skipped, missing). `generator_saw`: the training part (tsgap fitted
-        the generator), the declared stamp up to which real data were seen, or undeclared.
+        too many failed (more pairs are lost to failures than are left); no pairs (or all of weight 0); metric failed,
+        with the reason (it raises, or gives something else than a loss for each pair); or how the first cell that is
+        not ok ended (error, timeout, crash, oom, contract, skipped, missing). `generator_saw`: the training part (tsgap
+        fitted the generator), the declared stamp up to which real data were seen, or undeclared.
         """
         import pandas as pd
 
