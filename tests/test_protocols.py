@@ -17,7 +17,6 @@ from tsgap.protocols import (
     Generator,
     GeneratorSpec,
     MetricSpec,
-    failed_rows,
 )
 
 
@@ -55,11 +54,6 @@ def test_quantiles_have_one_entry_a_level() -> None:
 def test_quantile_levels_rise_between_0_and_1(levels: tuple[float, ...]) -> None:
     with pytest.raises(ContractError, match="quantile levels must rise"):
         Forecast(np.zeros((2, 3)), quantiles=np.zeros((2, 3, len(levels))), quantile_levels=levels)
-
-
-def test_failed_rows_are_a_mask() -> None:
-    assert failed_rows({2: "a", 0: "b"}, 4).tolist() == [True, False, True, False]
-    assert failed_rows({}, 2).tolist() == [False, False]
 
 
 def build() -> Any:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tsgap.errors import ContractError, PluginError
 from tsgap.panel import Floats, Panel
@@ -213,10 +212,3 @@ class DatasetSpec:
 
     def __post_init__(self) -> None:
         _check_spec(self, "data set")
-
-
-def failed_rows(failed: Mapping[int, str], n: int) -> NDArray[np.bool_]:
-    """Mask (N,) of the rows without a forecast."""
-    mask = np.zeros(n, dtype=bool)
-    mask[list(failed)] = True
-    return mask
