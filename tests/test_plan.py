@@ -146,9 +146,14 @@ def test_nothing_after_the_first_cutoff_reaches_a_source_or_a_training_set(
         "first_cutoff": first_cutoff,
         "replicates": 2,
     }
+    split = planned(real=real, forecasters=["naive"], first_cutoff=first_cutoff).data[0].split
+    known = dict(zip(split.data.keys, split.train_ends.tolist(), strict=True))
+    # a gap inside, and one across the cutoff, which must not be filled from its far side
+    left = real.unique_id.map(known) - real.groupby("unique_id").cumcount()
+    real = real.assign(y=real.y.where(~left.isin([0, 1, 2, 9])))
     before = planned(sources, real=real, **settings)
     split = before.data[0].split
-    known = dict(zip(split.data.keys, split.train_ends.tolist(), strict=True))
+    assert split.n_filled == 3 * len(known)
     after = planned(sources, real=with_another_future(real, known, how), **settings)
     later = after.data[0].split
     assert not np.array_equal(split.truth, later.truth, equal_nan=True)
