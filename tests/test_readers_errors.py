@@ -42,6 +42,7 @@ FAULTS = [
     (HEAD + GOOD + "a,2024-02-30,1\n", "first '2024-02-30' in line 5"),
     (HEAD + GOOD + "a,2024-13-01,1\n", "first '2024-13-01' in line 5"),
     (HEAD + GOOD + "a,1492-01-01,1\n", "first '1492-01-01' in line 5"),
+    (HEAD + "a,1500-01-01,1\na,1501-01-01,2\n", "outside the years 1678 to 2261 .*first '1500-01-01' in line 2"),
     (HEAD + GOOD + "a,soon,1\n", "1 stamps of column 'ds' are neither ISO dates .* first 'soon' in line 5"),
     (HEAD + GOOD + "a,5,1\n", "first '5' in line 5"),
     (HEAD + GOOD + "a,2024-01-02,9\n", r"1 stamps are there twice: 'a' 2024-01-02 \(line 5\)"),

@@ -185,6 +185,12 @@ def _nanoseconds(column: pd.Series[Any], table: Table) -> NDArray[Any]:
 
 def _not_a_stamp(name: object, value: object, count: int, table: Table, row: int) -> DataError:
     shown = str(value)
+    year = re.match(r"(\d{4})-\d{2}-\d{2}\b", shown)
+    if year and not 1678 <= int(year[1]) <= 2261:
+        return DataError(
+            f"{table.where}: {count} stamps of column {name!r} are outside the years 1678 to 2261 (or no dates), first "
+            f"{shown!r} in {table.place(row)}"
+        )
     hint = "; day and month cannot be told apart" if re.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}", shown) else ""
     return DataError(
         f"{table.where}: {count} stamps of column {name!r} are neither ISO dates (like 2024-01-31 or "
