@@ -178,6 +178,42 @@ def test_a_generator_class_is_a_source_and_forecasters_may_have_labels(tmp_path:
     assert set(run.profile().forecaster) == {"mine", "yours"}
 
 
+class Swapped(Reversed):
+    """A generator that hands the real series out under each other's names."""
+
+    def sample(self, *, seed: int) -> tsgap.Panel:
+        order = np.roll(np.arange(len(self.train)), 1)
+        return self.train.take(order).renamed(self.train.keys)
+
+
+class Shorter(Reversed):
+    """A generator of series shorter than the real ones."""
+
+    def sample(self, *, seed: int) -> tsgap.Panel:
+        return self.train.tail(5)
+
+
+def test_a_generator_is_paired_only_if_it_says_so_and_then_held_to_it(tmp_path: Path) -> None:
+    for paired in (True, False):
+        spec = tsgap.GeneratorSpec("swapped", "", Swapped, paired=paired)
+        run = swept(tmp_path, spec, out=tmp_path / str(paired))
+        assert set(run.cells().query("source != ''").paired) == {paired}
+    short = swept(tmp_path, tsgap.GeneratorSpec("shorter", "", Shorter), out=tmp_path / "short")
+    assert "keys or lengths are not the real ones" in short.failures().error.iloc[0]
+
+
+def test_every_series_weighs_the_same_however_many_windows_it_has(tmp_path: Path) -> None:
+    frame = seasonal(series=3)
+    frame = frame[(frame.unique_id != "s0") | (frame.ds < "2009-08-01")]
+    run = swept(tmp_path, real=frame, first_cutoff="2008-12-01", step=6, windows=None)
+    errors = run.errors("mae").query("arm == 'synthetic' and forecaster == 'linear'")
+    assert sorted(errors.groupby("unique_id").window.nunique()) == [1, 4, 4]
+    expected = errors.groupby("unique_id").loss.mean().mean()
+    shown = run.profile("mae").query("arm == 'synthetic' and forecaster == 'linear' and horizon == 6").synthetic
+    assert shown.iloc[0] == pytest.approx(expected)
+    assert any("each series weighs the same" in note for note in run.manifest["notes"])
+
+
 class Silent(Broken):
     """A forecaster that has no number to give."""
 

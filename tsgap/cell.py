@@ -18,7 +18,8 @@ from tsgap.errors import ContractError, ForecastError
 from tsgap.panel import Floats, Ints, Panel, frozen
 from tsgap.protocols import Forecast, Forecaster, Generator
 
-#: Raised when the same inputs would give other forecasts than before: part of every cell's key.
+#: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.local`, whose code
+#: no forecaster's identity holds: part of every cell's key.
 VERSION = 1
 #: A forecast further out than this many times the history's range and level has diverged.
 DIVERGED = 1e3

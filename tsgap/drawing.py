@@ -67,9 +67,12 @@ def drawn(
                 out[one.name] = NotDrawn(f"{outcome.status}: {outcome.error}", outcome.traceback)
                 continue
             panel = cell.decoded_panel(outcome.value)
-            if one.chosen.spec.paired and panel.keys != one.train.keys:
+            if not one.chosen.spec.paired:
+                # equal keys would pair what the generator says does not belong together
+                panel = panel.renamed([f"sample {i}" for i in range(len(panel))])
+            elif panel.keys != one.train.keys or (panel.lengths != one.train.lengths).any():
                 out[one.name] = NotDrawn(
-                    f"contract: {one.chosen.label} says that it is paired, its keys are not the real ones"
+                    f"contract: {one.chosen.label} says that it is paired, its keys or lengths are not the real ones"
                 )
                 continue
             _keep(one, panel, store)

@@ -130,6 +130,9 @@ def read_data(spec: DataSpec) -> Data:
     masked = int(np.isnan(split.truth).sum())
     if masked:
         notes.append(f"{masked} of {split.truth.size} true values are missing and not scored")
+    counts = np.bincount(split.series)
+    if counts.min() < counts.max():
+        notes.append(f"series have {counts.min()} to {counts.max()} windows; each series weighs the same")
     if split.scales.undefined:
         notes.append(f"{len(split.scales.undefined)} constant series count in no scaled metric")
     return Data(spec.name, horizons, split, tuple(notes), spec.options)

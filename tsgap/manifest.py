@@ -13,9 +13,10 @@ import numpy as np
 import tsgap
 from tsgap.experiment import Experiment
 from tsgap.inputs import Data
-from tsgap.panel import digest
+from tsgap.panel import Floats, digest
 from tsgap.plan import Plan
 from tsgap.run import PLAN_VERSION
+from tsgap.splits import Split
 from tsgap.store import Store
 
 
@@ -118,12 +119,19 @@ def _write_truth(data: Data, store: Store) -> None:
         "cutoff": split.cutoffs,
         "mae_scale": split.scales.mae[split.series],
         "rmse_scale": split.scales.rmse[split.series],
-        "weight": np.ones(len(split)) if split.data.weights is None else split.data.weights[split.series],
+        "weight": _weights(split),
         "truth": pa.ListArray.from_arrays(offsets, pa.array(split.truth.ravel())),
     }
     for name, of in split.data.groups.items():
         table[f"group {name}"] = np.array(of, dtype=object)[split.series].tolist()
     store.write_table(_truth_table(data), pa.table(table))
+
+
+def _weights(split: Split) -> Floats:
+    """What each window weighs (N,): every series the same, or as the user says, however many windows it has."""
+    counts = np.bincount(split.series, minlength=len(split.data))
+    series = np.ones(len(split.data)) if split.data.weights is None else split.data.weights
+    return np.asarray((series * counts.max() / counts)[split.series])
 
 
 def _versions(made: Plan) -> dict[str, str]:
