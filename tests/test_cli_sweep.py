@@ -161,11 +161,31 @@ def test_an_interrupted_sweep_exits_with_its_own_code_and_leaves_no_process(real
     root = str(Path(__file__).parent.parent)
     command = [sys.executable, "-m", "tsgap", "sweep", "--real", real, "--synthetic", "gen:copy", "-f", slow]
     env = {**os.environ, "PYTHONPATH": root}
-    process = subprocess.Popen([*command, "--horizons", "1", "--out", "r", "--jobs", "1"], env=env)
+    process = subprocess.Popen(
+        [*command, "--horizons", "1", "--out", "r", "--jobs", "1"], env=env, stderr=subprocess.PIPE, text=True
+    )
     parent = psutil.Process(process.pid)
     while not list(Path("r").glob("logs/*")) or not parent.children(recursive=True):
         assert process.poll() is None
     children = parent.children(recursive=True)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    told = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert "interrupted; the same command goes on from here" in told
     assert not [c for c in psutil.wait_procs(children, timeout=10)[1] if c.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_ids_and_groups_that_spell_a_missing_value_are_names(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.read_csv(real)
+    frame["unique_id"] = frame.unique_id.replace({"s0": "NA", "s1": "NULL"})
+    frame["region"] = frame.unique_id.replace({"s2": "None"})
+    frame.to_csv("names.csv", index=False)
+    flags = ["sweep", "--real", "names.csv", "--synthetic", "gen:copy", *SMALL, "--group", "region", "--out", "r"]
+    assert run([*flags, "--quiet"]) == DONE
+    assert {"NA", "NULL", "s2"} <= set(load("r").profile("mae", by="series").unique_id)
+
+
+def test_values_that_were_never_normalised_are_said_loudly(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["sweep", "--real", real, "--synthetic", f"same={real}", *SMALL, "--out", "r", "--inverse", "minmax"]
+    assert run(flags) == DONE
+    assert "THEY DO NOT LOOK MINMAX NORMALISED" in " ".join(capsys.readouterr().out.split())

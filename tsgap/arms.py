@@ -224,6 +224,11 @@ def _with_long(
         # cut like the control: the same series by the same seed, of the same lengths
         sets.append(making.arm("null", null.tail(ours.lengths), full, None if limit is None else control.pairs, null))
     notes = _unseen_told(making, "synthetic", theirs, full) + _unseen_told(making, "real", ours, full)
+    if making.scope == "global" and full.leads < making.horizon:
+        notes.append(
+            f"the longest training series has room for a context of {context} and leads up to {full.leads}: a direct "
+            f"forecaster is not taught the later ones"
+        )
     if ours is not real or theirs is not synthetic:
         notes.append(
             f"twins of different lengths were cut to the last values of the longer one: {len(ours.values)} of "

@@ -60,10 +60,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one line on stderr, not a traceback."""
     try:
         code = cli.main(args=None if argv is None else list(argv), prog_name="tsgap", standalone_mode=False)
-    except click.Abort:
-        return INTERRUPTED
-    except KeyboardInterrupt:
-        click.echo("tsgap: interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("tsgap: interrupted; the same command goes on from here", err=True)
         return INTERRUPTED
     except click.ClickException as err:
         err.show()

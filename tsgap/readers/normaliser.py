@@ -60,6 +60,18 @@ class Normaliser:
             raise DataError(f"{where}: the stored {kind} normaliser has figures that are not finite")
         return cls(kind, names, first, second, (float(whole[0]), float(whole[1])))  # type: ignore[arg-type]
 
+    def doubt(self, values: Floats) -> str:
+        """A sentence where values do not look as if they had been normalised, else nothing."""
+        low, high = (-1.0, 2.0) if self.kind == "minmax" else (-20.0, 20.0)
+        known = values[np.isfinite(values)]
+        outside = np.mean((known < low) | (known > high)) if len(known) else 0.0
+        if outside <= 0.01:
+            return ""
+        return (
+            f"{outside:.0%} of the values lie outside of {low:g} to {high:g} ({known.min():g} to {known.max():g}): "
+            f"THEY DO NOT LOOK {self.kind.upper()} NORMALISED, and were multiplied back all the same"
+        )
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `stored` reads back."""
         low, high = FIGURES[self.kind]

@@ -127,4 +127,4 @@ def _undone(data: Dataset, like: Dataset, options: ReadOptions) -> Dataset:
     note = f"{options.inverse} undone by the figures of the real training part, series by series"
     if unmatched:
         note += f" where the name is the same, over all its values for the other {unmatched} of {len(data)} series"
-    return replace(data, values=values, notes=(*data.notes, note))
+    return replace(data, values=values, notes=(*data.notes, *filter(None, [figures.doubt(data.values)]), note))

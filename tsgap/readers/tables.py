@@ -52,6 +52,7 @@ def read_csv(path: Path, *, text: Collection[str], first_is_text: bool = False) 
     name, and rows of another width.
     """
     import pyarrow as pa
+    import pyarrow.compute as compute
     import pyarrow.csv as pc
 
     where = str(path)
@@ -61,7 +62,8 @@ def read_csv(path: Path, *, text: Collection[str], first_is_text: bool = False) 
     text = {*text, header[0]} if first_is_text else text
     convert = pc.ConvertOptions(
         column_types={name: pa.dictionary(pa.int32(), pa.string()) if name in text else pa.string() for name in header},
-        null_values=list(MISSING),
+        # in a column of names "NA" is Namibia: only the empty text is missing there
+        null_values=[""],
         strings_can_be_null=True,
     )
     parse = pc.ParseOptions(delimiter=separator, newlines_in_values=b'"' in raw)
@@ -78,6 +80,7 @@ def read_csv(path: Path, *, text: Collection[str], first_is_text: bool = False) 
         if name in text:
             columns[name] = column.unify_dictionaries().combine_chunks().to_pandas()
             continue
+        column = compute.if_else(compute.is_in(column, pa.array(MISSING)), pa.scalar(None, pa.string()), column)
         try:
             numbers = column.cast(pa.float64())
         except pa.ArrowInvalid:

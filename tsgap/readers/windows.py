@@ -148,6 +148,7 @@ def _undone(
         raise UsageError(f"{where}: the stored normaliser is {stored.kind!r}, {options.inverse!r} was to be undone")
     figures = stored or Normaliser.of(like, options.inverse)
     origin = "stored with the windows" if stored else "of the real training part"
+    notes += filter(None, [figures.doubt(values)])
     names = list(dict.fromkeys(series))
     known = [n for n in names if n in set(figures.names)]
     out = values.copy()
