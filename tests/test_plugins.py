@@ -597,6 +597,22 @@ def test_the_identity_names_the_versions_of_the_packages_that_a_forecaster_needs
     )
 
 
+def test_the_identity_of_what_refers_to_itself_has_an_end() -> None:
+    def ring(last: int) -> Any:
+        around: dict[str, Any] = {"last": last}
+        around["self"] = [around]
+        return around
+
+    assert code_hash(ring(1)) == code_hash(ring(1))
+    assert code_hash(ring(1)) != code_hash(ring(2))
+
+    class Outer:
+        def again(self) -> type:
+            return Outer
+
+    assert code_hash(Outer) == code_hash(Outer)
+
+
 def test_the_identity_of_an_object_changes_with_its_state_and_declarations() -> None:
     assert choose_forecaster(LastValue(1)).identity == choose_forecaster(LastValue(1)).identity
     assert choose_forecaster(LastValue(1)).identity != choose_forecaster(LastValue(2)).identity

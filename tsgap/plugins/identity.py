@@ -45,24 +45,24 @@ def _digest(obj: Any, above: frozenset[int]) -> bytes:
     if id(obj) in above:
         return h.digest()
     inside = above | {id(obj)}
-    for part in _parts(obj):
+    for part in _parts(obj, inside):
         raw = part if isinstance(part, bytes) else _digest(part[0], inside)
         h.update(len(raw).to_bytes(8, "little"))
         h.update(raw)
     return h.digest()
 
 
-def _parts(obj: Any) -> list[Any]:
-    """An object as bytes and, each in a tuple of one, the objects it is made of."""
+def _parts(obj: Any, inside: frozenset[int]) -> list[Any]:
+    """An object as bytes and, each in a tuple of one, the objects it is made of; `inside` are those around it."""
     kind = type(obj).__qualname__.encode()
     if obj is None or obj is ... or isinstance(obj, bool | int | float | complex | str | bytes | np.generic):
         return [kind, repr(obj).encode()]
     if isinstance(obj, tuple | list):
         return [kind, *((item,) for item in obj)]
     if isinstance(obj, set | frozenset):
-        return [kind, *sorted(_digest(item, frozenset()) for item in obj)]
+        return [kind, *sorted(_digest(item, inside) for item in obj)]
     if isinstance(obj, dict | types.MappingProxyType):
-        return [b"dict", *sorted(_digest((key, value), frozenset({id(obj)})) for key, value in obj.items())]
+        return [b"dict", *sorted(_digest((key, value), inside) for key, value in obj.items())]
     if isinstance(obj, np.ndarray) and obj.dtype != object:
         return [kind, str((obj.dtype.str, obj.shape)).encode(), np.ascontiguousarray(obj).tobytes()]
     if isinstance(obj, np.random.Generator):
