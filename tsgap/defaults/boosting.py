@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tsgap.defaults.linear import default_context, teachable
-from tsgap.errors import ForecastError
+from tsgap.defaults.linear import reach
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
 
@@ -36,14 +35,8 @@ class GradientBoosting:
         """Draw rows of (window, lead) and boost."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        c = context or default_context(train.seasons, train.lengths)
-        leads = teachable(train.lengths, c, horizon)
-        if leads < 1:
-            raise ForecastError(
-                f"the longest training series has {train.lengths.max(initial=0)} values: "
-                f"none teaches a lead after a context of {c}"
-            )
-        self.context, self.leads, self.season = c, leads, train.season
+        self.context, self.leads = reach(train, horizon=horizon, context=context)
+        self.season = train.season
         ends, lead = self._draw(train, np.random.default_rng(seed))
         level = self._levels(train.values, ends)
         x = self._features(train.values, ends, lead, level)

@@ -27,6 +27,18 @@ def default_context(seasons: tuple[int, ...], lengths: NDArray[np.int64]) -> int
     return int(max(1, min(2 * max(seasons), lengths.max(initial=2) // 2)))
 
 
+def reach(train: Panel, *, horizon: int, context: int | None) -> tuple[int, int]:
+    """Context and number of leads that a direct forecaster learns; `ForecastError` where there is none to learn."""
+    c = context or default_context(train.seasons, train.lengths)
+    leads = teachable(train.lengths, c, horizon)
+    if leads < 1:
+        raise ForecastError(
+            f"the longest training series has {train.lengths.max(initial=0)} values: "
+            f"none teaches a lead after a context of {c}"
+        )
+    return c, leads
+
+
 class Linear:
     """Least squares from the last `context` values, their mean subtracted, to every lead; ridge against collinearity.
 
@@ -38,14 +50,8 @@ class Linear:
 
     def fit(self, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:
         """Sum the second moments of all windows of context and leads, and solve."""
-        c = context or default_context(train.seasons, train.lengths)
-        leads = teachable(train.lengths, c, horizon)
-        if leads < 1:
-            raise ForecastError(
-                f"the longest training series has {train.lengths.max(initial=0)} values: "
-                f"none teaches a lead after a context of {c}"
-            )
-        xx, xy, n = np.zeros((c, c)), np.zeros((c, leads)), 0
+        c, leads = reach(train, horizon=horizon, context=context)
+        xx, xy = np.zeros((c, c)), np.zeros((c, leads))
         for y in train:
             if len(y) < c + leads:
                 continue
@@ -56,7 +62,6 @@ class Linear:
                 x = block[:, :c]
                 xx += x.T @ x
                 xy += x.T @ block[:, c:]
-                n += len(block)
         weight = self.ridge * np.trace(xx) / c
         self.context = c
         self.coefficients: Floats = np.linalg.solve(xx + max(weight, 1e-12) * np.eye(c), xy)
