@@ -189,3 +189,21 @@ def test_values_that_were_never_normalised_are_said_loudly(real: str, capsys: py
     flags = ["sweep", "--real", real, "--synthetic", f"same={real}", *SMALL, "--out", "r", "--inverse", "minmax"]
     assert run(flags) == DONE
     assert "THEY DO NOT LOOK MINMAX NORMALISED" in " ".join(capsys.readouterr().out.split())
+
+
+def test_away_from_a_terminal_progress_is_a_line_every_half_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tsgap.cli import sweep
+    from tsgap.sweeps import Progress
+
+    clock = iter([0.0, 0.0, 10.0, 31.0, 40.0, 50.0])
+    monkeypatch.setattr(sweep.time, "monotonic", lambda: next(clock))
+    with sweep.reporting(quiet=False) as report:
+        for ok in range(5):
+            report(Progress(5, ok, 0, 1))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("cells: 0 ok, 0 failed, 1 reused of 5")
+    assert lines[1] == "cells: 2 ok, 0 failed, 1 reused of 5, about 31 s left"
+    assert lines[2] == "cells: 4 ok, 0 failed, 1 reused of 5"
+    assert len(lines) == 3

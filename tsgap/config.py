@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.experiment import DEFAULT_FORECASTERS, DataSpec, Experiment, SourceSpec, label_of
+from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, DataSpec, Experiment, SourceSpec, label_of
 from tsgap.readers.options import ReadOptions
 
 Horizons = list[int | str] | str | int
@@ -68,7 +68,6 @@ class _File(_Table):
 
 
 _READING = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
-_SHARED = ("replicates", "seed", "scaling", "context", "match", "null", "generator_cutoff")
 
 
 def from_toml(path: str | Path, *, data_dir: str | Path | None = None) -> Experiment:
@@ -106,7 +105,7 @@ def from_toml(path: str | Path, *, data_dir: str | Path | None = None) -> Experi
             )
         )
         sources += [_source(s, name, path.parent) for s in table.sources]
-    shared = {key: getattr(found, key) for key in _SHARED}
+    shared = {key: getattr(found, key) for key in SHARED}
     if shared["generator_cutoff"] is not None:
         shared["generator_cutoff"] = str(shared["generator_cutoff"])
     return Experiment(tuple(data), tuple(sources), tuple(found.forecasters), **shared)
@@ -145,7 +144,7 @@ def _placed(what: str, home: Path) -> str:
 def to_toml(experiment: Experiment, home: str | Path = ".") -> str:
     """The text of a file in folder `home` that says the same; `UsageError` where Python objects stand in for files."""
     lines = []
-    for key in _SHARED:
+    for key in SHARED:
         value = getattr(experiment, key)
         if value is not None:
             lines.append(f"{key} = {_toml(value)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
@@ -126,6 +126,10 @@ class Experiment:
                     what = what.replace("{data}", data)
                 out.append(replace(source, what=what, data=data))
         return tuple(out)
+
+
+#: Names of the settings that all data sets, sources and forecasters of an experiment share.
+SHARED = tuple(f.name for f in fields(Experiment) if f.name not in ("data", "sources", "forecasters"))
 
 
 def _is_generator(what: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import tsgap
-from tsgap.experiment import Experiment
+from tsgap.experiment import SHARED, Experiment
 from tsgap.inputs import Data
 from tsgap.panel import Floats, digest
 from tsgap.plan import Plan
@@ -42,7 +42,6 @@ def write(experiment: Experiment, made: Plan, store: Store) -> None:
 
 def described(experiment: Experiment) -> dict[str, Any]:
     """An experiment as text and numbers; Python objects by their type and content."""
-    shared = ("replicates", "seed", "scaling", "context", "match", "null", "generator_cutoff")
     return {
         "data": [
             {
@@ -65,7 +64,7 @@ def described(experiment: Experiment) -> dict[str, Any]:
             for s in experiment.sources
         ],
         "forecasters": [shown(f) for f in experiment.forecasters],
-        **{name: getattr(experiment, name) for name in shared},
+        **{name: getattr(experiment, name) for name in SHARED},
     }
 
 

@@ -16,7 +16,7 @@ from tsgap import cell, drawing, engines, inputs, manifest, plan
 from tsgap.arms import train_figures
 from tsgap.config import listed
 from tsgap.engines import Outcome, Task
-from tsgap.experiment import DEFAULT_FORECASTERS, Experiment, data_specs, source_specs, whole
+from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs, whole
 from tsgap.panel import Floats, Ints, Panel, digest
 from tsgap.plugins import choose_forecaster
 from tsgap.readers import ReadOptions
@@ -100,14 +100,13 @@ def sweep(
 
 def _sorted_out(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     reading = set(ReadOptions.__dataclass_fields__) - {"inverse", "channels"}
-    shared = set(Experiment.__dataclass_fields__) - {"data", "sources", "forecasters"}
-    unknown = set(settings) - reading - shared
+    unknown = set(settings) - reading - set(SHARED)
     if unknown:
         raise TypeError(
             f"sweep() got an unexpected keyword argument {sorted(unknown)[0]!r}; settings are "
-            f"{', '.join(sorted(reading | shared))}"
+            f"{', '.join(sorted(reading | set(SHARED)))}"
         )
-    return {k: v for k, v in settings.items() if k in reading}, {k: v for k, v in settings.items() if k in shared}
+    return {k: v for k, v in settings.items() if k in reading}, {k: v for k, v in settings.items() if k in SHARED}
 
 
 def perform(

@@ -112,7 +112,7 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
 
 def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]) -> Any:
     from tsgap.config import from_toml, listed
-    from tsgap.experiment import DEFAULT_FORECASTERS, Experiment, data_specs, source_specs
+    from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs
 
     if config is not None:
         context = click.get_current_context()
@@ -139,9 +139,8 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
     if not given["synthetic"]:
         raise UsageError("a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)")
     sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
-    shared = ("replicates", "seed", "scaling", "context", "match", "null", "generator_cutoff")
     forecasters = tuple(given["forecaster"]) or DEFAULT_FORECASTERS
-    return Experiment(data, sources, forecasters, **{name: given[name] for name in shared})
+    return Experiment(data, sources, forecasters, **{name: given[name] for name in SHARED})
 
 
 _SWEEP_OPTIONS = (
