@@ -38,6 +38,7 @@ def test_forecasters_are_listed_with_what_a_user_must_know(install: Install, cap
     assert "no-way" not in rows
     assert "  no-way: it learns nothing\n" in out
     assert rows["seasonal-naive"].split()[1:4] == ["tsgap", "global", "none"]
+    assert rows["gradient-boosting"].split()[1:5] == ["tsgap", "global", "learned", "nonlinear"]
 
 
 def test_a_list_says_in_one_line_that_plugins_failed_and_where_to_look(install: Install, capsys: Output) -> None:

@@ -53,3 +53,27 @@ def test_first_party_plugins_all_load() -> None:
     assert {"seasonal-naive", "naive", "linear", "gradient-boosting"} <= set(registry().forecasters)
     assert {"copy", "shuffle", "block-bootstrap", "stl-bootstrap"} <= set(registry().generators)
     assert {"mae", "rmse", "mape", "smape", "mase", "rmsse"} <= set(registry().metrics)
+
+
+#: What each first-party forecaster can learn; a verdict on nonlinear memory rests on it.
+MEMORY = {
+    "": {"seasonal-naive", "naive"},
+    "linear": {"linear", "linear-regression", "nlinear", "dlinear"}
+    | {"auto-ets", "holt-winters", "auto-theta", "dynamic-optimized-theta", "auto-ces", "mstl", "arima", "auto-arima"},
+    "nonlinear": {"gradient-boosting", "random-forest", "lightgbm", "nhits", "tide", "tsmixer", "tcn"},
+}
+
+
+def test_every_first_party_forecaster_declares_what_dependence_it_can_learn() -> None:
+    found: dict[str, set[str]] = {}
+    for name, offer in registry().forecasters.items():
+        if offer.distribution in FIRST_PARTY and not offer.spec.refused:
+            found.setdefault(offer.spec.memory, set()).add(name)
+    assert found == MEMORY
+
+
+def test_every_first_party_generator_says_what_is_kept_and_lost_and_who_sees_it() -> None:
+    for name, offer in registry().generators.items():
+        if offer.distribution in FIRST_PARTY:
+            spec = offer.spec
+            assert all((spec.summary, spec.keeps, spec.destroys, spec.shown_by)), name

@@ -85,8 +85,8 @@ def test_what_builds_must_be_callable(kind: str) -> None:
         spec("a-name", "", **(given | {field: "nothing"}))
 
 
-@pytest.mark.parametrize(("field", "value"), [("transfer", "some"), ("scope", "series")])
-def test_transfer_and_scope_are_one_of_two(field: str, value: str) -> None:
+@pytest.mark.parametrize(("field", "value"), [("transfer", "some"), ("scope", "series"), ("memory", "long")])
+def test_transfer_scope_and_memory_are_one_of_a_few(field: str, value: str) -> None:
     with pytest.raises(PluginError, match=f"{field} is .* got '{value}'"):
         ForecasterSpec("a", "", build, **{field: value})  # type: ignore[arg-type]
 

@@ -19,6 +19,7 @@ API = 1
 
 Transfer = Literal["learned", "none"]
 Scope = Literal["local", "global"]
+Memory = Literal["", "lag", "linear", "nonlinear"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,9 @@ class ForecasterSpec:
     `(seasons, horizon)`; `max_history` limits how many are sent (None: all for a local forecaster, the context
     for a global one). `requires` names the packages it imports in `fit`, each as 'package' or
     'package: how to install it'. `refused` is not empty for a well-known model that cannot take part: it is
-    listed as refused, and asking for it raises `UsageError` with this reason.
+    listed as refused, and asking for it raises `UsageError` with this reason. `memory` is the dependence that it can
+    learn: ``"linear"``; ``"nonlinear"``; ``"lag"`` for a probe that sees one lag alone, which is never gated and
+    shows how far memory reaches; "" is undeclared and never counts as nonlinear.
     """
 
     name: str
@@ -121,6 +124,7 @@ class ForecasterSpec:
     uses_weights: bool = False
     requires: tuple[str, ...] = ()
     refused: str = ""
+    memory: Memory = ""
 
     def __post_init__(self) -> None:
         _check_spec(self, "forecaster")
@@ -128,6 +132,10 @@ class ForecasterSpec:
             raise PluginError(f"forecaster {self.name!r}: transfer is 'learned' or 'none', got {self.transfer!r}")
         if self.scope not in ("local", "global"):
             raise PluginError(f"forecaster {self.name!r}: scope is 'local' or 'global', got {self.scope!r}")
+        if self.memory not in ("", "lag", "linear", "nonlinear"):
+            raise PluginError(
+                f"forecaster {self.name!r}: memory is '', 'lag', 'linear' or 'nonlinear', got {self.memory!r}"
+            )
 
     def least_history(self, seasons: tuple[int, ...], horizon: int) -> int:
         """The fewest values that a history must have."""
@@ -141,7 +149,8 @@ class GeneratorSpec:
     """How a generator is offered.
 
     `paired`: a sampled series stands for the real series of the same key. `deterministic`: every seed gives the
-    same sample. `keeps` and `destroys` say in words which structure of the real series is left and which is not.
+    same sample. `keeps` and `destroys` say in words which structure of the real series is left and which is not,
+    `shown_by` which forecasters must show what is destroyed, `source` where the method was described.
     """
 
     name: str
@@ -153,6 +162,7 @@ class GeneratorSpec:
     keeps: str = ""
     destroys: str = ""
     source: str = ""
+    shown_by: str = ""
 
     def __post_init__(self) -> None:
         _check_spec(self, "generator")

@@ -29,7 +29,7 @@ def forecasters(broken: bool, as_json: bool) -> None:
         return
     lacking = [line for row in rows for line in row["missing"]]
     packages = [{**row, "missing": ", ".join(line.partition(":")[0] for line in row["missing"])} for row in rows]
-    columns = ["name", "distribution", "scope", "transfer", "parameters", *(["missing"] if lacking else [])]
+    columns = ["name", "distribution", "scope", "transfer", "memory", "parameters", *(["missing"] if lacking else [])]
     _show_table(packages, columns)
     if lacking:
         click.echo("\nMissing packages:")
@@ -60,6 +60,7 @@ def generators(as_json: bool) -> None:
             "deterministic": r.spec.deterministic,
             "keeps": r.spec.keeps,
             "destroys": r.spec.destroys,
+            "shown_by": r.spec.shown_by,
             "source": r.spec.source,
         }
         for name, r in registry().generators.items()
@@ -95,6 +96,7 @@ def _forecaster(name: str, r: Registered) -> dict[str, Any]:
         "scope": r.spec.scope,
         "transfer": r.spec.transfer,
         "deterministic": r.spec.deterministic,
+        "memory": r.spec.memory,
         "parameters": shown(r.spec.params),
         "missing": missing_requirements(r.spec),
         "refused": "",

@@ -119,5 +119,6 @@ SPECS = (
         params={"iterations": 150, "learning_rate": 0.1, "leaves": 31, "samples": 30_000, "lags": 24},
         deterministic=False,
         requires=("sklearn",),
+        memory="nonlinear",
     ),
 )

@@ -148,6 +148,7 @@ SPECS = (
         deterministic=True,
         keeps="everything",
         destroys="nothing",
+        shown_by="no forecaster: every gap is 0",
     ),
     GeneratorSpec(
         "shuffle",
@@ -155,6 +156,7 @@ SPECS = (
         shuffle,
         keeps="the marginal distribution of each series",
         destroys="all dependence on time",
+        shown_by="every forecaster that learns, at every lead with memory",
     ),
     GeneratorSpec(
         "block-bootstrap",
@@ -163,6 +165,7 @@ SPECS = (
         params={"length": 24},
         keeps="dependence within a block, the marginal distribution",
         destroys="dependence beyond a block, the phase of the season",
+        shown_by="linear and nonlinear ones from lead 1 on; a lag probe from about a block on",
         source="Künsch (1989), The jackknife and the bootstrap for general stationary observations",
     ),
     GeneratorSpec(
@@ -171,6 +174,7 @@ SPECS = (
         STLBootstrap,
         keeps="trend, season, short dependence of the remainder",
         destroys="long dependence of the remainder",
+        shown_by="linear and nonlinear ones, by little",
         source="Bergmeir, Hyndman & Benítez (2016), Bagging exponential smoothing methods",
     ),
 )

@@ -87,5 +87,6 @@ SPECS = (
         "Direct multi-step least squares on the context, in closed form.",
         Linear,
         params={"ridge": 1e-4},
+        memory="linear",
     ),
 )

@@ -52,6 +52,7 @@ def tsgap_forecasters() -> Iterator[ForecasterSpec]:
             deterministic=True,
             min_history=models.two_of_every_season if build is models.MSTL else models.two_seasons,
             requires=_REQUIRES,
+            memory="linear",
         )
     for name, reason in REFUSED.items():
         yield ForecasterSpec(name=name, summary="refused", build=refuse, refused=reason)
