@@ -58,6 +58,7 @@ def test_first_party_plugins_all_load() -> None:
 #: What each first-party forecaster can learn; a verdict on nonlinear memory rests on it.
 MEMORY = {
     "": {"seasonal-naive", "naive"},
+    "lag": {"lag-probe"},
     "linear": {"linear", "linear-regression", "nlinear", "dlinear"}
     | {"auto-ets", "holt-winters", "auto-theta", "dynamic-optimized-theta", "auto-ces", "mstl", "arima", "auto-arima"},
     "nonlinear": {"gradient-boosting", "random-forest", "lightgbm", "nhits", "tide", "tsmixer", "tcn"},

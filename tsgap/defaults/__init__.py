@@ -14,9 +14,9 @@ __all__ = ["tsgap_datasets", "tsgap_forecasters", "tsgap_generators", "tsgap_met
 @hookimpl
 def tsgap_forecasters() -> Iterable[ForecasterSpec]:
     """The host's own forecasters."""
-    from tsgap.defaults import boosting, linear, naive
+    from tsgap.defaults import boosting, linear, naive, probe
 
-    return (*naive.SPECS, *linear.SPECS, *boosting.SPECS)
+    return (*naive.SPECS, *linear.SPECS, *boosting.SPECS, *probe.SPECS)
 
 
 @hookimpl
