@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsgap import cell
-from tsgap.cell import Draw, Job, Result, location_and_scale, read_panel, scaled, write_panel
+from tsgap.cell import Draw, Job, Result, View, location_and_scale, read_panel, scaled, write_panel
 from tsgap.defaults import boosting, generators, linear, naive
 from tsgap.errors import ContractError, ForecastError
 from tsgap.panel import Dataset, Floats, Panel
@@ -63,7 +63,6 @@ def job(folder: Path, build: Any, train: Panel | None, histories: Panel, **optio
     given: dict[str, Any] = {
         "params": {},
         "train_rows": None,
-        "history_rows": None,
         "horizon": 3,
         "context": 12,
         "seed": 5,
@@ -71,13 +70,20 @@ def job(folder: Path, build: Any, train: Panel | None, histories: Panel, **optio
         "least_history": 1,
     }
     home = None if train is None else write_panel(train, folder)
-    return Job(build=build, train=home, histories=write_panel(histories, folder), **(given | options))
+    view = View(write_panel(histories, folder), options.pop("history_rows", None), options.pop("history_figures", None))
+    return Job(build=build, train=home, views=(view,), **(given | options))
+
+
+def forecast(made: Job) -> Result:
+    """The result of a job with one view."""
+    [result] = cell.forecast(made)
+    return result
 
 
 def said(folder: Path, answer: Any, **options: Any) -> Result:
     fit = options.pop("fit", None)
     histories = options.pop("histories", panel(seed=1))
-    return cell.forecast(job(folder, lambda: Says(answer, fit), panel(), histories, **options))
+    return forecast(job(folder, lambda: Says(answer, fit), panel(), histories, **options))
 
 
 @pytest.mark.parametrize("scaling", ["mean-abs", "standard", "none"])
@@ -138,7 +144,7 @@ def test_figures_of_the_training_part_follow_the_rows_of_a_block(tmp_path: Path)
     figures, ours = np.column_stack([np.arange(6.0), np.arange(6.0) + 1]), np.array([[1.0, 2.0], [3.0, 4.0]])
     made = job(tmp_path, lambda: Says(last), panel(), panel(seed=1), scaling="train", train_rows=rows,
                history_rows=rows, figures=figures, history_figures=ours)  # fmt: skip
-    result = cell.forecast(made)
+    result = forecast(made)
     np.testing.assert_allclose(Says.last.train[0], (panel()[4] - 4) / 5)
     np.testing.assert_allclose(Says.last.history[1], (panel(seed=1)[1] - 3) / 4)
     np.testing.assert_allclose(result.mean[:, 0], [panel(seed=1)[4][-1], panel(seed=1)[1][-1]])
@@ -155,7 +161,7 @@ def test_a_forecaster_without_parameters_is_not_fitted(tmp_path: Path) -> None:
     def never(train: Panel) -> None:
         raise AssertionError
 
-    result = cell.forecast(job(tmp_path, lambda: Says(last, never), None, panel(), scaling="none", context=None))
+    result = forecast(job(tmp_path, lambda: Says(last, never), None, panel(), scaling="none", context=None))
     assert result.status == "ok"
     assert result.mean[:, 0].tolist() == [y[-1] for y in panel()]
 
@@ -265,7 +271,7 @@ def raiser(err: Exception) -> Callable[..., Any]:
 )
 def test_an_exception_is_a_result_with_its_stage(tmp_path: Path, stage: str, err: Exception, told: str) -> None:
     if stage == "build":
-        result = cell.forecast(job(tmp_path, raiser(err), panel(), panel()))
+        result = forecast(job(tmp_path, raiser(err), panel(), panel()))
     else:
         answer, fit = (raiser(err), None) if stage == "predict" else (last, raiser(err))
         result = said(tmp_path, answer, fit=fit)
@@ -300,13 +306,65 @@ def test_blocks_are_the_whole_bit_by_bit(tmp_path: Path, name: str, scaling: str
     spec, histories = SPECS[name], panel(23, 47, seed=2)
     train = None if spec.transfer == "none" else panel()
     made = job(tmp_path, spec.build, train, histories, params=FAST.get(name, {}), horizon=14, scaling=scaling)
-    whole = cell.forecast(made)
+    whole = forecast(made)
     assert whole.status == "ok"
     assert np.isfinite(whole.mean).all()
     order = np.random.default_rng(0).permutation(23)
     for rows in (*np.split(order, [1, 3, 10]), np.array([22])):
-        part = cell.forecast(replace(made, history_rows=rows))
+        part = forecast(replace(made, views=(replace(made.views[0], rows=rows),)))
         assert part.mean.tobytes() == whole.mean[rows].tobytes()
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("scaling", ["mean-abs", "standard"])
+def test_a_view_is_forecast_the_same_alone_and_next_to_others_bit_by_bit(
+    tmp_path: Path, name: str, scaling: str
+) -> None:
+    spec = SPECS[name]
+    train = None if spec.transfer == "none" else panel()
+    views = [panel(23, 47, seed=2), panel(4, 30, seed=3, level=900.0), panel(1, 80, seed=4)]
+    given: dict[str, Any] = {"params": FAST.get(name, {}), "horizon": 14, "scaling": scaling}
+    jobs = [job(tmp_path, spec.build, train, histories, **given) for histories in views]
+    for order in ([0, 1, 2], [2, 0, 1]):
+        together = cell.forecast(replace(jobs[0], views=tuple(jobs[k].views[0] for k in order)))
+        for k, found in zip(order, together, strict=True):
+            alone = forecast(jobs[k])
+            assert alone.status == "ok"
+            assert found.mean.tobytes() == alone.mean.tobytes()
+            assert (found.status, found.failed, found.info.keys()) == (alone.status, alone.failed, alone.info.keys())
+
+
+def two_views(folder: Path, answer: Any, **options: Any) -> list[Result]:
+    fit = options.pop("fit", None)
+    made = job(folder, lambda: Says(answer, fit), panel(), panel(seed=1), **options)
+    other = View(write_panel(panel(2, 40, seed=3), folder), made.views[0].rows)
+    return cell.forecast(replace(made, views=(*made.views, other)))
+
+
+def test_two_views_are_forecast_from_one_fit(tmp_path: Path) -> None:
+    seen: list[Panel] = []
+    results = two_views(tmp_path, last, fit=seen.append)
+    assert [r.mean.shape for r in results] == [(6, 3), (2, 3)]
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(("err", "status"), [(KeyError("x"), "error"), (ContractError("x"), "contract")])
+def test_what_goes_wrong_in_one_view_is_its_own_and_in_the_fit_that_of_all(
+    tmp_path: Path, err: Exception, status: str
+) -> None:
+    def answer(history: Panel, horizon: int) -> Forecast:
+        if len(history) == 6:
+            raise err
+        return last(history, horizon)
+
+    assert [r.status for r in two_views(tmp_path, answer)] == [status, "ok"]
+    assert [r.status for r in two_views(tmp_path, last, fit=raiser(err))] == [status] * 2
+
+
+def test_a_view_of_which_no_history_is_long_enough_costs_the_other_nothing(tmp_path: Path) -> None:
+    found = two_views(tmp_path, last, least_history=50)
+    assert [r.status for r in found] == ["ok", "error"]
+    assert found[1].info["error"].startswith("all 2 windows failed, first ")
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -314,11 +372,11 @@ def test_forecasts_follow_level_and_scale(tmp_path: Path, name: str) -> None:
     """What `standard` undoes: any affine map of training and history, each its own."""
     spec, train, histories = SPECS[name], panel(), panel(5, seed=3)
     options: dict[str, Any] = {"params": FAST.get(name, {}), "scaling": "standard"}
-    one = cell.forecast(job(tmp_path, spec.build, train, histories, **options))
+    one = forecast(job(tmp_path, spec.build, train, histories, **options))
     train, moved = train.with_values(7 - 3 * train.values), histories.with_values(1000 + 2 * histories.values)
     if name == "gradient-boosting":  # trees are not the same upside down
         train = train.with_values(-train.values)
-    other = cell.forecast(job(tmp_path, spec.build, train, moved, **options))
+    other = forecast(job(tmp_path, spec.build, train, moved, **options))
     np.testing.assert_allclose(other.mean, 1000 + 2 * one.mean, rtol=1e-6)
 
 
@@ -370,12 +428,20 @@ def broken(history: Panel, horizon: int) -> Forecast:
 def test_results_travel_without_pickle(tmp_path: Path, answer: Any) -> None:
     made = job(tmp_path, lambda: Says(answer), panel(), panel(seed=1))
     raw = cell.execute(cloudpickle.dumps(made))
-    found, wanted = cell.decoded_result(raw), cell.forecast(made)
+    [found], wanted = cell.decoded_results(raw), forecast(made)
     assert (found.status, dict(found.failed)) == (wanted.status, dict(wanted.failed))
     assert found.mean.tobytes() == wanted.mean.tobytes()
     assert found.info.keys() == wanted.info.keys()
     assert b"pickle" not in raw
     json.dumps(found.info)
+
+
+def test_the_views_of_a_job_travel_in_their_order(tmp_path: Path) -> None:
+    made = job(tmp_path, lambda: Says(last), panel(), panel(seed=1))
+    made = replace(made, views=(*made.views, View(write_panel(panel(2, 40, seed=3), tmp_path))))
+    found, wanted = cell.decoded_results(cell.execute(cloudpickle.dumps(made))), cell.forecast(made)
+    assert [r.mean.tolist() for r in found] == [r.mean.tolist() for r in wanted]
+    assert [len(r.mean) for r in found] == [6, 2]
 
 
 def test_drawn_panels_travel_too(tmp_path: Path) -> None:

@@ -68,8 +68,9 @@ def mean_error(training: TrainingSet, name: str, folder: Path) -> float:
     footing = training.footing
     home = cell.write_panel(training.panel, folder)
     histories = cell.write_panel(split().histories(footing.context), folder)
-    job = cell.Job(SPECS[name].build, {}, home, None, histories, None, 24, footing.context, 0, footing.scaling, 1)
-    result = cell.forecast(job)
+    views = (cell.View(histories),)
+    job = cell.Job(SPECS[name].build, {}, home, None, views, 24, footing.context, 0, footing.scaling, 1)
+    [result] = cell.forecast(job)
     assert result.status == "ok", result.info
     assert result.mean.shape == split().truth.shape
     assert not result.failed

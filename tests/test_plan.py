@@ -18,10 +18,12 @@ from tests.worlds import seasonal
 from tsgap import cell, engines, inputs, plan
 from tsgap.drawing import Wanted
 from tsgap.engines import Outcome, Task
+from tsgap.errors import DataError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
 from tsgap.panel import Panel
 from tsgap.plan import Plan, Row
 from tsgap.readers import ReadOptions
+from tsgap.splits import Split
 
 LENGTH, HORIZON, WINDOWS = 120, 6, 3
 #: The training part of `seasonal()` with these windows.
@@ -319,14 +321,14 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "build": ({}, {"forecasters": [spec(Other)]}),
     "params": ({}, {"forecasters": [spec(params={"size": 2})]}),
     "train": ({}, {"synthetic": "gen:shuffle"}),
-    "histories": ({}, {"season_length": 6}),
+    "views histories": ({}, {"season_length": 6}),
     "horizon": ({"windows": 1}, {"windows": 1, "horizons": [1, HORIZON + 1]}),
     "context": ({"forecasters": [spec(max_history=50)]}, {"forecasters": [spec(max_history=50)], "context": 7}),
     "seed": ({}, {"seed": 1}),
     "scaling": ({}, {"scaling": "none"}),
     "least_history": ({}, {"forecasters": [spec(min_history=2)]}),
     "figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
-    "history_figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
+    "views figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
     "twins_only": (
         {"forecasters": [LOCAL], "synthetic": seasonal(seed=2)},
         {"forecasters": [LOCAL], "synthetic": seasonal(seed=2).assign(unique_id=lambda f: "x" + f.unique_id)},
@@ -335,7 +337,14 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def test_every_field_of_a_job_is_known_to_the_key() -> None:
-    assert {field.name for field in fields(cell.Job)} == {*CHANGES, "train_rows", "history_rows"}
+    of_job, of_view = ({field.name for field in fields(of)} for of in (cell.Job, cell.View))
+    assert of_job | {f"views {name}" for name in of_view} == {*CHANGES, "train_rows", "views", "views rows"}
+
+
+def told(job: cell.Job, name: str) -> bytes:
+    """What a job says under a name of `CHANGES`."""
+    of, _, rest = name.partition(" ")
+    return cloudpickle.dumps(getattr(job.views[0], rest) if rest else getattr(job, of))
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -349,7 +358,7 @@ def test_what_changes_a_job_changes_its_key(name: str, tmp_path: Path, sent: Sen
         keys.append(set(trained))
         jobs.append(list(trained.values()))
     old, new = (jobs[k][-1] for k in range(2))
-    assert cloudpickle.dumps(getattr(old, name)) != cloudpickle.dumps(getattr(new, name))
+    assert told(old, name) != told(new, name)
     # the control is not touched by another source
     assert len(keys[0] & keys[1]) == (name == "train")
 
@@ -442,3 +451,71 @@ def test_keys_depend_on_neither_workers_nor_time_limits(tmp_path: Path, sent: Se
     sent.jobs.clear()
     swept(tmp_path / "b", "gen:copy", null=False, jobs=2, timeout=5.0)
     assert set(sent.jobs) == first
+
+
+# views ------------------------------------------------------------------------------------------------------------
+
+
+def with_view(made: Plan, split: Split, view: str = "later") -> dict[str, plan.Cell]:
+    """The cells of a view of the same split for every trained cell of a plan."""
+    cells: dict[str, plan.Cell] = {}
+    for one in made.cells.values():
+        if one.training is not None:
+            plan._cell(one.data, one.chosen, one.training, one.seed, cells, view=view, split=split)
+    return cells
+
+
+def test_a_view_has_a_key_of_its_own_and_the_fit_of_the_clean_one() -> None:
+    made = planned(forecasters=[Noisy, LOCAL, "linear"], replicates=2)
+    split = inputs.read_data(DataSpec("later", seasonal(seed=5), horizons=(1, HORIZON), windows=2)).split
+    clean = {key: one for key, one in made.cells.items() if one.training is not None}
+    views = with_view(made, split)
+    assert not set(clean) & set(views)
+    assert sorted(map(str, {one.fit for one in views.values()})) == sorted(map(str, {o.fit for o in clean.values()}))
+    assert len({one.fit for one in clean.values()}) == len(clean) == len(views)
+    assert {(one.view, len(one.split)) for one in views.values()} == {("later", 12)}
+    assert not set(with_view(made, split, "other")) & set(views)
+    longer = inputs.read_data(DataSpec("later", seasonal(seed=5), horizons=(HORIZON + 1,), windows=2)).split
+    assert not {one.fit for one in with_view(made, longer).values()} & {one.fit for one in views.values()}
+
+
+def test_only_the_clean_view_has_the_windows_of_the_data_set() -> None:
+    made = planned()
+    one = next(iter(made.cells.values()))
+    for given in ({"view": "later"}, {"split": one.split}):
+        with pytest.raises(ValueError, match="needs a split of its own"):
+            plan._cell(one.data, one.chosen, None, 0, {}, **given)
+
+
+def test_scaling_train_needs_the_figures_of_every_series_of_a_view() -> None:
+    made = planned(seasonal(seed=9), scaling="train")
+    strangers = seasonal(seed=5).assign(unique_id=lambda f: "x" + f.unique_id)
+    split = inputs.read_data(DataSpec("later", strangers, horizons=(HORIZON,), windows=2)).split
+    with pytest.raises(DataError, match="no figures for 6 series of the view 'later', first 'xs0'"):
+        with_view(made, split)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_views_of_a_local_cell_are_cut_by_the_same_training_series(
+    paired: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(plan, "POOLED_BLOCK", 2)
+    twins = seasonal(seed=9)
+    made = planned(twins if paired else twins.assign(unique_id="x" + twins.unique_id), [LOCAL])
+    clean = made.cells[row(made, "synthetic", "near").cell]
+    fewer = seasonal(seed=5)
+    fewer = fewer[~fewer.unique_id.isin(["s2", "s3", "s5"])].replace({"unique_id": {"s4": "a stranger"}})
+    split = inputs.read_data(DataSpec("later", fewer, horizons=(1, HORIZON), windows=2)).split
+    view = next(one for one in with_view(made, split).values() if one.fit == clean.fit)
+    assert split.data.keys == ("a stranger", "s0", "s1")
+    found = [(b.place, None if b.train_rows is None else b.train_rows.tolist(), b.rows.tolist())
+             for b in plan.blocks(view) if b.rows is not None]  # fmt: skip
+    before = {b.place: None if b.train_rows is None else b.train_rows.tolist() for b in plan.blocks(clean)}
+    if paired:
+        assert found == [(0, [0, 1], [2, 3, 4, 5]), (2, [4, 5], [0, 1])]
+        assert before == {0: [0, 1], 1: [2, 3], 2: [4, 5]}
+    else:
+        assert found == [(0, None, [0, 1, 2, 3]), (1, None, [4, 5])]
+        assert before == {0: None, 1: None, 2: None}
+    assert clean.splits_by_series == view.splits_by_series == paired

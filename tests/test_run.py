@@ -549,7 +549,7 @@ def test_a_run_says_in_one_line_what_it_is(tmp_path: Path) -> None:
 
 def test_the_truth_knows_its_series(tmp_path: Path) -> None:
     run = written(tmp_path, COMPARED, CELLS)
-    truth = Atoms(Store.open(tmp_path, create=False), run.manifest["data"]).truth("d")
+    truth = Atoms(Store.open(tmp_path, create=False), run.manifest["data"], {}).truth("d")
     assert truth.series.tolist() == [0, 0, 1, 1]
     assert tuple(truth.ids) == IDS
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ import pytest
 import tsgap
 from tests.worlds import seasonal
 from tsgap import plan
+from tsgap.atoms import Atoms
 from tsgap.errors import DataError, ForecastError, UnknownNameError, UsageError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
+from tsgap.inputs import read_data
 from tsgap.plan import seed_of
 from tsgap.previews import preview
 from tsgap.run import Run
+from tsgap.store import Store
 from tsgap.sweeps import Progress
 
 FAST = ["seasonal-naive", "linear"]
@@ -378,6 +382,137 @@ def test_a_run_without_a_folder_of_its_own_gets_the_same_one_every_time(
     assert one.path == two.path
     assert one.path.parent == Path("tsgap-runs")
     assert three.path != one.path
+
+
+class Counted(Broken):
+    """A forecaster that writes down each of its fits and forecasts; a local one by the series it learned from."""
+
+    def __init__(self, log: str = "") -> None:
+        self.log = log
+
+    def told(self, what: str) -> None:
+        with Path(self.log).open("a") as file:
+            file.write(what + "\n")
+
+    def fit(self, train: tsgap.Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        self.told(f"fit {train.fingerprint}")
+        self.mean = {key: float(y.mean()) for key, y in zip(train.keys, train, strict=True)}
+        self.pool = float(np.mean(list(self.mean.values())))
+
+    def predict(self, history: tsgap.Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> tsgap.Forecast:
+        self.told("predict")
+        levels = [y[-1] + self.mean.get(key, self.pool) for key, y in zip(history.series, history, strict=True)]
+        return tsgap.Forecast(np.repeat(np.array(levels)[:, None], horizon, axis=1))
+
+
+@dataclass
+class Views:
+    """Sweeps whose cells are asked for in several views; what they left behind."""
+
+    folder: Path
+    scope: Any
+    clean: bool = True
+    later: bool = True
+    synthetic: Any = None
+
+    def __call__(self, name: str, **given: Any) -> dict[tuple[str, str], Any]:
+        """Forecasts by view and training series."""
+        spec = tsgap.ForecasterSpec(
+            "counted", "", Counted, params={"log": str(self.folder / "log")}, scope=self.scope
+        )  # fmt: skip
+        split = read_data(DataSpec("later", seasonal(seed=5), horizons=(1, 6), windows=2)).split
+        real, seen = plan.made, {}
+
+        def made(*asked: Any) -> plan.Plan:
+            found = real(*asked)
+            cells = {key: one for key, one in found.cells.items() if self.clean or one.training is None}
+            for one in found.cells.values() if self.later else ():
+                if one.training is not None:
+                    plan._cell(one.data, one.chosen, one.training, one.seed, cells, view="later", split=split)
+            seen.update(cells)
+            return replace(found, cells=cells)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plan, "made", made)
+            swept(self.folder, self.synthetic, forecasters=[spec], out=self.folder / name, null=False, **given)
+        with Store.open(self.folder / name, create=False) as store:
+            return {
+                (one.view, one.training.panel.fingerprint): store.forecasts(key)[0]
+                for key, one in seen.items()
+                if one.training is not None
+            }
+
+    def log(self) -> list[str]:
+        """What was done since this was asked last."""
+        path = self.folder / "log"
+        told = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return told
+
+
+@pytest.mark.parametrize(("scope", "synthetic", "parts"), [("global", "gen:shuffle", 1), ("local", "gen:shuffle", 3),
+                                                           ("local", "strangers", 3)])  # fmt: skip
+def test_views_are_forecast_from_one_fit_and_are_what_they_are_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str, synthetic: str, parts: int
+) -> None:
+    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(plan, "POOLED_BLOCK", 2)
+    given = seasonal(seed=9).assign(unique_id=lambda f: "x" + f.unique_id) if synthetic == "strangers" else synthetic
+    views = Views(tmp_path, scope, synthetic=given)
+    both = views("both")
+    log = views.log()
+    fits = [line for line in log if line != "predict"]
+    assert len(fits) == 2 * parts
+    assert len(log) == 3 * len(fits)
+    if synthetic != "strangers":  # every block of a pool is fitted on the same series
+        assert len(set(fits)) == len(fits)
+    assert {view for view, _ in both} == {"clean", "later"}
+    clean, later = replace(views, later=False)("clean"), replace(views, clean=False)("later")
+    assert len(views.log()) == 4 * len(fits)
+    for place, found in both.items():
+        assert found.tobytes() == (clean | later)[place].tobytes()
+        assert len(found) == {"clean": 18, "later": 12}[place[0]]
+
+
+def test_only_the_view_that_is_missing_is_forecast(tmp_path: Path) -> None:
+    views = Views(tmp_path, "global", synthetic="gen:shuffle")
+    before = replace(views, later=False)("run")
+    assert sorted(line.split()[0] for line in views.log()) == ["fit"] * 2 + ["predict"] * 2
+    seen: list[Progress] = []
+    both = views("run", on_progress=seen.append)
+    assert sorted(line.split()[0] for line in views.log()) == ["fit"] * 2 + ["predict"] * 2
+    assert (seen[-1].total, seen[-1].reused, seen[-1].ok) == (5, 3, 2)
+    assert all(both[place].tobytes() == found.tobytes() for place, found in before.items())
+    views("run", on_progress=seen.append)
+    assert views.log() == []
+    assert seen[-1].reused == 5
+
+
+def test_a_view_is_scored_against_the_truth_of_its_own_windows(tmp_path: Path) -> None:
+    Views(tmp_path, "global", synthetic="gen:shuffle")("run")
+    with Store.open(tmp_path / "run", create=False) as store:
+        cells = store.read_json("plan")["cells"]
+        atoms = Atoms(store, store.read_json("manifest")["data"], cells)
+        found = {cells[key]["view"]: (atoms.truth_of(row), atoms.ended(row)) for key in cells
+                 if (row := {"data": "data", "cell": key, "error": ""}) and cells[key]["training"]}  # fmt: skip
+    for view, seed, n in (("clean", 0, 3), ("later", 5, 2)):
+        truth, ended = found[view]
+        split = read_data(DataSpec("d", seasonal(seed=seed), horizons=(1, 6), windows=n)).split
+        assert truth.values.tolist() == split.truth.tolist()
+        assert truth.scales["mae"].tolist() == split.scales.mae[split.series].tolist()
+        assert (ended.status, len(ended.forecasts)) == ("ok", 6 * n)
+
+
+def test_scaling_train_has_the_figures_of_each_views_own_series(tmp_path: Path) -> None:
+    views = Views(tmp_path, "global", synthetic=seasonal(seed=9))
+    both = views("both", scaling="train")
+    alone = replace(views, clean=False)("later", scaling="train")
+    for place, found in alone.items():
+        assert both[place].tobytes() == found.tobytes()
+    # the last value is scaled and comes back; the mean of a training series is near 0 after scaling
+    last = [y[-1] for y in read_data(DataSpec("d", seasonal(seed=5), horizons=(1, 6), windows=2)).split.histories()]
+    real = next(found for place, found in both.items() if place[0] == "later")
+    np.testing.assert_allclose(real[:, 0], last, rtol=0.1)
 
 
 KILLED = """

@@ -19,6 +19,11 @@ from tsgap.store import Store
 KEPT = 512 * 2**20
 
 
+def truth_table(windows: str) -> str:
+    """Name of the table that holds the truth of the windows with this fingerprint."""
+    return f"truth-{windows}"
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """The truth of one data set: N windows, sorted by series, then by time.
@@ -81,9 +86,10 @@ class Ended:
 class Atoms:
     """The cells and truths of one run folder, as they were when they were first asked for."""
 
-    def __init__(self, store: Store, data: Mapping[str, Any]) -> None:
+    def __init__(self, store: Store, data: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]]) -> None:
         self._store = store
         self._told = data
+        self._cells = cells
         self._truths: dict[str, Truth] = {}
         self._ended: dict[str, Ended] = {}
         self._info: dict[str, dict[str, Any]] = {}
@@ -99,6 +105,17 @@ class Atoms:
             self._truths[data] = Truth.read(self._store, self._told[data])
         return self._truths[data]
 
+    def truth_of(self, row: Mapping[str, Any]) -> Truth:
+        """The truth that the cell of a row of the plan is scored against: that of its view."""
+        content = self._cells.get(row["cell"], {})
+        told = self._told[row["data"]]
+        if content.get("view", "clean") == "clean":
+            return self.truth(row["data"])
+        table = truth_table(content["windows"])
+        if table not in self._truths:
+            self._truths[table] = Truth.read(self._store, {**told, "truth": table})
+        return self._truths[table]
+
     def ended(self, row: Mapping[str, Any]) -> Ended:
         """How the cell of a row of the plan ended; a row without a cell has the status of what kept it from one."""
         key = row["cell"]
@@ -106,7 +123,7 @@ class Atoms:
             return Ended("error")
         if self.finished.get(key) == "ok":
             if (ended := self._ended.pop(key, None)) is None:
-                ended = self._read(key, self.truth(row["data"]).values.shape)
+                ended = self._read(key, self.truth_of(row).values.shape)
             if ended.status == "ok":
                 self._ended[key] = ended
                 self._forget()

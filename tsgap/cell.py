@@ -1,4 +1,4 @@
-"""One fit and its forecasts, in a worker: scale → fit → forecast → unscale; a failure is a result."""
+"""One fit and the views forecast from it, in a worker: scale → fit → forecast → unscale; a failure is a result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIVERGED = 1e3
 
 @dataclass(frozen=True)
 class Result:
-    """What a cell (or one block of its rows) has to say.
+    """What a cell, one view of a fit, (or one block of its rows) has to say.
 
     `mean` (N, H′) in the units of the data, NaN in failed rows; `failed` maps a row to its reason. `info` has
     `load_seconds`, `fit_seconds`, `predict_seconds`, and how many histories (`unit_scaled`) and training series
@@ -41,8 +41,21 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
+class View:
+    """Histories that are forecast from a fit: the folder of their panel, which of its rows, and their figures.
+
+    `rows` None are all; a view with rows is a block of one, of which every row may fail. `figures` (rows, 2) are those
+    of scaling 'train'.
+    """
+
+    histories: str
+    rows: Ints | None = None
+    figures: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Job:
-    """Everything a worker needs to fit and forecast: what may be seen, and nothing else.
+    """Everything a worker needs to fit once and forecast every view: what may be seen, and nothing else.
 
     `twins_only`: a history whose series is not in the training panel fails, so that blocks of series may be worked on
     alone.
@@ -52,15 +65,13 @@ class Job:
     params: Mapping[str, Any]
     train: str | None
     train_rows: Ints | None
-    histories: str
-    history_rows: Ints | None
+    views: tuple[View, ...]
     horizon: int
     context: int | None
     seed: int
     scaling: str
     least_history: int
     figures: Floats | None = None
-    history_figures: Floats | None = None
     twins_only: bool = False
 
 
@@ -153,75 +164,111 @@ def scaled(panel: Panel, location: Floats, scale: Floats) -> Panel:
     return panel.with_values(values)
 
 
-def forecast(job: Job) -> Result:
-    """Fit on the training panel and forecast every history; what goes wrong comes back as a result."""
-    stage, clock = "load", time.perf_counter()
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """The histories of a view as a forecaster gets them, and what takes its answer back to the units of the data."""
+
+    view: View
+    histories: Panel
+    location: Floats
+    scale: Floats
+    failed: Mapping[int, str]
+    info: Mapping[str, Any]
+
+    @property
+    def ready(self) -> Ints:
+        """Rows that are forecast: those that have not failed already."""
+        return np.array([i for i in range(len(self.histories)) if i not in self.failed], dtype=np.int64)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        now, before = time.perf_counter(), self._last
+        self._last = now
+        return round(now - before, 6)
+
+
+def forecast(job: Job) -> list[Result]:
+    """Fit on the training panel once and forecast every view; what goes wrong comes back as a result.
+
+    One result for each view. What goes wrong before the first forecast is the result of them all; what goes wrong in
+    one view is its own.
+    """
+    stage, clock = "load", _Clock()
     info: dict[str, Any] = {}
-
-    def lap(name: str) -> None:
-        nonlocal clock
-        now = time.perf_counter()
-        info[f"{name}_seconds"] = round(now - clock, 6)
-        clock = now
-
     try:
         train = None if job.train is None else read_panel(job.train, job.train_rows)
-        histories = read_panel(job.histories, job.history_rows)
         stage = "scale"
         if train is not None:
-            train_figures = (
-                job.figures if job.train_rows is None or job.figures is None else job.figures[job.train_rows]
-            )
-            shift, size, info["unit_scaled_training"] = location_and_scale(train, job.scaling, None, train_figures)
+            figures = job.figures if job.train_rows is None or job.figures is None else job.figures[job.train_rows]
+            shift, size, info["unit_scaled_training"] = location_and_scale(train, job.scaling, None, figures)
             train = scaled(train, shift, size)
-        location, scale, info["unit_scaled"] = location_and_scale(
-            histories, job.scaling, job.context, job.history_figures
-        )
-        failed = _too_short(histories, job.least_history)
-        if job.twins_only and train is not None:
-            failed |= _without_twin(histories, train)
-        ready = np.array([i for i in range(len(histories)) if i not in failed], dtype=np.int64)
-        asked = scaled(histories, location, scale).take(ready)
-        lap("load")
+        every = [_asked(job, view, train) for view in job.views]
+        info["load_seconds"] = clock.lap()
         stage = "build"
         forecaster: Forecaster = job.build(**job.params)
         stage = "fit"
-        if train is not None and len(ready):
+        if train is not None and any(len(asked.ready) for asked in every):
             forecaster.fit(train, horizon=job.horizon, context=job.context, seed=job.seed)
-        lap("fit")
-        stage = "predict"
-        answer = forecaster.predict(asked, horizon=job.horizon) if len(ready) else Forecast(np.empty((0, job.horizon)))
-        lap("predict")
+        info["fit_seconds"] = clock.lap()
+    except MemoryError:
+        raise
+    except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result
+        return [_failure(job, view, stage, err, info) for view in job.views]
+    return [_answered(job, asked, forecaster, info) for asked in every]
+
+
+def _asked(job: Job, view: View, train: Panel | None) -> _Asked:
+    histories = read_panel(view.histories, view.rows)
+    location, scale, ones = location_and_scale(histories, job.scaling, job.context, view.figures)
+    failed = _too_short(histories, job.least_history)
+    if job.twins_only and train is not None:
+        failed |= _without_twin(histories, train)
+    return _Asked(view, histories, location, scale, failed, {"unit_scaled": ones})
+
+
+def _answered(job: Job, asked: _Asked, forecaster: Forecaster, told: Mapping[str, Any]) -> Result:
+    """The forecasts of one view in the units of the data."""
+    stage, clock = "predict", _Clock()
+    info = {**told, **asked.info}
+    ready, histories, failed = asked.ready, asked.histories, dict(asked.failed)
+    location, scale = asked.location[ready, None], asked.scale[ready, None]
+    try:
+        answer = Forecast(np.empty((0, job.horizon)))
+        if len(ready):
+            given = scaled(histories, asked.location, asked.scale).take(ready)
+            answer = forecaster.predict(given, horizon=job.horizon)
+        info["predict_seconds"] = clock.lap()
         stage = "check"
         mean = _checked(answer, len(ready), job.horizon)
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = mean * scale[ready, None] + location[ready, None]
+            mean = mean * scale + location
         failed |= {int(ready[i]): str(reason) for i, reason in answer.failed.items()}
         failed |= _unusable(mean, histories.take(ready), ready, failed)
         out = np.full((len(histories), mean.shape[1]), np.nan)
         out[ready] = mean
         out[list(failed)] = np.nan
-        if failed and len(failed) == len(histories) and job.history_rows is None:
+        if failed and len(failed) == len(histories) and asked.view.rows is None:
             first = min(failed)
             raise ForecastError(f"all {len(failed)} windows failed, first {histories.keys[first]!r}: {failed[first]}")
-        return Result("ok", out, failed, info)
     except MemoryError:
         raise
-    except ForecastError as err:
-        if job.history_rows is None:
-            return _failure("error", stage, err, info)
-        # a block of a cell: its rows have no forecast, the other blocks have theirs
-        rows = range(len(job.history_rows))
-        return Result("ok", np.full((len(rows), job.horizon), np.nan), dict.fromkeys(rows, str(err)[:1000]), info)
-    except ContractError as err:
-        return _failure("contract", stage, err, info)
     except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result
-        return _failure("error", stage, err, info)
+        return _failure(job, asked.view, stage, err, info)
+    return Result("ok", out, failed, info)
 
 
-def _failure(status: str, stage: str, err: Exception, info: Mapping[str, Any]) -> Result:
+def _failure(job: Job, view: View, stage: str, err: Exception, info: Mapping[str, Any]) -> Result:
+    if isinstance(err, ForecastError) and view.rows is not None:
+        # a block of a cell: its rows have no forecast, the other blocks have theirs
+        rows = range(len(view.rows))
+        return Result("ok", np.full((len(rows), job.horizon), np.nan), dict.fromkeys(rows, str(err)[:1000]), info)
     told = str(err) if isinstance(err, (ForecastError, ContractError)) else f"{type(err).__name__}: {err}"
     tail = "".join(traceback.format_exception(err))[-4000:]
+    status = "contract" if isinstance(err, ContractError) else "error"
     return Result(status, np.empty((0, 0)), {}, {**info, "stage": stage, "error": told[:1000], "traceback": tail})
 
 
@@ -282,9 +329,9 @@ def execute(payload: bytes) -> bytes:
             "seasons": panel.seasons,
         }
         return _encoded(head, values=panel.values, offsets=panel.offsets)
-    result = forecast(job)
-    head = {"status": result.status, "failed": {str(k): v for k, v in result.failed.items()}, "info": result.info}
-    return _encoded(head, mean=result.mean)
+    results = forecast(job)
+    said = [{"status": r.status, "failed": {str(k): v for k, v in r.failed.items()}, "info": r.info} for r in results]
+    return _encoded({"results": said}, **{f"mean{i}": result.mean for i, result in enumerate(results)})
 
 
 def _encoded(head: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
@@ -294,11 +341,13 @@ def _encoded(head: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
         return out.getvalue()
 
 
-def decoded_result(raw: bytes) -> Result:
-    """The result of a `Job`."""
+def decoded_results(raw: bytes) -> list[Result]:
+    """The results of a `Job`, one for each of its views."""
     with np.load(io.BytesIO(raw), allow_pickle=False) as box:
-        head = json.loads(box["head"].tobytes())
-        return Result(head["status"], box["mean"], {int(k): v for k, v in head["failed"].items()}, head["info"])
+        return [
+            Result(one["status"], box[f"mean{i}"], {int(k): v for k, v in one["failed"].items()}, one["info"])
+            for i, one in enumerate(json.loads(box["head"].tobytes())["results"])
+        ]
 
 
 def decoded_panel(raw: bytes) -> Panel:

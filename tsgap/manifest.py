@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import tsgap
+from tsgap.atoms import truth_table
 from tsgap.experiment import SHARED, Experiment
 from tsgap.inputs import Data
 from tsgap.panel import Floats, digest
@@ -21,9 +22,10 @@ from tsgap.store import Store
 
 
 def write(experiment: Experiment, made: Plan, store: Store) -> None:
-    """The truth of every data set, `plan` and `manifest`."""
-    for data in made.data:
-        _write_truth(data, store)
+    """The truth of every data set and view, `plan` and `manifest`."""
+    splits = [*(data.split for data in made.data), *(one.split for one in made.cells.values())]
+    for split in {split.fingerprint: split for split in splits}.values():
+        _write_truth(split, store)
     cells = {key: dict(one.content) for key, one in made.cells.items()}
     store.write_json("plan", {"version": PLAN_VERSION, "rows": [vars(row) for row in made.rows], "cells": cells})
     store.write_json(
@@ -89,7 +91,7 @@ def shown(what: Any) -> str:
 def _told(data: Data) -> dict[str, Any]:
     split = data.split
     return {
-        "truth": _truth_table(data),
+        "truth": truth_table(split.fingerprint),
         "fingerprint": split.data.fingerprint,
         "freq": split.data.freq,
         "seasons": list(split.data.seasons),
@@ -103,14 +105,9 @@ def _told(data: Data) -> dict[str, Any]:
     }
 
 
-def _truth_table(data: Data) -> str:
-    return f"truth-{data.split.fingerprint}"
-
-
-def _write_truth(data: Data, store: Store) -> None:
+def _write_truth(split: Split, store: Store) -> None:
     import pyarrow as pa
 
-    split = data.split
     offsets = pa.array((np.arange(len(split) + 1) * split.horizon).astype(np.int32))
     table = {
         "unique_id": np.array(split.data.keys, dtype=object)[split.series].tolist(),
@@ -123,7 +120,7 @@ def _write_truth(data: Data, store: Store) -> None:
     }
     for name, of in split.data.groups.items():
         table[f"group {name}"] = np.array(of, dtype=object)[split.series].tolist()
-    store.write_table(_truth_table(data), pa.table(table))
+    store.write_table(truth_table(split.fingerprint), pa.table(table))
 
 
 def _weights(split: Split) -> Floats:

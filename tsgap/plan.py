@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tsgap import cell
 from tsgap.arms import Arms, Rules, TrainingSet, arms_of
@@ -16,9 +17,12 @@ from tsgap.drawing import Wanted
 from tsgap.errors import DataError
 from tsgap.experiment import BASELINE, Experiment
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
-from tsgap.panel import Panel, digest
+from tsgap.panel import Ints, Panel, digest
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator
+from tsgap.splits import Split
 
+#: Name of the view that every cell has: the histories of the data set as they are.
+CLEAN = "clean"
 #: Draws synthetic panels, or says why not; given by the sweep, which owns the workers and the store.
 Drawing = Callable[[Sequence[Wanted]], Mapping[str, "Panel | NotDrawn"]]
 
@@ -57,16 +61,32 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One fit and its forecasts, named by everything that could change them."""
+    """A fit and the forecasts of one view, named by everything that could change them.
+
+    `split` has the windows whose histories are forecast: those of the data set for the view "clean".
+    """
 
     key: str
     data: Data
+    split: Split
     chosen: Chosen
     training: TrainingSet | None
     context: int | None
     limit: int | None
     seed: int
     content: Mapping[str, Any]
+
+    @property
+    def view(self) -> str:
+        """Name of the view."""
+        return str(self.content["view"])
+
+    @property
+    def fit(self) -> tuple[Any, ...]:
+        """Equal for cells that are forecast from the same fit: all that names a cell but its view, and the horizon."""
+        rest = {name: value for name, value in self.content.items() if name not in ("view", "windows")}
+        least = self.chosen.spec.least_history(self.split.data.seasons, self.split.horizon)
+        return self.data.name, self.chosen.label, self.split.horizon, least, json.dumps(rest, sort_keys=True)
 
     @property
     def splits_by_series(self) -> bool:
@@ -234,8 +254,25 @@ def _first(ids: Sequence[str]) -> str:
     return f"first {ids[0]!r}" if ids else "none"
 
 
-def _cell(data: Data, chosen: Chosen, training: TrainingSet | None, seed: int, cells: dict[str, Cell]) -> str:
-    """The key of a cell, which is put among `cells`; equal content, equal key."""
+def _cell(
+    data: Data,
+    chosen: Chosen,
+    training: TrainingSet | None,
+    seed: int,
+    cells: dict[str, Cell],
+    *,
+    view: str = CLEAN,
+    split: Split | None = None,
+) -> str:
+    """The key of a cell, which is put among `cells`; equal content, equal key.
+
+    A `view` other than the clean one has the histories of a `split` of its own, forecast from the same fit.
+    """
+    if (view == CLEAN) != (split is None):
+        raise ValueError(
+            f"the view {CLEAN!r} is that of the data's own split; every other one needs a split of its own"
+        )
+    split = split or data.split
     spec = chosen.spec
     footing = None if training is None else training.footing
     context = footing.context if footing is not None and spec.scope == "global" else None
@@ -243,8 +280,8 @@ def _cell(data: Data, chosen: Chosen, training: TrainingSet | None, seed: int, c
     seed = 0 if spec.deterministic or training is None else seed
     content = {
         "version": cell.VERSION,
-        "windows": data.split.fingerprint,
-        "view": "clean",
+        "windows": split.fingerprint,
+        "view": view,
         "forecaster": spec.name,
         "code": chosen.identity,
         "parameters": chosen.content,
@@ -257,7 +294,14 @@ def _cell(data: Data, chosen: Chosen, training: TrainingSet | None, seed: int, c
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    cells.setdefault(key, Cell(key, data, chosen, training, context, limit, seed, content))
+    if footing is not None and footing.scaling == "train":
+        unknown = set(split.data.keys) - set(data.train.keys)
+        if unknown:
+            raise DataError(
+                f"{data.name}: scaling 'train' has no figures for {len(unknown)} series of the view {view!r}, first "
+                f"{min(unknown)!r}; ask for another scaling"
+            )
+    cells.setdefault(key, Cell(key, data, split, chosen, training, context, limit, seed, content))
     return key
 
 
@@ -265,19 +309,37 @@ def _cell(data: Data, chosen: Chosen, training: TrainingSet | None, seed: int, c
 PAIRED_BLOCK, POOLED_BLOCK = 50, 2000
 
 
-def blocks(work: Cell) -> list[tuple[Any, Any]]:
-    """(training rows, history rows) of the tasks of a cell; None is all rows."""
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The rows of one task of a cell; None is all rows. Blocks with the same `place` are trained on the same rows."""
+
+    place: int
+    train_rows: Ints | None = None
+    rows: Ints | None = None
+
+
+def blocks(work: Cell) -> list[Block]:
+    """The blocks of a cell: views of the same fit that are cut by training series are cut by the same ones.
+
+    A paired view's series that the data set has not are in the last block.
+    """
     if work.chosen.spec.scope != "local" or work.training is None:
-        return [(None, None)]
-    split, size = work.data.split, PAIRED_BLOCK if work.splits_by_series else POOLED_BLOCK
-    n = len(split.data)
-    if n <= size:
-        return [(None, None)]
-    out = []
-    at = {key: i for i, key in enumerate(work.training.panel.keys)}
-    for start in range(0, n, size):
-        series = range(start, min(start + size, n))
-        rows = np.flatnonzero((split.series >= start) & (split.series < start + size))
-        twins = np.array([at[split.data.keys[s]] for s in series if split.data.keys[s] in at], dtype=np.int64)
-        out.append((twins if work.splits_by_series else None, rows))
-    return out
+        return [Block(0)]
+    if not work.splits_by_series:
+        n = len(work.split.data)
+        starts = range(0, n, POOLED_BLOCK) if n > POOLED_BLOCK else ()
+        cut = [Block(k, None, _rows(work.split.series // POOLED_BLOCK == k)) for k in range(len(starts))]
+        return cut or [Block(0)]
+    keys = work.data.split.data.keys
+    if len(keys) <= PAIRED_BLOCK:
+        return [Block(0)]
+    last = (len(keys) - 1) // PAIRED_BLOCK
+    places = {key: i // PAIRED_BLOCK for i, key in enumerate(keys)}
+    of_series = np.array([places.get(key, last) for key in work.split.data.keys])
+    of_training = np.array([places.get(key, last) for key in work.training.panel.keys])
+    cut = [Block(k, _rows(of_training == k), _rows(of_series[work.split.series] == k)) for k in range(last + 1)]
+    return [block for block in cut if block.rows is not None and len(block.rows)]
+
+
+def _rows(where: NDArray[np.bool_]) -> Ints:
+    return np.flatnonzero(where).astype(np.int64)

@@ -78,7 +78,7 @@ class Run:
                 f"reads {PLAN_VERSION}); run the same sweep again: what is computed already is reused"
             )
         self._rows: list[dict[str, Any]] = plan["rows"]
-        self._atoms = Atoms(self._store, self.manifest["data"])
+        self._atoms = Atoms(self._store, self.manifest["data"], plan["cells"])
         self._without_effect: dict[tuple[str, str], bool] = {}
         self._keys = tuple(dict.fromkeys(r["cell"] for r in self._rows if r["cell"]))
 

@@ -17,7 +17,7 @@ from tsgap.arms import train_figures
 from tsgap.config import listed
 from tsgap.engines import Outcome, Task
 from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs, whole
-from tsgap.panel import Floats, Ints, Panel, digest
+from tsgap.panel import Floats, Ints, digest
 from tsgap.plugins import choose_forecaster
 from tsgap.readers import ReadOptions
 from tsgap.run import Run
@@ -31,7 +31,7 @@ RUNS = "tsgap-runs"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a sweep is: of `total` tasks `ok` and `failed` ended now, `reused` were there before."""
+    """How far a sweep is: of `total` blocks of cells `ok` and `failed` ended now, `reused` were there before."""
 
     total: int
     ok: int
@@ -138,10 +138,11 @@ def perform(
         tasks = _tasks(todo, work, timeout)
         with closing(engines.run(cell.execute, tasks, jobs=jobs, log_dir=store.path / "logs")) as ends:
             for outcome in ends:
-                part = _part(outcome, made)
-                store.add(part)
-                good = part.status == "ok"
-                state = replace(state, ok=state.ok + good, failed=state.failed + (not good), last=outcome.task.group)
+                for part in _parts(outcome, made):
+                    store.add(part)
+                    good = part.status == "ok"
+                    state = replace(state, ok=state.ok + good, failed=state.failed + (not good))
+                state = replace(state, last=outcome.task.group)
                 if on_progress:
                     on_progress(state)
     return Run(folder)
@@ -178,64 +179,85 @@ def _todo(made: plan.Plan, store: Store, retry_failed: bool) -> list[plan.Cell]:
 
 
 def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float) -> Iterator[Task]:
+    """One task for each block of a fit: the views that are forecast from it share it."""
     import cloudpickle
 
+    fits: dict[tuple[Any, ...], list[plan.Cell]] = {}
     for one in todo:
-        split, spec, training = one.data.split, one.chosen.spec, one.training
-        histories = cell.write_panel(_histories(one), work)
+        fits.setdefault(one.fit, []).append(one)
+    for views in fits.values():
+        first, training = views[0], views[0].training
+        spec, split = first.chosen.spec, first.split
+        homes = {one.key: cell.write_panel(one.split.histories(one.limit), work) for one in views}
+        figures = {one.key: _history_figures(one) for one in views}
         train = None if training is None else cell.write_panel(training.panel, work)
-        figures = _history_figures(one)
-        parts = plan.blocks(one)
-        for i, (train_rows, rows) in enumerate(parts):
+        for shared in _together(views):
+            asked = [cell.View(homes[one.key], b.rows, _of_rows(figures[one.key], b.rows)) for one, _, _, b in shared]
             job = cell.Job(
                 spec.build,
-                dict(one.chosen.params),
+                dict(first.chosen.params),
                 train,
-                train_rows,
-                histories,
-                rows,
+                shared[0][3].train_rows,
+                tuple(asked),
                 split.horizon,
-                one.context,
-                one.seed,
+                first.context,
+                first.seed,
                 "none" if training is None else training.footing.scaling,
                 spec.least_history(split.data.seasons, split.horizon),
                 None if training is None else training.figures,
-                figures if figures is None or rows is None else figures[rows],
-                one.splits_by_series,
+                first.splits_by_series,
             )
-            n = len(split) if rows is None else len(rows)
-            label = f"{one.key}/{i}/{len(parts)}"
-            yield Task(label, one.chosen.label, cloudpickle.dumps(job), timeout * max(1.0, n / 2000))
+            n = sum(len(one.split) if b.rows is None else len(b.rows) for one, _, _, b in shared)
+            label = " ".join(f"{one.key}/{i}/{count}" for one, i, count, _ in shared)
+            yield Task(label, first.chosen.label, cloudpickle.dumps(job), timeout * max(1.0, n / 2000))
 
 
-def _histories(one: plan.Cell) -> Panel:
-    return one.data.split.histories(one.limit)
+def _together(views: Sequence[plan.Cell]) -> list[list[tuple[plan.Cell, int, int, plan.Block]]]:
+    """The blocks (cell, part, of how many, block) that are forecast from one fit on the same training rows."""
+    places: dict[int, list[tuple[plan.Cell, int, int, plan.Block]]] = {}
+    for one in views:
+        cut = plan.blocks(one)
+        for i, block in enumerate(cut):
+            places.setdefault(block.place, []).append((one, i, len(cut), block))
+    return list(places.values())
 
 
 def _history_figures(one: plan.Cell) -> Floats | None:
+    """Location and scale of the real training part for each history (N, 2), where the scaling asks for them."""
     if one.training is None or one.training.footing.scaling != "train":
         return None
     by_key = train_figures(one.data.train)
-    return np.array([by_key[key] for key in one.data.split.data.keys])[one.data.split.series]
+    return np.array([by_key[key] for key in one.split.data.keys])[one.split.series]
 
 
-def _part(outcome: Outcome, made: plan.Plan) -> Part:
-    key, i, n = outcome.task.id.split("/")
-    one = made.cells[key]
-    block: Ints | None = plan.blocks(one)[int(i)][1]
-    rows = np.arange(len(one.data.split)) if block is None else block
-    info: dict[str, Any] = {
-        "data": one.data.name,
-        "forecaster": one.chosen.label,
-        "distribution": one.chosen.distribution,
-        "version": one.chosen.version,
-        "seconds": outcome.seconds,
-        "attempt": outcome.attempt,
-        "host": platform.node(),
-    }
+def _of_rows(figures: Floats | None, rows: Ints | None) -> Floats | None:
+    return figures if figures is None or rows is None else figures[rows]
+
+
+def _parts(outcome: Outcome, made: plan.Plan) -> Iterator[Part]:
+    """What a task says of each cell it served; those that share a fit share its seconds, and how it failed."""
+    labels = outcome.task.id.split(" ")
+    results = None
     if outcome.status == "ok" and outcome.value is not None:
-        result = cell.decoded_result(outcome.value)
-        failed = {int(rows[r]): why for r, why in result.failed.items()}
-        return Part(key, int(i), int(n), result.status, rows, result.mean, failed, {**info, **result.info})
-    info |= {"stage": outcome.stage, "error": outcome.error, "traceback": outcome.traceback}
-    return Part(key, int(i), int(n), outcome.status, rows, np.empty((0, 0)), {}, info)
+        results = cell.decoded_results(outcome.value)
+    for place, label in enumerate(labels):
+        key, i, n = label.split("/")
+        one = made.cells[key]
+        block = plan.blocks(one)[int(i)].rows
+        rows = np.arange(len(one.split)) if block is None else block
+        info: dict[str, Any] = {
+            "data": one.data.name,
+            "forecaster": one.chosen.label,
+            "distribution": one.chosen.distribution,
+            "version": one.chosen.version,
+            "seconds": outcome.seconds / len(labels),
+            "attempt": outcome.attempt,
+            "host": platform.node(),
+        }
+        if results is not None:
+            result = results[place]
+            failed = {int(rows[r]): why for r, why in result.failed.items()}
+            yield Part(key, int(i), int(n), result.status, rows, result.mean, failed, {**info, **result.info})
+        else:
+            info |= {"stage": outcome.stage, "error": outcome.error, "traceback": outcome.traceback}
+            yield Part(key, int(i), int(n), outcome.status, rows, np.empty((0, 0)), {}, info)
