@@ -141,7 +141,7 @@ def test_a_generator_is_given_by_its_address_as_the_guide_says(
 ) -> None:
     import_block("tsgap_generators")
     monkeypatch.chdir(tmp_path)
-    argv = ["--real", "card:nile", "--synthetic", "gen:guide_example:Jitter:share=0.2", "-f", "naive"]
+    argv = ["--real", "card:nile", "--synthetic", "gen:guide_example:WhiteNoise:share=0.2", "-f", "naive"]
     assert cli.run(["sweep", *argv, "--horizons", "1", "--jobs", "0", "--quiet", "--out", str(tmp_path / "run")]) == 0
 
 
@@ -153,8 +153,8 @@ def test_the_class_without_a_package_keeps_the_contract(import_block: Any) -> No
 
 def test_the_generator_of_the_guide_keeps_the_contract(import_block: Any) -> None:
     register(import_block("tsgap_generators"))
-    assert choose_generator("jitter:share=0.3").build().share == 0.3
-    assert [r for r in check_generator("jitter") if r.status != "ok"] == []
+    assert choose_generator("white-noise:share=0.3").build().share == 0.3
+    assert [r for r in check_generator("white-noise") if r.status != "ok"] == []
 
 
 def test_the_metric_of_the_guide_is_what_it_says(import_block: Any) -> None:

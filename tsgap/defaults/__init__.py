@@ -22,9 +22,9 @@ def tsgap_forecasters() -> Iterable[ForecasterSpec]:
 @hookimpl
 def tsgap_generators() -> Iterable[GeneratorSpec]:
     """The host's own generators."""
-    from tsgap.defaults import generators
+    from tsgap.defaults import gaussian_processes, generators, seasonal, simulations, surrogates
 
-    return generators.SPECS
+    return (*generators.SPECS, *surrogates.SPECS, *seasonal.SPECS, *simulations.SPECS, *gaussian_processes.SPECS)
 
 
 @hookimpl

@@ -27,6 +27,16 @@ class PerSeries:
         return self.train.with_values(np.concatenate([self.transform(y, rng) if len(y) else y for y in self.train]))
 
 
+def enough(train: Panel, least: int, why: str) -> None:
+    """Raise `ForecastError` with the reason if a training series has fewer than `least` values."""
+    short = np.flatnonzero(train.lengths < least)
+    if len(short):
+        raise ForecastError(
+            f"{len(short)} of {len(train)} series have fewer than {least} values, first {train.keys[short[0]]!r} "
+            f"({train.lengths[short[0]]} values): {why}"
+        )
+
+
 def _copied(y: Floats, rng: np.random.Generator) -> Floats:
     return y
 
