@@ -33,6 +33,10 @@ def off_by(error: float, leads: int = 4) -> Floats:
     return (np.nan_to_num(TRUTH, nan=40.0) + error)[:, :leads]
 
 
+#: What a row says of chance and memory, where a test does not care.
+CHANCE = {"memory": "linear", "draw": 0, "stochastic": False, "fixed": False}
+
+
 def row(arm: str, cell: str, **more: Any) -> dict[str, Any]:
     """A row of a plan: data `d`, source `s`, forecaster `f`, trained on real or synthetic series."""
     told = {"data": "d", "source": "s", "replicate": 0, "arm": arm, "forecaster": "f", "cell": cell}
@@ -46,7 +50,7 @@ def row(arm: str, cell: str, **more: Any) -> dict[str, Any]:
         "leads": 4,
         "short": None,
     }
-    return {**told, "pairs": 90, "pairs_before": 90, "trained_on": "", "seed": 0, "error": "", "traceback": "", **more}
+    return {**told, "pairs": 90, "pairs_before": 90, "trained_on": "", "seed": 0, "error": "", "traceback": "", **CHANCE, **more}
 
 
 def written(
@@ -78,6 +82,7 @@ def written(
             "unique_id": list(ids),
             "window": window,
             "cutoff": window,
+            "block": window,
             "mae_scale": np.broadcast_to(np.asarray(scale, dtype=float), n).copy(),
             "rmse_scale": np.broadcast_to(np.asarray(scale, dtype=float), n).copy(),
             "weight": np.ones(n) if weights is None else weights,

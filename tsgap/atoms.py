@@ -28,15 +28,18 @@ def truth_table(windows: str) -> str:
 class Truth:
     """The truth of one data set: N windows, sorted by series, then by time.
 
-    `values` (N, H), NaN where missing; `ids`, `window`, `cutoff`, `weights` (N,); `scales` the denominators of
-    scaled metrics by their kind, `groups` the values of each group by its name, (N,) each.
+    `name` says what it is by its content; `values` (N, H), NaN where missing; `ids`, `window`, `cutoff`, `block` (of
+    the calendar), `weights` (N,); `scales` the denominators of scaled metrics by their kind, `groups` the values of
+    each group by its name, (N,) each.
     """
 
+    name: str
     horizons: tuple[int, ...]
     values: Floats
     ids: NDArray[Any]
     window: Ints
     cutoff: NDArray[Any]
+    block: Ints
     weights: Floats
     scales: Mapping[str, Floats]
     groups: Mapping[str, NDArray[Any]]
@@ -46,11 +49,13 @@ class Truth:
         """The truth of a data set, as its entry in the manifest says."""
         table = store.read_table(told["truth"])
         return cls(
+            told["truth"],
             tuple(told["horizons"]),
             frozen(np.stack(table["truth"].to_list()).astype(np.float64)),
             table["unique_id"].to_numpy(dtype=object),
             table["window"].to_numpy(),
             table["cutoff"].to_numpy(),
+            table["block"].to_numpy(),
             table["weight"].to_numpy(dtype=np.float64) if "weight" in table else np.ones(len(table)),
             {name: table[f"{name}_scale"].to_numpy(dtype=np.float64) for name in ("mae", "rmse")},
             {c[6:]: table[c].astype(str).to_numpy() for c in map(str, table.columns) if c.startswith("group ")},

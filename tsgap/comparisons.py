@@ -44,7 +44,11 @@ def comparisons(rows: Iterable[Mapping[str, Any]]) -> Iterator[Comparison]:
     for (data, source, forecaster), there in arms.items():
         for arm, versus in COMPARISONS:
             if arm in there and (versus == "real" or versus in there):
-                yield Comparison(data, source, arm, versus, forecaster, there.get(versus, ()), there[arm])
+                control, other = there.get(versus, ()), there[arm]
+                if len({(row["cell"], row["error"]) for row in (*control, *other)}) <= 2 and other[0]["cell"]:
+                    # nothing was drawn anew: all replicates are one
+                    control, other = control[:1], other[:1]
+                yield Comparison(data, source, arm, versus, forecaster, control, other)
 
 
 def is_without_effect(rows: Iterable[Mapping[str, Any]], atoms: Atoms) -> bool:

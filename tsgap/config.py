@@ -58,7 +58,7 @@ class _File(_Table):
     sources: list[_Source] = []
     forecasters: list[str] = list(DEFAULT_FORECASTERS)
     horizons: Horizons | None = None
-    replicates: int = 1
+    replicates: int | None = None
     seed: int = 0
     scaling: str | None = None
     context: int | None = None

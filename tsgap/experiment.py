@@ -17,6 +17,8 @@ from tsgap.readers.options import ReadOptions
 
 #: Forecasters of a sweep that names none: one without parameters, one linear, one not.
 DEFAULT_FORECASTERS = ("seasonal-naive", "linear", "gradient-boosting")
+#: Draws of a generator, and model seeds for a source of one file, where nothing else is asked for.
+REPLICATES = 5
 #: Always scored on the real arm: what skill is measured against.
 BASELINE = "seasonal-naive"
 
@@ -61,7 +63,8 @@ class DataSpec:
 class Experiment:
     """Data sets, sources and forecasters of one sweep, and what all of them share.
 
-    `replicates` draws of every stochastic source, each with a model seed of its own. `scaling` None: 'standard' for
+    `replicates` draws of every stochastic source, each with a model seed of its own; None: as many as a source has
+    files, `REPLICATES` where it has one or is a generator. `scaling` None: 'standard' for
     arrays of windows, else 'mean-abs'. `context` None: by season, horizon and length. `match` puts the arms at the
     same number of training pairs. `null` adds the arm trained on shuffled real series. `generator_cutoff` declares
     up to when the makers of the synthetic data saw real data.
@@ -70,7 +73,7 @@ class Experiment:
     data: tuple[DataSpec, ...]
     sources: tuple[SourceSpec, ...]
     forecasters: tuple[Any, ...] = DEFAULT_FORECASTERS
-    replicates: int = 1
+    replicates: int | None = None
     seed: int = 0
     scaling: str | None = None
     context: int | None = None

@@ -52,7 +52,8 @@ class NotDrawn:
 class Source:
     """The replicates of one source for one data set; a panel, or the reason why there is none.
 
-    `generator_saw` is how much of the real data its maker is known to have seen.
+    `generator_saw` is how much of the real data its maker is known to have seen. `stochastic`: there are, or could
+    be, other draws of it; not so of a single file, nor of a generator that always gives the same.
     """
 
     name: str
@@ -61,6 +62,12 @@ class Source:
     windows: int | None
     notes: tuple[str, ...] = ()
     generator_saw: str = "the training part"
+    stochastic: bool = False
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is one file: what is found is about this file, not about what made it."""
+        return len(self.replicates) == 1 and self.generator_saw != "the training part"
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +191,9 @@ def _handed(spec: SourceSpec, data: Data, generator_saw: str) -> Source:
     missing = sum(d.n_missing for d in found)
     if missing:
         notes.append(f"{missing} missing values of the synthetic series filled")
+    panels = tuple(_panel(d, data) for d in found)
     return Source(
-        spec.name, data.name, tuple(_panel(d, data) for d in found), found[0].windows, tuple(notes), generator_saw
+        spec.name, data.name, panels, found[0].windows, tuple(notes), generator_saw, stochastic=len(panels) > 1
     )
 
 

@@ -113,6 +113,7 @@ def _write_truth(split: Split, store: Store) -> None:
         "unique_id": np.array(split.data.keys, dtype=object)[split.series].tolist(),
         "window": split.window,
         "cutoff": split.cutoffs,
+        "block": split.blocks,
         "mae_scale": split.scales.mae[split.series],
         "rmse_scale": split.scales.rmse[split.series],
         "weight": _weights(split),

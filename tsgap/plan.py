@@ -15,7 +15,7 @@ from tsgap import cell
 from tsgap.arms import Arms, Rules, TrainingSet, arms_of
 from tsgap.drawing import Wanted
 from tsgap.errors import DataError
-from tsgap.experiment import BASELINE, Experiment
+from tsgap.experiment import BASELINE, REPLICATES, Experiment
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
 from tsgap.panel import Ints, Panel, digest
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator
@@ -35,7 +35,11 @@ def seed_of(*parts: object) -> int:
 
 @dataclass(frozen=True)
 class Row:
-    """Which cell an arm of a comparison reads, and on what footing. `cell` is "" where there is none to run."""
+    """Which cell an arm of a comparison reads, and on what footing. `cell` is "" where there is none to run.
+
+    `draw` says which draw of the source the replicate holds. `stochastic`: another replicate could have come out
+    otherwise, by the source or by the forecaster. `fixed`: the source is one file, of which there is no other draw.
+    """
 
     data: str
     source: str
@@ -57,6 +61,10 @@ class Row:
     seed: int | None = None
     error: str = ""
     traceback: str = ""
+    memory: str = ""
+    draw: int = 0
+    stochastic: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +117,19 @@ def sources_of(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing
     wanted = {}
     for (name, source), chosen in inputs.generators.items():
         if name == data.name:
-            times = 1 if chosen.spec.deterministic else experiment.replicates
+            times = 1 if chosen.spec.deterministic else experiment.replicates or REPLICATES
             seeds = [seed_of(experiment.seed, data.name, chosen.address, k) for k in range(times)]
             wanted[source] = [Wanted(f"{source}/{k}", chosen, data.train, seed) for k, seed in enumerate(seeds)]
     drawn = draw([one for every in wanted.values() for one in every]) if wanted else {}
-    return [
-        Source(spec.name, data.name, tuple(drawn[one.name] for one in wanted[spec.name]), None)
-        if spec.name in wanted
-        else inputs.handed[data.name, spec.name]
-        for spec in experiment.sources_of(data.name)
-    ]
+    out = []
+    for spec in experiment.sources_of(data.name):
+        if spec.name in wanted:
+            panels = tuple(drawn[one.name] for one in wanted[spec.name])
+            chance = not inputs.generators[data.name, spec.name].spec.deterministic
+            out.append(Source(spec.name, data.name, panels, None, stochastic=chance))
+        else:
+            out.append(inputs.handed[data.name, spec.name])
+    return out
 
 
 def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
@@ -134,8 +145,8 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
         rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none", baseline.spec.scope))
         for source in sources_of(data, inputs, experiment, draw):
             notes += [f"{data.name}: {source.name}: {note}" for note in source.notes]
-            times = max(experiment.replicates, len(source.replicates))
             draws = len(source.replicates)
+            times = max(experiment.replicates or (REPLICATES if draws == 1 else draws), draws)
             if more := times % draws:
                 notes.append(
                     f"{data.name}: {source.name}: its {draws} replicates are used in turn for {times}; the first "
@@ -148,12 +159,12 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
 
 
 def _nulls(data: Data, experiment: Experiment, draw: Drawing) -> list[Panel | None]:
+    times = experiment.replicates or REPLICATES
     if not experiment.null:
-        return [None] * experiment.replicates
+        return [None]
     shuffle = choose_generator("shuffle")
     wanted = [
-        Wanted(f"null/{k}", shuffle, data.train, seed_of(experiment.seed, data.name, "null", k))
-        for k in range(experiment.replicates)
+        Wanted(f"null/{k}", shuffle, data.train, seed_of(experiment.seed, data.name, "null", k)) for k in range(times)
     ]
     drawn = draw(wanted)
     panels: list[Panel | None] = []
@@ -178,22 +189,26 @@ def _replicate(
 ) -> list[Row]:
     """The rows of one source and replicate, and the cells they need."""
     synthetic = source.replicates[k % len(source.replicates)]
+    own: dict[str, dict[str, Any]] = {
+        label: {
+            "data": data.name,
+            "source": source.name,
+            "replicate": k,
+            "forecaster": label,
+            "transfer": chosen.spec.transfer,
+            "scope": chosen.spec.scope,
+            "generator_saw": source.generator_saw,
+            "memory": chosen.spec.memory,
+            "draw": k if len(source.replicates) == 1 else k % len(source.replicates),
+            "stochastic": chosen.spec.transfer == "learned" and (source.stochastic or not chosen.spec.deterministic),
+            "fixed": source.fixed,
+        }
+        for label, chosen in forecasters.items()
+    }
     if isinstance(synthetic, NotDrawn):
+        why = synthetic
         return [
-            Row(
-                data.name,
-                source.name,
-                k,
-                "synthetic",
-                label,
-                "",
-                chosen.spec.transfer,
-                chosen.spec.scope,
-                source.generator_saw,
-                error=synthetic.reason,
-                traceback=synthetic.traceback,
-            )
-            for label, chosen in forecasters.items()
+            Row(**facts, arm="synthetic", cell="", error=why.reason, traceback=why.traceback) for facts in own.values()
         ]
     arms = {}
     for scope in {c.spec.scope for c in forecasters.values()}:
@@ -216,24 +231,18 @@ def _replicate(
             footing = made_set.footing
             rows.append(
                 Row(
-                    data.name,
-                    source.name,
-                    k,
-                    made_set.arm,
-                    label,
-                    key,
-                    chosen.spec.transfer,
-                    chosen.spec.scope,
-                    source.generator_saw,
-                    footing.paired,
-                    footing.scaling,
-                    footing.context,
-                    footing.leads,
-                    arms[chosen.spec.scope].short,
-                    made_set.pairs,
-                    made_set.pairs_before,
-                    made_set.panel.fingerprint,
-                    cells[key].seed,
+                    **own[label],
+                    arm=made_set.arm,
+                    cell=key,
+                    paired=footing.paired,
+                    scaling=footing.scaling,
+                    context=footing.context,
+                    leads=footing.leads,
+                    short=arms[chosen.spec.scope].short,
+                    pairs=made_set.pairs,
+                    pairs_before=made_set.pairs_before,
+                    trained_on=made_set.panel.fingerprint,
+                    seed=cells[key].seed,
                 )
             )
     return rows

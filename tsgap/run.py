@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from tsgap.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tsgap.evidence import Evidence
     from tsgap.plots import Plots
+    from tsgap.verdicts import GapBy, Gate
 
 _PLACE = ("data", "source", "arm", "forecaster", "replicate")
 _CELLS = (
@@ -58,7 +60,7 @@ def load(path: str | Path) -> Run:
 
 
 #: Version of the rows of a plan; cells are kept under their content, whatever the rows look like.
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 
 class Run:
@@ -275,6 +277,112 @@ class Run:
                 table = profiled(one, self._atoms, spec, **asked) | {"metric": name}
                 frames.append(pd.DataFrame(table, columns=columns))
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+    def gap(
+        self,
+        metric: str = "mase",
+        by: GapBy = "bin",
+        *,
+        data: Names = None,
+        source: Names = None,
+        forecaster: Names = None,
+        on: Literal["total", "fidelity"] = "total",
+    ) -> pd.DataFrame:
+        """The gap between training on synthetic and on real series, place by place, and how sure it is.
+
+        `by` is ``"bin"`` (columns `bin`, `first`, `last`: leads that count together), ``"lead"`` (lead h alone) or
+        ``"horizon"`` (leads 1..h together). `gap` is the log ratio of summed errors, synthetic over control, `low` to
+        `high` its 95 % interval, `percent…` the same as per cent worse; 0 is no loss, negative is better than real,
+        which is no proof of fidelity. `half_width` is the smallest gap that could be told from none (one-sided, 95
+        %). `assay` is the same log ratio for shuffled training, `assay_low` its lower bound: what could be seen at
+        all; `rho`, the share of the real skill that is lost, stands only where the assay is proven larger than 5 %.
+        `series`, `blocks` (of origins on the calendar) and `replicates` are what the interval rests on;
+        `needed_series` and `needed_blocks` are how many of them alone would tell the gap from one of 5 %.
+
+        `on`: ``"total"`` compares with all real data; ``"fidelity"`` with real windows as short as the synthetic
+        ones, where there are such. Forecaster ``"all"`` is the geometric mean over those that learn (but for the lag
+        probe), data ``"all"`` over data sets, bins by their rank. `status` as in `profile`.
+        """
+        from tsgap.verdicts import gaps
+
+        return gaps(self, metric, by, data=data, source=source, forecaster=forecaster, on=on)
+
+    def gate(
+        self,
+        margin: float = 0.05,
+        *,
+        retain: float = 0.5,
+        metric: str = "mase",
+        horizons: Sequence[int] = (),
+        data: Names = None,
+        source: Names = None,
+        forecaster: Names = None,
+        on: Literal["total", "fidelity"] = "total",
+        baseline: str | Path | Run | None = None,
+    ) -> Gate:
+        """PASS, FAIL or why it cannot be told, for each data set and source.
+
+        PASS: in every bin of leads of every gated forecaster the gap is proven smaller than `margin` (a fraction),
+        and at least the share `retain` of what real training gains over shuffled training is proven to be kept. FAIL:
+        some gap is proven larger than the margin. NO_SIGNAL: shuffled training is as good as real. Else
+        INSUFFICIENT_DATA or INCONCLUSIVE. `horizons` are the ends of the bins that are gated (default: by season, up
+        to the longest horizon). `baseline`: the run of the last accepted version; a source that is proven worse fails.
+        Raises `UsageError` where `metric` cannot be gated.
+        """
+        from tsgap.gate import Rules
+        from tsgap.verdicts import gated
+
+        before = Run(baseline) if isinstance(baseline, (str, Path)) else baseline
+        rules = Rules(margin, retain)
+        picked = {"data": data, "source": source, "forecaster": forecaster}
+        return gated(self, rules, metric=metric, horizons=horizons, on=on, baseline=before, **picked)
+
+    def evidence(
+        self,
+        metric: str = "mase",
+        by: GapBy = "bin",
+        *,
+        horizons: Sequence[int] = (),
+        data: Names = None,
+        source: Names = None,
+        forecaster: Names = None,
+        on: str = "total",
+    ) -> Iterator[tuple[tuple[str, str], list[Evidence]]]:
+        """What gaps and verdicts rest on: ((data, source), evidence of each forecaster), in the order of the plan."""
+        from tsgap.evidence import gathered
+        from tsgap.verdicts import places_of
+
+        spec = self._metric(metric)
+        there: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+        for row in self._picked(data, source, forecaster):
+            if row["source"]:
+                there.setdefault((row["data"], row["source"]), {}).setdefault(row["forecaster"], []).append(row)
+        for (name, where), of_source in there.items():
+            places, baseline = places_of(self, name, by, horizons), self._baseline(name)
+            yield (
+                (name, where),
+                [
+                    gathered(
+                        rows,
+                        self._atoms,
+                        spec,
+                        places,
+                        on=on,
+                        baseline=baseline,
+                        without_effect=self._is_without_effect(name, label),
+                    )
+                    for label, rows in of_source.items()
+                ],
+            )
+
+    def checked(self, data: str) -> bool | None:
+        """Whether the bench passed its self-check on a data set; None if it was not made."""
+        found: Mapping[str, Any] = self.manifest.get("selfcheck") or {}
+        return bool(found[data]) if data in found else None
+
+    def leaks(self, data: str, source: str) -> list[str]:
+        """What was found of the test among the training series of a source, in words."""
+        return [f"LEAK: {told}" for told in self.manifest.get("leaks", {}).get(f"{data}/{source}", [])]
 
     def _picked(self, data: Names, source: Names, forecaster: Names) -> list[dict[str, Any]]:
         rows = self._rows

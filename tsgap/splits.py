@@ -130,6 +130,22 @@ class Split:
         return stamps_at(self.data, self.series, self.origins - 1)
 
     @cached_property
+    def blocks(self) -> Ints:
+        """Block of the calendar of each window's origin (N,): windows of one block share times, whatever the series.
+
+        A block is as many steps wide as the horizon, or as two origins of a series are apart if that is more.
+        """
+        at = self.cutoffs
+        if at.dtype.kind == "M":
+            ns = at.astype("datetime64[ns]").astype(np.int64)
+            # steps of the calendar differ in length: their mean width serves, since only the order of blocks counts
+            longest = int(np.argmax(self.data.lengths))
+            ends = stamps_at(self.data, np.array([longest, longest]), np.array([0, self.data.lengths[longest] - 1]))
+            width = np.diff(ends.astype(np.int64))[0] / (self.data.lengths[longest] - 1)
+            at = np.rint((ns - ns.min()) / width).astype(np.int64)
+        return frozen((at - at.min()) // max(self.horizon, self.step))
+
+    @cached_property
     def scales(self) -> Scales:
         """What MASE and RMSSE divide by, from the real training part alone."""
         data, m = self.data, self.data.seasons[0]

@@ -45,7 +45,8 @@ EVERY = 30.0
 @click.option("--windows", type=int, help="Forecast origins a series. Default: up to 5, by length.")
 @click.option("--step", type=int, help="Steps between origins. Default: the longest horizon.")
 @click.option("--first-cutoff", metavar="STAMP", help="Last stamp of the training part. Default: counted from the end.")
-@click.option("--replicates", type=int, default=1, show_default=True, help="Draws of each source and model seeds.")
+@click.option("--replicates", type=int, help="Draws of each generator and model seeds. Default: 5, or the files given.")
+@click.option("--fast", is_flag=True, help="One replicate and no shuffled arm: a first look, which cannot PASS.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--scaling",
@@ -140,12 +141,16 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
         raise UsageError("a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)")
     sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
     forecasters = tuple(given["forecaster"]) or DEFAULT_FORECASTERS
+    if given["fast"]:
+        if given["replicates"] is not None:
+            raise UsageError("--fast is one replicate without the shuffled arm; it does not go with --replicates")
+        given |= {"replicates": 1, "null": False}
     return Experiment(data, sources, forecasters, **{name: given[name] for name in SHARED})
 
 
 _SWEEP_OPTIONS = (
-    *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "seed"),
-    *("scaling", "context", "match", "null", "inverse", "channels", "generator_cutoff"),
+    *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "fast"),
+    *("seed", "scaling", "context", "match", "null", "inverse", "channels", "generator_cutoff"),
 )
 _READ_OPTIONS = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
 

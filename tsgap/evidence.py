@@ -1,0 +1,161 @@
+"""What a run knows about one source and forecaster: summed losses of every arm on the pairs that all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsgap.atoms import Atoms, Ended, Truth
+from tsgap.errors import ContractError
+from tsgap.gap import Clusters, Linear, log_ratio, shortfall
+from tsgap.horizon import METRIC_FAILED, NO_EFFECT
+from tsgap.metrics import losses
+from tsgap.panel import Floats, Ints
+from tsgap.protocols import MetricSpec
+
+#: The control of each view of the gap, the first that there is: real windows as short as the synthetic ones, or all.
+CONTROLS = {"total": ("real",), "fidelity": ("real-short", "real")}
+
+#: First and last lead of a place (both count from 1).
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Losses of one forecaster trained on one source, next to its control and the shuffled arm.
+
+    `losses` maps each arm that there is (``synthetic``, ``control``, ``null``, ``naive``) to its losses summed over
+    the leads of each place (K, N, P), K = 1 where all replicates are one cell: the pairs are those that every
+    replicate of every arm has. `status` is "ok", or why there is nothing. `taught` (P,): whether every arm has a
+    forecast for all leads of the place; `uneven`: windows that failed in some arm or replicate and not in all.
+    `missing`: what keeps the table from being whole, in words.
+    """
+
+    data: str
+    source: str
+    forecaster: str
+    memory: str
+    places: tuple[Place, ...]
+    losses: Mapping[str, Floats]
+    clusters: Clusters
+    root: bool = False
+    status: str = "ok"
+    taught: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
+    used: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    uneven: int = 0
+    missing: tuple[str, ...] = ()
+    transfer: str = "learned"
+    stochastic: bool = False
+    fixed: bool = False
+    control: str = "real"
+    truth: str = ""
+
+    @property
+    def gap(self) -> Linear:
+        """ln of the synthetic arm's error over the control's."""
+        return self._ratio("synthetic", "control")
+
+    @property
+    def assay(self) -> Linear | None:
+        """ln of the shuffled arm's error over the control's: what can be seen at all; None without that arm."""
+        return self._ratio("null", "control") if "null" in self.losses else None
+
+    def shortfall(self, keep: float) -> Linear | None:
+        """How far the synthetic arm is from keeping the share `keep` of the real skill; None without the null arm."""
+        assay = self.assay
+        return None if assay is None else shortfall(self.gap, assay, keep)
+
+    def _ratio(self, arm: str, control: str) -> Linear:
+        return log_ratio(self.losses[arm], self.losses[control], root=self.root)
+
+
+def gathered(
+    rows: Sequence[Mapping[str, Any]],
+    atoms: Atoms,
+    metric: MetricSpec,
+    places: Sequence[Place],
+    *,
+    on: str = "total",
+    baseline: Floats | None = None,
+    without_effect: bool = False,
+) -> Evidence:
+    """The evidence in the rows of a plan that belong to one data set, source and forecaster.
+
+    `places` are ranges of leads. `on` says which control (see `CONTROLS`). `baseline` (N, H) are the seasonal-naive
+    forecasts. Weighted as the series are.
+    """
+    first = rows[0]
+    truth = atoms.truth(first["data"])
+    by_arm: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["replicate"]):
+        by_arm.setdefault(row["arm"], []).append(row)
+    control = next((arm for arm in CONTROLS[on] if arm in by_arm), CONTROLS[on][0])
+    arms = {"synthetic": by_arm.get("synthetic", []), "control": by_arm.get(control, [])}
+    if "null" in by_arm:
+        arms["null"] = by_arm["null"]
+    ended = {arm: [atoms.ended(row) for row in of_arm] for arm, of_arm in arms.items()}
+    facts: dict[str, Any] = {
+        **{name: first[name] for name in ("data", "source", "forecaster", "memory", "transfer", "fixed")},
+        "stochastic": any(row["stochastic"] for row in rows),
+        "places": tuple(places),
+        "root": metric.aggregate == "root-mean",
+        "control": control,
+        "truth": truth.name,
+    }
+    draws = np.array([row["draw"] for row in arms["synthetic"]], dtype=np.int64)
+    facts["clusters"] = Clusters.of(truth.series, truth.block, draws)
+    facts["missing"] = tuple(
+        f"{arm} arm: {e.status}" for arm, of_arm in ended.items() for e in of_arm if e.status != "ok"
+    )
+    status = next((e.status for e in (*ended["synthetic"], *ended["control"]) if e.status != "ok"), "ok")
+    if not arms["control"] or not arms["synthetic"]:
+        status = "no control" if arms["synthetic"] else "missing"
+    if status == "ok" and without_effect:
+        status = NO_EFFECT
+    if status != "ok":
+        return Evidence(losses={}, status=status, **facts)
+    whole = {arm: of_arm for arm, of_arm in ended.items() if all(e.status == "ok" for e in of_arm)}
+    try:
+        found = {arm: _distinct(arms[arm], of_arm, metric, truth) for arm, of_arm in whole.items()}
+        if baseline is not None:
+            found["naive"] = losses(metric, truth.values, baseline, truth.scale(metric))[None]
+    except ContractError as err:
+        return Evidence(losses={}, status=f"{METRIC_FAILED}: {err}", **facts)
+    reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
+    needed = [one for arm, one in found.items() if arm != "naive"]
+    known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in needed])
+    if "naive" in found and np.isnan(found["naive"][0][known]).any():
+        del found["naive"]
+    weights = truth.weights[:, None] * known
+    summed = {arm: _by_place(np.where(known, one, 0.0) * weights, places) for arm, one in found.items()}
+    taught = np.array([last <= reached for _, last in places])
+    counted = _by_place(known[None].astype(np.float64), places)[0].sum(0).astype(np.int64)
+    return Evidence(
+        losses=summed, taught=taught, used=counted * taught, uneven=_uneven(list(whole.values()), len(known)), **facts
+    )
+
+
+def _distinct(rows: Sequence[Mapping[str, Any]], ended: Sequence[Ended], metric: MetricSpec, truth: Truth) -> Floats:
+    """Losses of the replicates of an arm (K, N, H), or (1, N, H) where all of them are one cell."""
+    if len({row["cell"] for row in rows}) == 1:
+        ended = ended[:1]
+    out = np.full((len(ended), *truth.values.shape), np.nan)
+    for k, one in enumerate(ended):
+        reached = one.forecasts.shape[1]
+        out[k, :, :reached] = losses(metric, truth.values[:, :reached], one.forecasts, truth.scale(metric))
+    return out
+
+
+def _by_place(values: Floats, places: Sequence[Place]) -> Floats:
+    """Values (K, N, H) summed over the leads of each place (K, N, P)."""
+    return np.stack([values[:, :, first - 1 : last].sum(2) for first, last in places], axis=2)
+
+
+def _uneven(arms: Sequence[Sequence[Ended]], n: int) -> int:
+    """Windows (of `n`) that failed in some arm or replicate, and not in all of them."""
+    failed = np.stack([one.failures(n) > 0 for ended in arms for one in ended])
+    return int((failed.any(0) & ~failed.all(0)).sum())

@@ -1,0 +1,249 @@
+"""Log ratios of mean losses and how sure they are: arrays in, estimates out; the only place that knows a variance.
+
+Axes: K replicates, N windows, P places (leads, bins of leads, or horizons). A *contribution* (K, N, P) is what each
+replicate of each window adds to the linearised statistic; its sum over K and N is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsgap.panel import Floats, Ints
+
+#: Fewer series than this give no claim about others like them: their differences are not taken for a sample.
+POPULATION = 5
+
+
+def lead_bins(horizon: int, season: int = 1) -> list[tuple[int, int]]:
+    """Bins of leads (first, last) up to `horizon`: 1, then up to a quarter, half, one and two seasons, then the rest.
+
+    Without a season a quarter of the horizon, at least 4, stands for it.
+
+    >>> lead_bins(96, 24)
+    [(1, 1), (2, 6), (7, 12), (13, 24), (25, 48), (49, 96)]
+    """
+    m = season if season > 1 else max(4, horizon // 4)
+    edges = sorted({min(edge, horizon) for edge in (1, m // 4, m // 2, m, 2 * m, horizon) if edge > 0})
+    return list(zip([1, *(edge + 1 for edge in edges[:-1])], edges, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Which losses depend on each other: series and block of origins of each window (N,), draw of each replicate (K,).
+
+    Windows of different series whose origins lie in the same block of the calendar share its shocks. With fewer
+    than `POPULATION` series all count as one: what is said then is about these series alone.
+    """
+
+    series: Ints
+    blocks: Ints
+    replicates: Ints
+
+    @classmethod
+    def of(cls, series: NDArray[np.generic], blocks: NDArray[np.generic], replicates: NDArray[np.generic]) -> Clusters:
+        """The clusters of any labels."""
+        ids = (np.unique(labels, return_inverse=True)[1].ravel() for labels in (series, blocks, replicates))
+        return cls(*ids)
+
+    @property
+    def counts(self) -> Counts:
+        """How many of each there are."""
+        return Counts(*(int(ids.max(initial=-1)) + 1 for ids in (self.series, self.blocks, self.replicates)))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many series, blocks of origins and replicates an estimate rests on."""
+
+    series: int
+    blocks: int
+    replicates: int
+
+    @property
+    def population(self) -> bool:
+        """Whether there are series enough to speak of others like them."""
+        return self.series >= POPULATION
+
+    @property
+    def enough(self) -> bool:
+        """Whether there is enough to decide anything: 5 series and 5 blocks, or 20 blocks of the series there are."""
+        return self.blocks >= (5 if self.population else 20)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A statistic at each place (P,) with its standard error and degrees of freedom.
+
+    `parts` (4, P) is the variance by where it comes from: windows, series, blocks of origins, replicates.
+    """
+
+    value: Floats
+    se: Floats
+    df: Floats
+    parts: Floats
+    counts: Counts
+
+    def at(self, place: int) -> Estimate:
+        """The estimate at one place alone."""
+        only = slice(place, place + 1)
+        return Estimate(self.value[only], self.se[only], self.df[only], self.parts[:, only], self.counts)
+
+    def half(self, level: float = 0.95) -> Floats:
+        """How far the one-sided bound of this `level` lies from the value (P,)."""
+        from scipy.special import stdtrit
+
+        return np.asarray(stdtrit(self.df, level) * self.se)
+
+    def upper(self, level: float = 0.95) -> Floats:
+        """Upper bound, one-sided at `level` (P,)."""
+        return self.value + self.half(level)
+
+    def lower(self, level: float = 0.95) -> Floats:
+        """Lower bound, one-sided at `level` (P,)."""
+        return self.value - self.half(level)
+
+    def needed(self, distance: Floats, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
+        """Series, blocks or replicates that would bring `half` down to `distance` (P,) if they alone grew.
+
+        Infinite where more of them alone would not do. An approximation: the degrees of freedom stay as they are.
+        """
+        from scipy.special import stdtrit
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            allowed = (distance / stdtrit(self.df, level)) ** 2
+            windows, series, blocks, replicates = self.parts
+            out = []
+            for shrinks, stays, n in (
+                (windows + series, blocks + replicates, self.counts.series),
+                (windows + blocks, series + replicates, self.counts.blocks),
+                (replicates, windows + series + blocks, self.counts.replicates),
+            ):
+                more = np.where(allowed > stays, n * shrinks / (allowed - stays), np.inf)
+                out.append(np.ceil(np.maximum(more, n)))
+        return out[0], out[1], out[2]
+
+
+def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estimate:
+    """The statistic `value` (P,) with the variance of its `contributions` (K, N, P).
+
+    Cluster-robust variances for series, blocks of origins and replicates, each added where it is more than what the
+    finer clusters explain already; degrees of freedom after Satterthwaite, at least 1. K is 1 where nothing was drawn
+    anew: then replicates have no part. After Cameron, Gelbach & Miller (2011), "Robust inference with multiway
+    clustering", with components that cannot be negative.
+    """
+    counts = clusters.counts
+    if contributions.shape[0] == 1:
+        counts = Counts(counts.series, counts.blocks, 1)
+    series = clusters.series if counts.population else np.zeros_like(clusters.series)
+    places = contributions.shape[2]
+    by_window = contributions.sum(0)
+    pairs = np.unique(series * (clusters.blocks.max(initial=0) + 1) + clusters.blocks, return_inverse=True)[1].ravel()
+    v_pairs = _variance(_sums(by_window, pairs))
+    v_series = _variance(_sums(by_window, series))
+    v_blocks = _variance(_sums(by_window, clusters.blocks))
+    v_draws = extra_draws = np.zeros(places)
+    if contributions.shape[0] > 1 and counts.replicates > 1:
+        by_draw = _sums(contributions, clusters.replicates)
+        v_draws = _variance(by_draw.sum(1))
+        finer = [_variance(np.concatenate([_sums(one, ids) for one in by_draw])) for ids in (series, clusters.blocks)]
+        extra_draws = np.maximum(0.0, v_draws - np.maximum(*finer))
+    many, several = int(series.max(initial=0)) + 1, counts.blocks
+    extra_series = np.maximum(0.0, v_series - v_pairs) if many > 1 else np.zeros(places)
+    extra_blocks = np.maximum(0.0, v_blocks - v_pairs) if many > 1 and several > 1 else np.zeros(places)
+    parts = np.stack([v_pairs, extra_series, extra_blocks, extra_draws])
+    if int(pairs.max(initial=-1)) < 1:
+        # one cluster shows no variance: nothing is known, unless every contribution is 0
+        parts[0] = np.where(np.any(contributions != 0, axis=(0, 1)), np.inf, 0.0)
+    total = parts.sum(0)
+    spent = sum(
+        v**2 / (n - 1) for v, n in ((v_series, many), (v_blocks, several), (v_draws, counts.replicates)) if n > 1
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.where(total > 0, total**2 / spent, np.inf)
+    return Estimate(value, np.sqrt(total), np.maximum(df, 1.0), parts, counts)
+
+
+def _sums(values: Floats, ids: Ints) -> Floats:
+    """Values (n, …) added up within each id (G, …)."""
+    out = np.zeros((int(ids.max(initial=-1)) + 1, *values.shape[1:]))
+    np.add.at(out, ids, values)
+    return out
+
+
+def _variance(sums: Floats) -> Floats:
+    """Variance (P,) of the total of cluster sums (G, P); 0 where there is one cluster."""
+    n = len(sums)
+    return np.asarray((sums**2).sum(0) * n / (n - 1)) if n > 1 else np.zeros(sums.shape[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A statistic (P,) and the contributions (K, N, P) of its linearisation."""
+
+    value: Floats
+    contributions: Floats
+
+    def estimated(self, clusters: Clusters) -> Estimate:
+        """With its uncertainty."""
+        return estimate(self.value, self.contributions, clusters)
+
+    def over(self, replicates: int) -> Floats:
+        """The contributions spread over so many replicates (K, N, P), where all of them are one."""
+        if len(self.contributions) == replicates:
+            return self.contributions
+        return np.broadcast_to(self.contributions / replicates, (replicates, *self.contributions.shape[1:]))
+
+    def minus(self, other: Linear) -> Linear:
+        """The difference of two statistics of the same windows, whose replicates have nothing in common."""
+        return Linear(self.value - other.value, np.concatenate([self.contributions, -other.contributions]))
+
+
+def log_ratio(arm: Floats, control: Floats, *, root: bool = False) -> Linear:
+    """ln of the summed losses of an arm over those of its control, at each place.
+
+    `arm` and `control` are summed losses (K, N, P), or (1, N, P) where all replicates are one; both hold the same
+    pairs (window, lead), weighted alike. `root` halves it: the ratio of root mean squared errors from squared ones.
+    0 exactly where the losses are equal, also where both are 0; infinite where only the control's are 0.
+    """
+    times = max(len(arm), len(control))
+    above, below = arm.sum((0, 1)) * (times / len(arm)), control.sum((0, 1)) * (times / len(control))
+    same = (above == 0) & (below == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(same, 0.0, np.log(above) - np.log(below))
+        parts = np.where(same, 0.0, arm / above - control / below)
+    power = 0.5 if root else 1.0
+    return Linear(power * value, power * parts)
+
+
+def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
+    """How far an arm is from keeping the share `keep` of what real training gains over none: below 0 it keeps more.
+
+    [E_arm − f E_control − (1 − f) E_null] / E_control with f = `keep`, from the log ratios `gap` (arm over control) and
+    `assay` (null over control).
+    """
+    near, far = np.exp(gap.value), (1 - keep) * np.exp(assay.value)
+    times = max(len(gap.contributions), len(assay.contributions))
+    return Linear(near - keep - far, near * gap.over(times) - far * assay.over(times))
+
+
+def mean(statistics: Sequence[Linear]) -> Linear:
+    """The mean of statistics of the same windows, e.g. over forecasters: log ratios become their geometric mean."""
+    times = max(len(one.contributions) for one in statistics)
+    parts = np.mean([one.over(times) for one in statistics], axis=0)
+    return Linear(np.mean([one.value for one in statistics], axis=0), parts)
+
+
+def independent_mean(estimates: Sequence[Estimate]) -> Estimate:
+    """The mean of estimates that share no window, e.g. over data sets, which are taken as they are, not as a sample."""
+    n = len(estimates)
+    parts = np.sum([e.parts for e in estimates], axis=0) / n**2
+    variances = np.stack([e.se**2 for e in estimates])
+    total = variances.sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.where(total > 0, total**2 / sum(v**2 / e.df for v, e in zip(variances, estimates, strict=True)), np.inf)
+    counts = Counts(*(min(getattr(e.counts, name) for e in estimates) for name in ("series", "blocks", "replicates")))
+    return Estimate(np.mean([e.value for e in estimates], axis=0), np.sqrt(total) / n, df, parts, counts)

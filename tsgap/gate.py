@@ -1,0 +1,388 @@
+"""Gap and margin to a verdict: pure decisions on evidence, which fail closed.
+
+A non-inferiority trial with the real-trained arm as active control and the shuffle-trained arm as placebo: training
+on synthetic series passes where the gap is proven smaller than the margin and at least a share of what real training
+gains over shuffled data is proven to be kept. See Jones, Jarvis, Lewis & Ebbutt (1996), "Trials to assess
+equivalence: the importance of rigorous methods".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tsgap.errors import UsageError
+from tsgap.evidence import Evidence, Place
+from tsgap.gap import Clusters, Counts, Estimate, Linear, log_ratio, mean
+from tsgap.horizon import NO_EFFECT
+from tsgap.panel import Ints
+
+PASS, FAIL, INCONCLUSIVE, NO_SIGNAL = "PASS", "FAIL", "INCONCLUSIVE", "NO_SIGNAL"
+INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+#: Fewer replicates than this say nothing about chance, where there is chance.
+LEAST_REPLICATES = 3
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is asked of a gap: fix it before looking.
+
+    `margin` is the largest loss of accuracy that is accepted, a fraction (.05: 5 % worse). `retain` is the share of
+    the real-trained arm's advantage over the shuffle-trained one that must be kept, in [0, 1). Each is to be proven
+    at `level`, one-sided.
+    """
+
+    margin: float = 0.05
+    retain: float = 0.5
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not 0 < self.margin < np.inf:
+            raise UsageError(f"the margin is a fraction above 0, like 0.05 for 5 %, got {self.margin}")
+        if not 0 <= self.retain < 1:
+            raise UsageError(f"the share of skill to retain lies from 0 up to, not including, 1, got {self.retain}")
+        if not 0.5 < self.level < 1:
+            raise UsageError(f"the level lies between 0.5 and 1, got {self.level}")
+
+    @property
+    def log_margin(self) -> float:
+        """The margin as a log ratio."""
+        return float(np.log1p(self.margin))
+
+
+@dataclass(frozen=True)
+class Bin:
+    """What was found at leads `first` to `last`.
+
+    `gap` is a log ratio with its two-sided 95 % interval `low` to `high`; `upper` and `lower` are the one-sided
+    bounds at the rules' level, `proven` the lower bound that holds for all bins and forecasters at once. `half` is
+    the smallest gap that could be told from none. `assay`: the same log ratio for shuffled training, `assay_low` its
+    lower bound; `rho` is the share of the real skill that is lost, NaN unless the assay is proven; `kept` is above 0
+    where the share to retain is proven to be kept. `series`, `blocks` and `replicates` are how many would settle it,
+    each alone, infinite where it would not. NaN where there is nothing.
+    """
+
+    first: int
+    last: int
+    gap: float
+    low: float
+    high: float
+    upper: float
+    lower: float
+    proven: float
+    half: float
+    assay: float
+    assay_low: float
+    rho: float
+    kept: float
+    series: float
+    blocks: float
+    replicates: float
+    taught: bool
+    safe: bool
+    broken: bool
+    no_signal: bool
+
+    @property
+    def better(self) -> bool:
+        """Whether the synthetic arm is proven better than the control: no proof of fidelity."""
+        return self.high < 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found for one forecaster: gated or not and why, bin by bin; `verdict` is "" where it is not gated.
+
+    Safe up to lead `safe` (0: none proven); the first lead that loses more than the margin lies after `safe` and not
+    after `breaks`, None where no break is proven.
+    """
+
+    forecaster: str
+    memory: str
+    gated: bool
+    why: str
+    bins: tuple[Bin, ...]
+    safe: int = 0
+    breaks: int | None = None
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one source for one data set, and what it rests on.
+
+    `caps` are the reasons why it cannot be PASS, `findings` one for each forecaster, `combined` the geometric mean
+    over the gated ones. `safe` and `breaks` as in `Finding`, over all gated forecasters (*operational*: they see
+    their full context); `memory` is the finding of the lag probe. `equivalent`: the gap is proven to lie within the
+    margin on both sides. `checked`: whether the bench passed its self-check on these data, None without one.
+    """
+
+    data: str
+    source: str
+    verdict: str
+    rules: Rules
+    caps: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    combined: tuple[Bin, ...]
+    counts: Counts | None
+    safe: int = 0
+    breaks: int | None = None
+    memory: Finding | None = None
+    equivalent: bool = False
+    checked: bool | None = None
+    fixed: bool = False
+    linear_only: bool = False
+    worse_than_baseline: tuple[str, ...] = field(default=())
+
+    @property
+    def gated(self) -> tuple[Finding, ...]:
+        """The findings that the verdict rests on."""
+        return tuple(one for one in self.findings if one.gated)
+
+    @property
+    def label(self) -> str:
+        """The verdict as it is shown: a PASS without a self-check says so."""
+        return f"{PASS} (unchecked)" if self.verdict == PASS and self.checked is None else self.verdict
+
+
+def judged(
+    evidence: Sequence[Evidence],
+    rules: Rules,
+    *,
+    caps: Sequence[str] = (),
+    checked: bool | None = None,
+    baseline: Mapping[str, Evidence] | None = None,
+) -> Verdict:
+    """The verdict on one source for one data set, from the evidence of each forecaster.
+
+    `caps`: reasons found elsewhere that forbid a PASS. `baseline`: evidence of the last accepted version of the
+    source, by forecaster; one that is proven worse than it fails.
+    """
+    gated, findings = _sorted_out(evidence, rules)
+    caps = [*caps, *_caps(evidence, gated)]
+    if checked is False:
+        caps.append("the self-check failed on these data")
+    tests = max(1, sum(len(one.places) for one in gated))
+    for one in gated:
+        findings[one.forecaster] = _finding(one, rules, tests)
+    probe = next((one for one in evidence if one.memory == "lag" and one.status == "ok"), None)
+    memory = None if probe is None else _finding(probe, rules, len(probe.places), gated=False, why="a probe")
+    if memory is not None:
+        findings[memory.forecaster] = memory
+    mine = [findings[one.forecaster] for one in gated]
+    bins = [b for one in mine for b in one.bins]
+    counts = _counts(gated)
+    worse = tuple(_worse(gated, baseline, rules, tests, caps)) if baseline is not None else ()
+    if not gated:
+        unknown = any(one.status not in ("ok", NO_EFFECT) and one.memory != "lag" for one in evidence)
+        verdict = INCONCLUSIVE if unknown else NO_SIGNAL
+    elif counts is None or not counts.enough:
+        verdict = INSUFFICIENT_DATA
+    elif worse or any(b.broken for b in bins):
+        verdict = FAIL
+    elif all(b.safe for b in bins) and not caps:
+        verdict = PASS
+    elif any(b.no_signal for b in bins):
+        verdict = NO_SIGNAL
+    else:
+        verdict = INCONCLUSIVE
+    breaks = [one.breaks for one in mine if one.breaks is not None]
+    return Verdict(
+        evidence[0].data,
+        evidence[0].source,
+        verdict,
+        rules,
+        tuple(dict.fromkeys(caps)),
+        tuple(findings.values()),
+        _combined(gated, rules),
+        counts,
+        min((one.safe for one in mine), default=0),
+        min(breaks, default=None),
+        memory,
+        bool(bins) and all(b.safe and b.lower > -rules.log_margin for b in bins),
+        checked,
+        any(one.fixed for one in evidence),
+        bool(gated) and not any(one.memory == "nonlinear" for one in gated),
+        worse,
+    )
+
+
+def _sorted_out(evidence: Sequence[Evidence], rules: Rules) -> tuple[list[Evidence], dict[str, Finding]]:
+    """The evidence that is gated, and a finding for each forecaster: why it is not, where it is not."""
+    gated: list[Evidence] = []
+    findings: dict[str, Finding] = {}
+    for one in evidence:
+        why = ""
+        if one.memory == "lag":
+            why = "a probe" if one.status == "ok" else one.status
+        elif one.transfer == "none":
+            why = "not applicable: it learns nothing"
+        elif one.status != "ok":
+            why = one.status
+        elif (behind := _behind_naive(one, rules)) is not None:
+            why = f"trained on real data it is proven worse than the seasonal-naive forecast (at least {behind:.1%})"
+        else:
+            gated.append(one)
+        findings[one.forecaster] = Finding(one.forecaster, one.memory, not why, why, ())
+    return gated, findings
+
+
+def _behind_naive(one: Evidence, rules: Rules) -> float | None:
+    """By how much the control is proven worse than the seasonal-naive forecast over all places; None if it is not."""
+    if "naive" not in one.losses:
+        return None
+    naive, control = (one.losses[arm].sum(2, keepdims=True) for arm in ("naive", "control"))
+    least = float(log_ratio(control, naive, root=one.root).estimated(one.clusters).lower(rules.level)[0])
+    return float(np.expm1(least)) if least > 0 else None
+
+
+def _caps(evidence: Sequence[Evidence], gated: Sequence[Evidence]) -> list[str]:
+    """Why there can be no PASS: what failed, is missing, was never taught, or was not drawn often enough."""
+    caps = []
+    for one in evidence:
+        caps += [f"{one.forecaster}: {told}" for told in dict.fromkeys(one.missing)]
+        if one.status not in ("ok", NO_EFFECT) and not one.missing:
+            caps.append(f"{one.forecaster}: {one.status}")
+        if one.uneven and one in gated:
+            caps.append(f"{one.forecaster}: {one.uneven} windows have a forecast in one arm and none in another")
+    for one in gated:
+        untaught = [f"{first}-{last}" for (first, last), ok in zip(one.places, one.taught, strict=True) if not ok]
+        if untaught:
+            caps.append(f"{one.forecaster}: NOT TAUGHT: the series are too short to teach leads {', '.join(untaught)}")
+        if "null" not in one.losses:
+            caps.append(f"{one.forecaster}: without the shuffled arm nobody knows what it could have lost")
+        draws = one.clusters.counts.replicates
+        if one.stochastic and draws < LEAST_REPLICATES:
+            caps.append(f"{one.forecaster}: {draws} replicates say nothing about chance, {LEAST_REPLICATES} would")
+    return caps
+
+
+def _finding(one: Evidence, rules: Rules, tests: int, *, gated: bool = True, why: str = "") -> Finding:
+    bins = _bins(one.places, one.gap, one.assay, one.shortfall(rules.retain), one.clusters, rules, tests, one.taught)
+    unsafe = [i for i, b in enumerate(bins) if not b.safe]
+    safe = bins[-1].last if not unsafe else (bins[unsafe[0] - 1].last if unsafe[0] else 0)
+    breaks = next((b.last for b in bins if b.broken), None)
+    verdict = FAIL if breaks is not None else PASS if not unsafe else INCONCLUSIVE
+    return Finding(one.forecaster, one.memory, gated, why, bins, safe, breaks, verdict if gated else "")
+
+
+def _bins(
+    places: Sequence[Place],
+    gap: Linear,
+    assay: Linear | None,
+    short: Linear | None,
+    clusters: Clusters,
+    rules: Rules,
+    tests: int,
+    taught: Sequence[bool] | np.ndarray,
+) -> tuple[Bin, ...]:
+    """The bins of one forecaster, or of the mean over several; `tests` is how many lower bounds hold at once."""
+    found = gap.estimated(clusters)
+    d, nothing = rules.log_margin, np.full(len(places), np.nan)
+    upper, lower = found.upper(rules.level), found.lower(rules.level)
+    proven = found.lower(1 - (1 - rules.level) / tests)
+    wide = found.half(0.975)
+    assay_value = assay_low = assay_high = kept = nothing
+    lost: Estimate | None = None
+    if assay is not None and short is not None:
+        seen = assay.estimated(clusters)
+        assay_value, assay_low, assay_high = seen.value, seen.lower(rules.level), seen.upper(rules.level)
+        lost = short.estimated(clusters)
+        kept = -lost.upper(rules.level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rho = np.where(assay_low > d, np.expm1(found.value) / np.expm1(assay_value), np.nan)
+        needed = np.stack(found.needed(np.abs(d - found.value), rules.level))
+        if lost is not None:
+            needed = np.where(upper < d, lost.needed(np.abs(lost.value), rules.level), needed)
+    ok = np.asarray(taught, dtype=bool)
+    hold = {
+        "gap": found.value,
+        "low": found.value - wide,
+        "high": found.value + wide,
+        "upper": upper,
+        "lower": lower,
+        "proven": proven,
+        "half": found.half(rules.level),
+        "assay": assay_value,
+        "assay_low": assay_low,
+        "rho": rho,
+        "kept": kept,
+        "series": needed[0],
+        "blocks": needed[1],
+        "replicates": needed[2],
+    }
+    # comparisons with NaN are False: what is not known is neither safe nor broken
+    safe, broken = ok & (upper < d) & (kept > 0), ok & (proven > d)
+    silent = ok & (assay_high < np.log1p(rules.margin / 2))
+    return tuple(
+        Bin(
+            first,
+            last,
+            **{name: float(values[i]) if ok[i] else float("nan") for name, values in hold.items()},
+            taught=bool(ok[i]),
+            safe=bool(safe[i]),
+            broken=bool(broken[i]),
+            no_signal=bool(silent[i]),
+        )
+        for i, (first, last) in enumerate(places)
+    )
+
+
+def _combined(gated: Sequence[Evidence], rules: Rules) -> tuple[Bin, ...]:
+    """The geometric mean over forecasters, where they share places, windows and draws."""
+    if not gated:
+        return ()
+    first = gated[0]
+    assays = [one.assay for one in gated]
+    taught = np.logical_and.reduce([one.taught for one in gated])
+    gap = mean([one.gap for one in gated])
+    assay = mean([a for a in assays if a is not None]) if all(a is not None for a in assays) else None
+    shorts = [one.shortfall(rules.retain) for one in gated]
+    short = mean([s for s in shorts if s is not None]) if all(s is not None for s in shorts) else None
+    return _bins(first.places, gap, assay, short, first.clusters, rules, len(first.places), taught)
+
+
+def _counts(gated: Sequence[Evidence]) -> Counts | None:
+    counts = [one.gap.estimated(one.clusters).counts for one in gated]
+    if not counts:
+        return None
+    return Counts(*(min(getattr(c, name) for c in counts) for name in ("series", "blocks", "replicates")))
+
+
+def _worse(
+    gated: Sequence[Evidence], baseline: Mapping[str, Evidence], rules: Rules, tests: int, caps: list[str]
+) -> list[str]:
+    """Where the source is proven worse than the last accepted one; what cannot be compared joins `caps`."""
+    worse = []
+    for one in gated:
+        before = baseline.get(one.forecaster)
+        why = ""
+        if before is None or before.status != "ok":
+            why = "it is not there" if before is None else before.status
+        elif before.truth != one.truth or before.places != one.places or (before.used != one.used).any():
+            why = "other windows, horizons or scored pairs"
+        elif before.control != one.control:
+            why = f"its control is {before.control}, here it is {one.control}"
+        if why or before is None:
+            caps.append(f"{one.forecaster}: cannot be compared with the baseline: {why}")
+            continue
+        found = against(one, before)
+        least = found.lower(1 - (1 - rules.level) / tests)
+        for i in np.flatnonzero(one.taught & before.taught & (least > 0)):
+            first, last = one.places[i]
+            worse.append(
+                f"{one.forecaster}, leads {first}-{last}: {np.expm1(found.value[i]):+.1%} against the baseline, "
+                f"at least {np.expm1(least[i]):.1%}"
+            )
+    return worse
+
+
+def against(one: Evidence, before: Evidence) -> Estimate:
+    """How much larger the gap of a source is than that of another one on the same windows, as a log ratio (P,)."""
+    difference = one.gap.minus(before.gap)
+    mine: Ints = one.clusters.replicates[: len(one.gap.contributions)]
+    theirs: Ints = before.clusters.replicates[: len(before.gap.contributions)]
+    draws = np.concatenate([mine, theirs + mine.max(initial=0) + 1])
+    return difference.estimated(Clusters(one.clusters.series, one.clusters.blocks, draws))

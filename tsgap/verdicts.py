@@ -1,0 +1,247 @@
+"""A run's gaps and verdicts: the evidence of every source and forecaster as a table, or put before the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from tsgap import gate
+from tsgap.errors import UnknownNameError, UsageError
+from tsgap.evidence import CONTROLS, Evidence, Place
+from tsgap.gap import Estimate, Linear, independent_mean, lead_bins, mean
+from tsgap.gate import Rules, Verdict, judged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tsgap.run import Run
+
+#: What a gap is a figure for: a bin of leads, one lead alone, or leads 1..h together.
+GapBy = Literal["bin", "lead", "horizon"]
+#: What stands in a table for the geometric mean over forecasters, or over data sets.
+ALL = "all"
+#: Verdicts from the worst to the best: that of several is the worst.
+SEVERITY = (gate.FAIL, gate.INSUFFICIENT_DATA, gate.INCONCLUSIVE, gate.NO_SIGNAL, gate.PASS)
+
+_PLACES = {"bin": ("bin", "first", "last"), "lead": ("lead",), "horizon": ("horizon",)}
+_FIGURES = (
+    *("gap", "low", "high", "percent", "percent_low", "percent_high", "half_width", "assay", "assay_low", "rho"),
+    *("series", "blocks", "replicates", "needed_series", "needed_blocks", "n_used", "status"),
+)
+
+
+def places_of(run: Run, data: str, by: str = "bin", horizons: Sequence[int] = ()) -> tuple[Place, ...]:
+    """First and last lead of each place of a data set; `horizons` are the ends of its bins (default: by season)."""
+    told = run.manifest["data"][data]
+    longest = max(told["horizons"])
+    if horizons:
+        ends = sorted(set(horizons))
+        if by != "bin" or ends[0] < 1 or ends[-1] > longest:
+            raise UsageError(f"{data}: horizons lie between 1 and {longest}, got {', '.join(map(str, horizons))}")
+        return tuple(zip([1, *(end + 1 for end in ends[:-1])], ends, strict=True))
+    if by == "bin":
+        return tuple(lead_bins(longest, told["seasons"][0]))
+    if by == "lead":
+        return tuple((lead, lead) for lead in range(1, longest + 1))
+    if by == "horizon":
+        return tuple((1, h) for h in sorted(told["horizons"]))
+    raise UnknownNameError.of("gap by", by, get_args(GapBy))
+
+
+def gaps(
+    run: Run,
+    metric: str,
+    by: GapBy,
+    *,
+    data: Any = None,
+    source: Any = None,
+    forecaster: Any = None,
+    on: str = "total",
+) -> pd.DataFrame:
+    """The table of `Run.gap`."""
+    import pandas as pd
+
+    level = 0.975
+    rows: list[dict[str, Any]] = []
+    means: dict[tuple[str, int], list[tuple[str, Place, Estimate]]] = {}
+    for (name, where), evidence in run.evidence(metric, by, data=data, source=source, forecaster=forecaster, on=on):
+        for one in evidence:
+            rows += _rows(one, by, metric, level)
+        battery = [one for one in evidence if one.status == "ok" and one.transfer == "learned" and one.memory != "lag"]
+        if not battery:
+            continue
+        gap, assays = mean([one.gap for one in battery]), [one.assay for one in battery]
+        assay = mean([a for a in assays if a is not None]) if None not in assays else None
+        taught = np.logical_and.reduce([one.taught for one in battery])
+        if len(battery) > 1:
+            rows += _rows(battery[0], by, metric, level, label=ALL, combined=(gap, assay, taught))
+        found = gap.estimated(battery[0].clusters)
+        for i, place in enumerate(battery[0].places):
+            if taught[i]:
+                means.setdefault((where, i), []).append((name, place, found.at(i)))
+    rows += _over_data(means, len({name for at in means.values() for name, _, _ in at}), by, metric, level)
+    return pd.DataFrame(rows, columns=["data", "source", "forecaster", "versus", "metric", *_PLACES[by], *_FIGURES])
+
+
+def _rows(
+    one: Evidence,
+    by: GapBy,
+    metric: str,
+    level: float,
+    *,
+    label: str = "",
+    combined: tuple[Linear, Linear | None, Any] | None = None,
+) -> list[dict[str, Any]]:
+    head = {
+        "data": one.data,
+        "source": one.source,
+        "forecaster": label or one.forecaster,
+        "versus": one.control,
+        "metric": metric,
+    }
+    if one.status != "ok":
+        return [{**head, **_place(by, place), "status": one.status} for place in one.places]
+    gap, assay, taught = combined or (one.gap, one.assay, one.taught)
+    found = gap.estimated(one.clusters)
+    seen = None if assay is None else assay.estimated(one.clusters)
+    needed = found.needed(np.abs(np.log1p(Rules().margin) - found.value))
+    out = []
+    for i, place in enumerate(one.places):
+        row = {**head, **_place(by, place), "n_used": int(one.used[i])}
+        if not taught[i]:
+            out.append({**row, "status": "not taught"})
+            continue
+        row |= _figures(found, i, level) | {"needed_series": needed[0][i], "needed_blocks": needed[1][i]}
+        if seen is not None:
+            row |= {"assay": seen.value[i], "assay_low": seen.lower()[i]}
+            if seen.lower()[i] > np.log1p(Rules().margin):
+                row["rho"] = np.expm1(found.value[i]) / np.expm1(seen.value[i])
+        status = "not applicable" if one.transfer == "none" else "partial" if one.uneven else "ok"
+        out.append({**row, "status": status})
+    return out
+
+
+def _place(by: GapBy, place: Place) -> dict[str, Any]:
+    first, last = place
+    if by == "bin":
+        return {"bin": str(first) if first == last else f"{first}-{last}", "first": first, "last": last}
+    return {by: last}
+
+
+def _figures(found: Estimate, i: int, level: float) -> dict[str, Any]:
+    value, half = float(found.value[i]), float(found.half(level)[i])
+    counts = found.counts
+    return {
+        "gap": value,
+        "low": value - half,
+        "high": value + half,
+        "percent": 100 * np.expm1(value),
+        "percent_low": 100 * np.expm1(value - half),
+        "percent_high": 100 * np.expm1(value + half),
+        "half_width": float(found.half()[i]),
+        "series": counts.series,
+        "blocks": counts.blocks,
+        "replicates": counts.replicates,
+    }
+
+
+def _over_data(
+    means: dict[tuple[str, int], list[tuple[str, Place, Estimate]]], n: int, by: GapBy, metric: str, level: float
+) -> Iterator[dict[str, Any]]:
+    """The geometric mean over data sets: of the bins of equal rank, or of leads and horizons that all of them have."""
+    if n < 2:
+        return
+    for (source, _), at in means.items():
+        places = {place for _, place, _ in at}
+        if len(at) < n or (len(places) > 1 and by != "bin"):
+            continue
+        found = independent_mean([one for _, _, one in at])
+        first, last = min(p[0] for p in places), max(p[1] for p in places)
+        head = {"data": ALL, "source": source, "forecaster": ALL, "versus": "", "metric": metric}
+        yield {**head, **_place(by, (first, last)), **_figures(found, 0, level), "status": "ok"}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The verdicts of a run, one for each data set and source."""
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The worst of them."""
+        return min((one.verdict for one in self.verdicts), key=SEVERITY.index)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of them are PASS."""
+        return all(one.verdict == gate.PASS for one in self.verdicts)
+
+    def __str__(self) -> str:
+        from tsgap.sentences import sentence
+
+        return "\n".join(sentence(one) for one in self.verdicts)
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return "<br>".join(html.escape(line) for line in str(self).splitlines())
+
+
+def gated(
+    run: Run,
+    rules: Rules,
+    *,
+    metric: str = "mase",
+    horizons: Sequence[int] = (),
+    data: Any = None,
+    source: Any = None,
+    forecaster: Any = None,
+    on: str = "total",
+    baseline: Run | None = None,
+) -> Gate:
+    """The verdicts of `Run.gate`."""
+    from tsgap.plugins import registry
+
+    spec = registry().named("metrics", metric).spec
+    if not (spec.gateable and spec.nonnegative):
+        raise UsageError(
+            f"metric {metric!r} cannot be gated: "
+            + (
+                "its loss can be negative"
+                if not spec.nonnegative
+                else "it prefers forecasts that are too low or too high"
+            )
+            + "; gate on mase, rmsse, mae or rmse"
+        )
+    if on not in CONTROLS:
+        raise UnknownNameError.of("gap to gate on", on, CONTROLS)
+    picked = {"data": data, "forecaster": forecaster, "on": on}
+    before = {}
+    if baseline is not None:
+        for (name, where), evidence in baseline.evidence(metric, "bin", horizons=horizons, **picked):
+            before[name, where] = {one.forecaster: one for one in evidence}
+    out = []
+    for (name, where), evidence in run.evidence(metric, "bin", horizons=horizons, source=source, **picked):
+        accepted = None
+        if baseline is not None:
+            accepted = before.get((name, where)) or _only(before, name, where)
+        checked, leaks = run.checked(name), run.leaks(name, where)
+        out.append(judged(evidence, rules, caps=leaks, checked=checked, baseline=accepted))
+    if not out:
+        raise UsageError(f"{run.path}: there is no synthetic source in what was asked for, so there is no verdict")
+    return Gate(tuple(out))
+
+
+def _only(before: dict[tuple[str, str], dict[str, Evidence]], data: str, source: str) -> dict[str, Evidence]:
+    """The evidence of the one source that a baseline holds for a data set, whatever its name."""
+    there = [one for (name, _), one in before.items() if name == data]
+    if len(there) != 1:
+        names = ", ".join(where for name, where in before if name == data) or "none"
+        raise UsageError(
+            f"the baseline has no source {source!r} for {data}, and not exactly one other to compare with ({names})"
+        )
+    return there[0]
