@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from tsgap.run import Run, load
     from tsgap.sweeps import sweep
+    from tsgap.synthesis import synth
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ _HOMES = {
     "hookimpl": "tsgap.hookspecs",
     "register": "tsgap.plugins",
     "sweep": "tsgap.sweeps",
+    "synth": "tsgap.synthesis",
     "load": "tsgap.run",
     "Run": "tsgap.run",
 }
@@ -65,6 +67,7 @@ __all__ = [
     "load",
     "register",
     "sweep",
+    "synth",
 ]
 
 

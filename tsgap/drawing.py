@@ -11,7 +11,7 @@ import numpy as np
 
 from tsgap import cell, engines
 from tsgap.engines import Task
-from tsgap.errors import StoreError
+from tsgap.errors import ContractError, StoreError
 from tsgap.inputs import NotDrawn
 from tsgap.panel import Panel, digest, frozen, offsets_of
 from tsgap.plugins import Chosen
@@ -66,18 +66,28 @@ def drawn(
             if outcome.status != "ok" or outcome.value is None:
                 out[one.name] = NotDrawn(f"{outcome.status}: {outcome.error}", outcome.traceback)
                 continue
-            panel = cell.decoded_panel(outcome.value)
-            if not one.chosen.spec.paired:
-                # equal keys would pair what the generator says does not belong together
-                panel = panel.renamed([f"sample {i}" for i in range(len(panel))])
-            elif panel.keys != one.train.keys or (panel.lengths != one.train.lengths).any():
-                out[one.name] = NotDrawn(
-                    f"contract: {one.chosen.label} says that it is paired, its keys or lengths are not the real ones"
-                )
+            try:
+                panel = as_declared(cell.decoded_panel(outcome.value), one.chosen, one.train)
+            except ContractError as err:
+                out[one.name] = NotDrawn(f"contract: {err}")
                 continue
             _keep(one, panel, store)
             out[one.name] = panel
     return out
+
+
+def as_declared(panel: Panel, chosen: Chosen, train: Panel) -> Panel:
+    """A sample under the keys that its generator's spec promises, those of `train` or none of them.
+
+    Raises `ContractError` where it says that it is paired and has other keys or lengths.
+    """
+    if not chosen.spec.paired:
+        # equal keys would pair what the generator says does not belong together; as texts they sort as they stand
+        digits = len(str(len(panel) - 1))
+        return panel.renamed([f"sample {i:0{digits}d}" for i in range(len(panel))])
+    if panel.keys != train.keys or (panel.lengths != train.lengths).any():
+        raise ContractError(f"{chosen.label} says that it is paired, its keys or lengths are not the real ones")
+    return panel
 
 
 def stored(one: Wanted, store: Store | None) -> Panel | None:

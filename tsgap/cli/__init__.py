@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("sweep", "Train on synthetic, score on real, next to a control trained on real."),
     "show": ("show", "The tables of a finished or running sweep."),
     "split": ("split", "Write the training part of a sweep, for your own generator."),
+    "synth": ("synth", "Write a synthetic panel that a generator makes from real data."),
     "data": ("data", "Real data sets with a card: list, show, check."),
     "forecasters": ("plugins", "Forecasters there are, and plugins that failed to load."),
     "generators": ("plugins", "Generators of synthetic series there are."),

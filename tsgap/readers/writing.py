@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,33 @@ from tsgap.errors import DataError, UsageError
 from tsgap.panel import STEP, Dataset, Floats, filled
 from tsgap.readers.normaliser import Kind, Normaliser
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def write_long(dataset: Dataset, path: str | Path) -> None:
     """Write `unique_id, ds, y` (and groups and weights) as Parquet or CSV, by the ending; missing values stay missing.
 
     Reading the file again gives a data set of the same fingerprint, if its series are sorted by name.
     """
-    path = Path(path)
-    kind = path.suffix.lower()
+    kind = long_ending(path)
+    frame = long_frame(dataset)
+    if kind == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, index=False)
+
+
+def long_ending(path: str | Path) -> str:
+    """The ending of a file that can be written in the long format; `UsageError` for another one."""
+    kind = Path(path).suffix.lower()
     if kind not in (".parquet", ".pq", ".csv"):
         raise UsageError(f"{path}: the ending {kind!r} is not one of .parquet, .pq, .csv")
+    return kind
+
+
+def long_frame(dataset: Dataset) -> pd.DataFrame:
+    """A data set as a long frame `unique_id, ds, y`, with a column for every group and the weights."""
     import pandas as pd
 
     lengths = dataset.lengths
@@ -32,10 +49,7 @@ def write_long(dataset: Dataset, path: str | Path) -> None:
         frame[group] = np.repeat(np.array(names, dtype=object), lengths)
     if dataset.weights is not None:
         frame["weight"] = np.repeat(dataset.weights, lengths)
-    if kind == ".csv":
-        frame.to_csv(path, index=False)
-    else:
-        frame.to_parquet(path, index=False)
+    return frame
 
 
 def windows_of(dataset: Dataset, length: int, stride: int) -> tuple[Floats, tuple[str, ...]]:
