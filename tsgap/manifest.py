@@ -14,6 +14,7 @@ import tsgap
 from tsgap.atoms import truth_table
 from tsgap.experiment import SHARED, Experiment
 from tsgap.inputs import Data
+from tsgap.leaks import found_in
 from tsgap.panel import Floats, digest
 from tsgap.plan import Plan
 from tsgap.run import PLAN_VERSION
@@ -28,13 +29,18 @@ def write(experiment: Experiment, made: Plan, store: Store) -> None:
         _write_truth(split, store)
     cells = {key: dict(one.content) for key, one in made.cells.items()}
     store.write_json("plan", {"version": PLAN_VERSION, "rows": [vars(row) for row in made.rows], "cells": cells})
+    leaks = found_in(made)
     store.write_json(
         "manifest",
         {
             "tsgap": tsgap.__version__,
             "experiment": described(experiment),
             "data": {data.name: _told(data) for data in made.data},
-            "notes": list(made.notes),
+            "notes": [
+                *made.notes,
+                *(f"{data}: {source}: LEAK: {t}" for (data, source), of in leaks.items() for t in of),
+            ],
+            "leaks": {f"{data}/{source}": told for (data, source), told in leaks.items()},
             "generator_cutoff": experiment.generator_cutoff or "undeclared",
             "machine": {"python": platform.python_version(), "platform": platform.platform()},
             "versions": _versions(made),
