@@ -9,15 +9,15 @@ equivalence: the importance of rigorous methods".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from tsgap.baseline import Worse, worse_than
 from tsgap.errors import UsageError
 from tsgap.evidence import Evidence, Place
 from tsgap.gap import Clusters, Counts, Estimate, Linear, log_ratio, mean
 from tsgap.horizon import NO_EFFECT
-from tsgap.panel import Ints
 
 PASS, FAIL, INCONCLUSIVE, NO_SIGNAL = "PASS", "FAIL", "INCONCLUSIVE", "NO_SIGNAL"
 INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
@@ -113,7 +113,8 @@ class Finding:
 class Verdict:
     """The verdict on one source for one data set, and what it rests on.
 
-    `caps` are the reasons why it cannot be PASS, `findings` one for each forecaster, `combined` the geometric mean
+    `caps` are the reasons why it cannot be PASS; those in `damage` are no lack of data, but something that failed, is
+    missing, leaked or was never taught. `findings` one for each forecaster, `combined` the geometric mean
     over the gated ones. `safe` and `breaks` as in `Finding`, over all gated forecasters (*operational*: they see
     their full context); `memory` is the finding of the lag probe. `equivalent`: the gap is proven to lie within the
     margin on both sides. `checked`: whether the bench passed its self-check on these data, None without one.
@@ -134,7 +135,8 @@ class Verdict:
     checked: bool | None = None
     fixed: bool = False
     linear_only: bool = False
-    worse_than_baseline: tuple[str, ...] = field(default=())
+    worse_than_baseline: tuple[Worse, ...] = ()
+    damage: tuple[str, ...] = ()
 
     @property
     def gated(self) -> tuple[Finding, ...]:
@@ -161,9 +163,9 @@ def judged(
     source, by forecaster; one that is proven worse than it fails.
     """
     gated, findings = _sorted_out(evidence, rules)
-    caps = [*caps, *_caps(evidence, gated)]
+    damage = [*caps, *_damage(evidence, gated)]
     if checked is False:
-        caps.append("the self-check failed on these data")
+        damage.append("the self-check failed on these data")
     tests = max(1, sum(len(one.places) for one in gated))
     for one in gated:
         findings[one.forecaster] = _finding(one, rules, tests)
@@ -174,7 +176,11 @@ def judged(
     mine = [findings[one.forecaster] for one in gated]
     bins = [b for one in mine for b in one.bins]
     counts = _counts(gated)
-    worse = tuple(_worse(gated, baseline, rules, tests, caps)) if baseline is not None else ()
+    worse: list[Worse] = []
+    if baseline is not None:
+        worse, incomparable = worse_than(gated, baseline, 1 - (1 - rules.level) / tests)
+        damage += incomparable
+    caps = [*damage, *_doubts(gated)]
     if not gated:
         unknown = any(one.status not in ("ok", NO_EFFECT) and one.memory != "lag" for one in evidence)
         verdict = INCONCLUSIVE if unknown else NO_SIGNAL
@@ -205,7 +211,8 @@ def judged(
         checked,
         any(one.fixed for one in evidence),
         bool(gated) and not any(one.memory == "nonlinear" for one in gated),
-        worse,
+        tuple(worse),
+        tuple(dict.fromkeys(damage)),
     )
 
 
@@ -238,8 +245,8 @@ def _behind_naive(one: Evidence, rules: Rules) -> float | None:
     return float(np.expm1(least)) if least > 0 else None
 
 
-def _caps(evidence: Sequence[Evidence], gated: Sequence[Evidence]) -> list[str]:
-    """Why there can be no PASS: what failed, is missing, was never taught, or was not drawn often enough."""
+def _damage(evidence: Sequence[Evidence], gated: Sequence[Evidence]) -> list[str]:
+    """Why there can be no PASS: what failed, is missing or was never taught."""
     caps = []
     for one in evidence:
         caps += [f"{one.forecaster}: {told}" for told in dict.fromkeys(one.missing)]
@@ -251,6 +258,13 @@ def _caps(evidence: Sequence[Evidence], gated: Sequence[Evidence]) -> list[str]:
         untaught = [f"{first}-{last}" for (first, last), ok in zip(one.places, one.taught, strict=True) if not ok]
         if untaught:
             caps.append(f"{one.forecaster}: NOT TAUGHT: the series are too short to teach leads {', '.join(untaught)}")
+    return caps
+
+
+def _doubts(gated: Sequence[Evidence]) -> list[str]:
+    """Why there can be no PASS: no shuffled arm, or not drawn often enough."""
+    caps = []
+    for one in gated:
         if "null" not in one.losses:
             caps.append(f"{one.forecaster}: without the shuffled arm nobody knows what it could have lost")
         draws = one.clusters.counts.replicates
@@ -349,40 +363,3 @@ def _counts(gated: Sequence[Evidence]) -> Counts | None:
     if not counts:
         return None
     return Counts(*(min(getattr(c, name) for c in counts) for name in ("series", "blocks", "replicates")))
-
-
-def _worse(
-    gated: Sequence[Evidence], baseline: Mapping[str, Evidence], rules: Rules, tests: int, caps: list[str]
-) -> list[str]:
-    """Where the source is proven worse than the last accepted one; what cannot be compared joins `caps`."""
-    worse = []
-    for one in gated:
-        before = baseline.get(one.forecaster)
-        why = ""
-        if before is None or before.status != "ok":
-            why = "it is not there" if before is None else before.status
-        elif before.truth != one.truth or before.places != one.places or (before.used != one.used).any():
-            why = "other windows, horizons or scored pairs"
-        elif before.control != one.control:
-            why = f"its control is {before.control}, here it is {one.control}"
-        if why or before is None:
-            caps.append(f"{one.forecaster}: cannot be compared with the baseline: {why}")
-            continue
-        found = against(one, before)
-        least = found.lower(1 - (1 - rules.level) / tests)
-        for i in np.flatnonzero(one.taught & before.taught & (least > 0)):
-            first, last = one.places[i]
-            worse.append(
-                f"{one.forecaster}, leads {first}-{last}: {np.expm1(found.value[i]):+.1%} against the baseline, "
-                f"at least {np.expm1(least[i]):.1%}"
-            )
-    return worse
-
-
-def against(one: Evidence, before: Evidence) -> Estimate:
-    """How much larger the gap of a source is than that of another one on the same windows, as a log ratio (P,)."""
-    difference = one.gap.minus(before.gap)
-    mine: Ints = one.clusters.replicates[: len(one.gap.contributions)]
-    theirs: Ints = before.clusters.replicates[: len(before.gap.contributions)]
-    draws = np.concatenate([mine, theirs + mine.max(initial=0) + 1])
-    return difference.estimated(Clusters(one.clusters.series, one.clusters.blocks, draws))
