@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tsgap import drawing, inputs, plan
+from tsgap.detectable import Detectable, detectable
 from tsgap.errors import StoreError
 from tsgap.experiment import Experiment
+from tsgap.gap import Counts
 from tsgap.panel import Panel
 from tsgap.store import Store
 from tsgap.sweeps import AGAIN, FAILED, folder_of
@@ -21,7 +23,8 @@ class Preview:
     """What a sweep would do: its folder, tasks, those reused, the reasons for the rest, and an estimate of seconds.
 
     `seconds` is the work of the tasks to be run, from the mean of the same forecaster's cells in the folder; None
-    where a forecaster has not run there yet (`unknown` names them).
+    where a forecaster has not run there yet (`unknown` names them). `detectable` is, by data set, what
+    `tsgap.detectable.detectable` expects.
     """
 
     folder: Path
@@ -32,6 +35,7 @@ class Preview:
     seconds: float
     unknown: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+    detectable: Mapping[str, tuple[tuple[Detectable, ...], Counts]] = field(default_factory=dict)
 
 
 def preview(experiment: Experiment, *, out: str | Path | None = None, retry_failed: bool = False) -> Preview:
@@ -70,7 +74,10 @@ def preview(experiment: Experiment, *, out: str | Path | None = None, retry_fail
             seconds += spent[one.chosen.label]
         else:
             unknown.add(one.chosen.label)
-    return Preview(folder, given.data, tasks, reused, dict(reasons), seconds, tuple(sorted(unknown)), made.notes)
+    expected = {data.name: detectable(data.split, max(data.horizons)) for data in given.data}
+    return Preview(
+        folder, given.data, tasks, reused, dict(reasons), seconds, tuple(sorted(unknown)), made.notes, expected
+    )
 
 
 def _before(store: Store | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:

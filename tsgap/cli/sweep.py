@@ -13,10 +13,10 @@ import click
 
 from tsgap.cli import DONE, FAILED_CELLS
 from tsgap.cli.options import read_options
+from tsgap.cli.preview import show_preview
 from tsgap.errors import UsageError
 
 if TYPE_CHECKING:
-    from tsgap.previews import Preview
     from tsgap.readers import ReadOptions
     from tsgap.run import Run
     from tsgap.sweeps import Progress
@@ -97,7 +97,7 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
         click.echo(f"wrote {target}", err=True)
     retry = given["retry"] == "failed"
     if given["dry_run"]:
-        _show_preview(preview(experiment, out=given["out"], retry_failed=retry), as_json=given["as_json"])
+        show_preview(preview(experiment, out=given["out"], retry_failed=retry), as_json=given["as_json"])
         return DONE
     with reporting(quiet=given["quiet"]) as report:
         run = perform(
@@ -207,39 +207,6 @@ def _lines() -> Any:
         )
 
     return report
-
-
-def _show_preview(found: Preview, *, as_json: bool) -> None:
-    import json
-
-    if as_json:
-        told = {
-            "folder": str(found.folder),
-            "cells": found.tasks,
-            "reused": found.reused,
-            "reasons": dict(found.reasons),
-            "seconds": found.seconds,
-            "unknown": list(found.unknown),
-        }
-        click.echo(json.dumps(told, indent=1))
-        return
-    for data in found.data:
-        split = data.split
-        seasons = ", ".join(map(str, split.data.seasons))
-        click.echo(
-            f"{data.name}: {len(split.data)} series, freq {split.data.freq}, season {seasons}, "
-            f"{split.n_windows} windows {split.step} steps apart, horizons {', '.join(map(str, data.horizons))}, "
-            f"training up to {str(split.cutoffs.min())[:19]}"
-        )
-    for note in found.notes:
-        click.echo(f"  {note}")
-    click.echo(f"{found.tasks} cells in {found.folder}: {found.reused} reused, {found.tasks - found.reused} to compute")
-    for reason, n in sorted(found.reasons.items()):
-        click.echo(f"  {n:5d} {reason}")
-    if found.seconds:
-        click.echo(f"about {found.seconds:.0f} s of work, by the cells of the same forecasters in the folder")
-    if found.unknown:
-        click.echo(f"time not known yet: {', '.join(found.unknown)}")
 
 
 def _metrics(given: dict[str, Any]) -> list[str]:

@@ -1,0 +1,86 @@
+"""`tsgap sweep --dry-run`: what would be computed, and what it will be able to tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tsgap.detectable import Detectable
+    from tsgap.gap import Counts
+    from tsgap.previews import Preview
+
+
+def show_preview(found: Preview, *, as_json: bool) -> None:
+    """Print what a sweep would do, or the same as JSON."""
+    import json
+
+    if as_json:
+        told = {
+            "folder": str(found.folder),
+            "cells": found.tasks,
+            "reused": found.reused,
+            "reasons": dict(found.reasons),
+            "seconds": found.seconds,
+            "unknown": list(found.unknown),
+            "detectable": {name: _as_json(*expected) for name, expected in found.detectable.items()},
+        }
+        click.echo(json.dumps(told, indent=1))
+        return
+    for data in found.data:
+        split = data.split
+        seasons = ", ".join(map(str, split.data.seasons))
+        click.echo(
+            f"{data.name}: {len(split.data)} series, freq {split.data.freq}, season {seasons}, "
+            f"{split.n_windows} windows {split.step} steps apart, horizons {', '.join(map(str, data.horizons))}, "
+            f"training up to {str(split.cutoffs.min())[:19]}"
+        )
+        for line in _told(*found.detectable[data.name]):
+            click.echo(f"  {line}")
+    for note in found.notes:
+        click.echo(f"  {note}")
+    click.echo(f"{found.tasks} cells in {found.folder}: {found.reused} reused, {found.tasks - found.reused} to compute")
+    for reason, n in sorted(found.reasons.items()):
+        click.echo(f"  {n:5d} {reason}")
+    if found.seconds:
+        click.echo(f"about {found.seconds:.0f} s of work, by the cells of the same forecasters in the folder")
+    if found.unknown:
+        click.echo(f"time not known yet: {', '.join(found.unknown)}")
+
+
+def _told(expected: Sequence[Detectable], counts: Counts) -> Iterator[str]:
+    """What can be told of the gap, in words."""
+    from tsgap.gate import Rules
+    from tsgap.sentences import leads
+
+    margin = Rules().margin
+    bins = ", ".join(f"{leads(b.first, b.last)} {100 * math.expm1(b.half):.2g} %" for b in expected if b.half == b.half)
+    yield f"smallest gap that can be told from none, to within a factor of about 3: {bins or 'none: no pair is scored'}"
+    if not counts.enough:
+        need = (
+            "5 blocks of origins" if counts.population else "5 series, or 20 blocks of origins for these series alone"
+        )
+        yield f"no verdict: {counts.series} series and {counts.blocks} blocks of origins, {need} are needed"
+    known = [b for b in expected if b.half == b.half]
+    worst = max(known, key=lambda b: b.half, default=None)
+    if worst is None or worst.half < math.log1p(margin):
+        return
+    ways = [
+        f"{int(n)} {what} instead of {have}"
+        for n, what, have in (
+            (worst.series, "series", counts.series),
+            (worst.blocks, "blocks of origins (--windows)", counts.blocks),
+        )
+        if have < n < 1e6
+    ]
+    needs = f"about {' or '.join(ways)}" if ways else "more series and more windows: neither alone would do"
+    yield f"a gap of {100 * margin:g} % at {leads(worst.first, worst.last)} needs {needs}"
+
+
+def _as_json(expected: Sequence[Detectable], counts: Counts) -> dict[str, Any]:
+    """The same for a program; null where it is not known or more would not do."""
+    bins = [{k: v if math.isfinite(v) else None for k, v in vars(b).items()} for b in expected]
+    return {"bins": bins, **vars(counts), "enough": counts.enough}
