@@ -32,7 +32,8 @@ class Evidence:
     the leads of each place (K, N, P), K = 1 where all replicates are one cell: the pairs are those that every
     replicate of every arm has. `status` is "ok", or why there is nothing. `taught` (P,): whether every arm has a
     forecast for all leads of the place; `uneven`: windows that failed in some arm or replicate and not in all.
-    `missing`: what keeps the table from being whole, in words.
+    `missing`: what keeps the table from being whole, in words. `overlapping`: origins of a series lie closer
+    together than the longest horizon.
     """
 
     data: str
@@ -53,6 +54,7 @@ class Evidence:
     fixed: bool = False
     control: str = "real"
     truth: str = ""
+    overlapping: bool = False
 
     @property
     def gap(self) -> Linear:
@@ -82,6 +84,7 @@ def gathered(
     on: str = "total",
     baseline: Floats | None = None,
     without_effect: bool = False,
+    overlapping: bool = False,
 ) -> Evidence:
     """The evidence in the rows of a plan that belong to one data set, source and forecaster.
 
@@ -105,6 +108,7 @@ def gathered(
         "root": metric.aggregate == "root-mean",
         "control": control,
         "truth": truth.name,
+        "overlapping": overlapping,
     }
     draws = np.array([row["draw"] for row in arms["synthetic"]], dtype=np.int64)
     facts["clusters"] = Clusters.of(truth.series, truth.block, draws)

@@ -23,6 +23,8 @@ PASS, FAIL, INCONCLUSIVE, NO_SIGNAL = "PASS", "FAIL", "INCONCLUSIVE", "NO_SIGNAL
 INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 #: Fewer replicates than this say nothing about chance, where there is chance.
 LEAST_REPLICATES = 3
+#: Fewer series than this decide nothing where the windows of a series overlap.
+OVERLAPPING_SERIES = 10
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,13 @@ class Bin:
         """Whether the synthetic arm is proven better than the control: no proof of fidelity."""
         return self.high < 0
 
+    @property
+    def outcome(self) -> str:
+        """What was decided, in a word or two: safe, broken, no signal, undecided or not taught."""
+        if not self.taught:
+            return "not taught"
+        return "broken" if self.broken else "safe" if self.safe else "no signal" if self.no_signal else "undecided"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -118,6 +127,7 @@ class Verdict:
     over the gated ones. `safe` and `breaks` as in `Finding`, over all gated forecasters (*operational*: they see
     their full context); `memory` is the finding of the lag probe. `equivalent`: the gap is proven to lie within the
     margin on both sides. `checked`: whether the bench passed its self-check on these data, None without one.
+    `overlapping`: the windows of a series overlap, and `OVERLAPPING_SERIES` series are needed to decide.
     """
 
     data: str
@@ -137,6 +147,7 @@ class Verdict:
     linear_only: bool = False
     worse_than_baseline: tuple[Worse, ...] = ()
     damage: tuple[str, ...] = ()
+    overlapping: bool = False
 
     @property
     def gated(self) -> tuple[Finding, ...]:
@@ -147,6 +158,11 @@ class Verdict:
     def label(self) -> str:
         """The verdict as it is shown: a PASS without a self-check says so."""
         return f"{PASS} (unchecked)" if self.verdict == PASS and self.checked is None else self.verdict
+
+    @property
+    def is_doubt(self) -> bool:
+        """Whether it is neither PASS nor FAIL for lack of data alone: something was judged, and nothing is damaged."""
+        return self.verdict not in (PASS, FAIL) and bool(self.gated) and not self.damage
 
 
 def judged(
@@ -184,7 +200,7 @@ def judged(
     if not gated:
         unknown = any(one.status not in ("ok", NO_EFFECT) and one.memory != "lag" for one in evidence)
         verdict = INCONCLUSIVE if unknown else NO_SIGNAL
-    elif counts is None or not counts.enough:
+    elif counts is None or not counts.enough or (_overlapping(gated) and counts.series < OVERLAPPING_SERIES):
         verdict = INSUFFICIENT_DATA
     elif worse or any(b.broken for b in bins):
         verdict = FAIL
@@ -213,6 +229,7 @@ def judged(
         bool(gated) and not any(one.memory == "nonlinear" for one in gated),
         tuple(worse),
         tuple(dict.fromkeys(damage)),
+        _overlapping(gated),
     )
 
 
@@ -234,6 +251,10 @@ def _sorted_out(evidence: Sequence[Evidence], rules: Rules) -> tuple[list[Eviden
             gated.append(one)
         findings[one.forecaster] = Finding(one.forecaster, one.memory, not why, why, ())
     return gated, findings
+
+
+def _overlapping(gated: Sequence[Evidence]) -> bool:
+    return any(one.overlapping for one in gated)
 
 
 def _behind_naive(one: Evidence, rules: Rules) -> float | None:

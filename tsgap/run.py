@@ -219,7 +219,7 @@ class Run:
                 "forecast": ended.forecasts.ravel(),
             }
             if metric is not None:
-                loss = losses(metric, y, ended.forecasts, truth.scale(metric))
+                loss = losses(metric, y, ended.scored(metric), truth.scale(metric), ended.levels)
                 table |= {"metric": metric.name, "loss": loss.ravel()}
             frames.append(pd.DataFrame(table, columns=columns))
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
@@ -257,7 +257,8 @@ class Run:
         1); training has no effect (it is said to learn, but its forecasts are bit for bit the same whatever it was
         trained on: there is no ratio). Without figures: not taught (the series are too short to teach that lead);
         too many failed (more pairs are lost to failures than are left); no pairs (or all of weight 0); metric failed,
-        with the reason (it raises, or gives something else than a loss for each pair); or how the first cell that is
+        with the reason (it raises, or gives something else than a loss for each pair); no quantiles (the metric needs
+        them, the forecaster has none, or the sweep asked for none); or how the first cell that is
         not ok ended (error, timeout, crash, oom, contract, skipped, missing). `generator_saw`: the training part (tsgap
         fitted the generator), the declared stamp up to which real data were seen, or undeclared.
         """
@@ -359,6 +360,7 @@ class Run:
                 there.setdefault((row["data"], row["source"]), {}).setdefault(row["forecaster"], []).append(row)
         for (name, where), of_source in there.items():
             places, baseline = places_of(self, name, by, horizons), self._baseline(name)
+            told = self.manifest["data"][name]
             yield (
                 (name, where),
                 [
@@ -370,6 +372,7 @@ class Run:
                         on=on,
                         baseline=baseline,
                         without_effect=self._is_without_effect(name, label),
+                        overlapping=told["step"] < max(told["horizons"]),
                     )
                     for label, rows in of_source.items()
                 ],
