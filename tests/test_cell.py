@@ -361,6 +361,67 @@ def test_what_goes_wrong_in_one_view_is_its_own_and_in_the_fit_that_of_all(
     assert [r.status for r in two_views(tmp_path, last, fit=raiser(err))] == [status] * 2
 
 
+def test_quantiles_are_unscaled_like_the_mean_and_only_asked_for_where_wanted(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    class Bands(Says):
+        def predict(self, history: Panel, *, horizon: int, **levels: Any) -> Forecast:
+            asked.append(levels)
+            mean = last(history, horizon).mean
+            around = np.array(levels.get("quantile_levels", ())) - 0.5
+            return Forecast(mean, {}, mean[..., None] + around, levels.get("quantile_levels", ()))
+
+    for scaling in ("mean-abs", "standard"):
+        made = job(tmp_path, lambda: Bands(last), panel(), panel(seed=1), scaling=scaling)
+        assert forecast(made).quantiles is None
+        assert asked.pop() == {}
+        result = forecast(replace(made, quantile_levels=(0.25, 0.5)))
+        assert asked.pop() == {"quantile_levels": (0.25, 0.5)}
+        _, scale, _ = location_and_scale(panel(seed=1), scaling, 12, None)
+        assert result.quantiles is not None
+        np.testing.assert_allclose(result.quantiles[..., 1], result.mean)
+        np.testing.assert_allclose(result.quantiles[..., 0], result.mean - 0.25 * scale[:, None])
+        assert result.info["crossed"] == 0
+    raw = cell.execute(cloudpickle.dumps(replace(made, quantile_levels=(0.25, 0.5))))
+    [travelled] = cell.decoded_results(raw)
+    assert travelled.quantiles is not None
+    assert travelled.quantiles.tobytes() == result.quantiles.tobytes()
+
+
+def test_a_row_with_a_quantile_that_is_not_finite_or_far_away_fails(tmp_path: Path) -> None:
+    def answer(history: Panel, horizon: int) -> Forecast:
+        mean = last(history, horizon).mean
+        quantiles = np.repeat(mean[..., None], 2, axis=2)
+        quantiles[0, 1, 0], quantiles[1, 2, 1], quantiles[2, 0, 1] = np.nan, np.inf, 1e5
+        mean[3, 0] = quantiles[3, 0, 0] = np.nan
+        return Forecast(mean, {4: "its own"}, quantiles, (0.1, 0.9))
+
+    class Bands(Says):
+        def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Any:
+            return self.answer(history, horizon)
+
+    made = job(tmp_path, lambda: Bands(answer), panel(), panel(seed=1))
+    result = forecast(replace(made, quantile_levels=(0.1, 0.9)))
+    assert result.failed == {
+        4: "its own",
+        0: "a quantile is not finite",
+        1: "a quantile is not finite",
+        2: "the forecast has diverged",
+        3: "the forecast is not finite",
+    }
+    assert result.quantiles is not None
+    assert np.isfinite(result.quantiles).all((1, 2)).tolist() == [False] * 5 + [True]
+    other = forecast(replace(made, quantile_levels=(0.2, 0.9)))
+    assert (other.status, other.info["stage"]) == ("contract", "check")
+    assert "asked for the quantiles (0.2, 0.9), it gave (0.1, 0.9)" in other.info["error"]
+    assert sorted(forecast(made).failed) == [3, 4]
+
+
+def test_a_forecaster_without_quantiles_has_not_failed(tmp_path: Path) -> None:
+    result = said(tmp_path, last, quantile_levels=(0.1, 0.9))
+    assert (result.status, result.failed, result.quantiles) == ("ok", {}, None)
+
+
 def test_a_view_of_which_no_history_is_long_enough_costs_the_other_nothing(tmp_path: Path) -> None:
     found = two_views(tmp_path, last, least_history=50)
     assert [r.status for r in found] == ["ok", "error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from hypothesis.extra.numpy import arrays
 
 import tsgap
 from tests.worlds import seasonal
-from tsgap.metrics import METRICS
+from tsgap.errors import ContractError
+from tsgap.metrics import METRICS, losses
 from tsgap.panel import Floats
 from tsgap.run import Run
 
@@ -30,8 +32,9 @@ def loss(name: str, truth: Any, forecast: Any, scale: Floats = ONE) -> Floats:
 
 
 def test_the_metrics_are_these() -> None:
-    assert tuple(sorted(BY_NAME)) == tuple(sorted(NAMES))
-    assert {m.name for m in METRICS if m.scaled} == {"mase", "rmsse"}
+    assert set(BY_NAME) == {*NAMES, "wql"}
+    assert {m.name for m in METRICS if m.scaled} == {"mase", "rmsse", "wql"}
+    assert {m.name for m in METRICS if m.needs == "quantiles"} == {"wql"}
     assert {m.name for m in METRICS if not m.gateable} == {"mape", "smape"}
 
 
@@ -83,6 +86,55 @@ def test_losses_are_never_negative_and_smape_is_at_most_two(truth: Floats, forec
     np.testing.assert_array_equal(loss("smape", truth, forecast), loss("smape", forecast, truth))
 
 
+LEVELS = np.array([0.1, 0.5, 0.8])
+
+
+def quantile_loss(truth: Any, quantiles: Any, scale: Any = ONE, levels: Floats = LEVELS) -> Floats:
+    return BY_NAME["wql"].loss(np.asarray(truth, dtype=float), np.asarray(quantiles, dtype=float), scale, levels)
+
+
+def test_quantile_losses_worked_by_hand() -> None:
+    # 2 × mean of 0.1·1, 0.5·0, 0.2·1 over a scale of 2
+    assert quantile_loss([5.0], [[4.0, 5.0, 6.0]], np.array([2.0])).tolist() == pytest.approx([0.1])
+    assert quantile_loss([5.0, 0.0], [[5.0] * 3] * 2)[0] == 0.0
+
+
+@given(numbers, arrays(np.float64, (6, 3), elements=st.floats(-1e6, 1e6)), st.floats(0.1, 100))
+def test_the_quantile_loss_is_the_pinball_loss_of_scikit_learn(truth: Floats, quantiles: Floats, scale: float) -> None:
+    from sklearn.metrics import mean_pinball_loss
+
+    quantiles = np.sort(quantiles, axis=1)
+    theirs = np.mean([mean_pinball_loss(truth, quantiles[:, k], alpha=a) for k, a in enumerate(LEVELS)])
+    ours = quantile_loss(truth, quantiles, np.array(scale))
+    assert ours.shape == (6,)
+    assert (ours >= 0).all()
+    assert ours.mean() == pytest.approx(2 * theirs / scale, rel=1e-9, abs=1e-12)
+
+
+@given(numbers, numbers)
+def test_the_median_alone_costs_the_absolute_error(truth: Floats, forecast: Floats) -> None:
+    found = quantile_loss(truth, forecast[:, None], levels=np.array([0.5]))
+    np.testing.assert_allclose(found, np.abs(truth - forecast))
+
+
+def test_a_pair_without_all_of_its_quantiles_has_no_loss_and_without_any_none_has_one() -> None:
+    truth, quantiles = np.ones((2, 2)), np.ones((2, 2, 3))
+    quantiles[0, 1, 2] = np.nan
+    levels = (0.1, 0.5, 0.8)
+    wql, scale = BY_NAME["wql"], np.array([1.0, np.nan])
+    assert np.isnan(losses(wql, truth, quantiles, scale, levels)).tolist() == [[False, True], [True, True]]
+    for given_levels in ((), (0.1, 0.9)):
+        assert np.isnan(losses(wql, truth, quantiles, np.ones(2), given_levels)).all()
+    assert np.isnan(losses(wql, truth, truth, np.ones(2), levels)).all()
+    assert losses(BY_NAME["mae"], truth, truth, np.ones(2), levels).tolist() == [[0, 0], [0, 0]]
+
+
+def test_a_quantile_loss_that_keeps_the_axis_of_the_levels_breaks_its_contract() -> None:
+    bad = replace(BY_NAME["wql"], loss=lambda truth, quantiles, scale, levels: truth[..., None] - quantiles)
+    with pytest.raises(ContractError, match="must be as many numbers"):
+        losses(bad, np.ones((2, 2)), np.ones((2, 2, 3)), np.ones(2), (0.1, 0.5, 0.8))
+
+
 REAL = seasonal(series=4, length=96)
 
 
@@ -107,17 +159,17 @@ def training(run: Run) -> pd.DataFrame:
 
 
 def test_figures_of_each_series_equal_those_of_utilsforecast(run: Run) -> None:
-    losses = pytest.importorskip("utilsforecast.losses", reason="comes with tsgap-statsforecast")
+    oracle = pytest.importorskip("utilsforecast.losses", reason="comes with tsgap-statsforecast")
     forecasts, ours = arm(run), run.profile(NAMES, by="series").query("horizon == 6")
     frame = forecasts[["unique_id", "y", "model"]].assign(ds=np.arange(len(forecasts)))
     scaled = {"seasonality": 12, "train_df": training(run)}
     theirs = {
-        "mae": losses.mae(frame, models=["model"]),
-        "rmse": losses.rmse(frame, models=["model"]),
-        "mape": losses.mape(frame, models=["model"]),
-        "smape": losses.smape(frame, models=["model"]),
-        "mase": losses.mase(frame, models=["model"], **scaled),
-        "rmsse": losses.rmsse(frame, models=["model"], **scaled),
+        "mae": oracle.mae(frame, models=["model"]),
+        "rmse": oracle.rmse(frame, models=["model"]),
+        "mape": oracle.mape(frame, models=["model"]),
+        "smape": oracle.smape(frame, models=["model"]),
+        "mase": oracle.mase(frame, models=["model"], **scaled),
+        "rmsse": oracle.rmsse(frame, models=["model"], **scaled),
     }
     for name, found in theirs.items():
         unit = 2.0 if name == "smape" else 1.0  # utilsforecast's lies in [0, 1]

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,15 +101,17 @@ def test_any_text_and_number_survives(store: Store) -> None:
 def test_a_cell_without_rows_or_leads_is_possible(store: Store) -> None:
     store.add(Part(A, 0, 1, "ok", np.empty(0, dtype=int), np.empty((0, 7))))
     store.add(Part(B, 0, 1, "ok", np.arange(3), np.empty((3, 0))))
-    assert store.forecasts(A)[0].shape == (0, 7)
-    assert store.forecasts(B)[0].shape == (3, 0)
+    assert store.forecasts(A).mean.shape == (0, 7)
+    assert store.forecasts(B).mean.shape == (3, 0)
 
 
 def test_forecasts_stand_in_the_order_of_the_rows_whatever_the_order_of_parts(store: Store) -> None:
     parts = [part_of(part=i, n_parts=3) for i in range(3)]
     for part in (parts[2], parts[0], parts[1]):
         store.add(part)
-    mean, failed = store.forecasts(A)
+    found = store.forecasts(A)
+    mean, failed = found.mean, found.failed
+    assert (found.quantiles, found.levels) == (None, ())
     for part in parts:
         assert np.array_equal(mean[part.rows], part.mean, equal_nan=True)
     assert failed == {int(row): "too short" for part in parts for row in part.failed}
@@ -140,6 +143,59 @@ def test_a_cell_cut_anew_counts_by_a_whole_cut(store: Store) -> None:
     assert [part.n_parts for part in store.parts(A)] == [2, 2]
     store.add(part_of(status="error"))
     assert store.finished() == {A: "ok"}
+
+
+def with_quantiles(part: Part, *levels: float) -> Part:
+    """The same part with quantiles around its forecasts."""
+    return replace(part, quantiles=part.mean[..., None] + np.array(levels), levels=levels)
+
+
+def test_quantiles_come_back_as_they_were_in_the_order_of_the_rows(store: Store) -> None:
+    parts = [with_quantiles(part_of(part=i, n_parts=2), 0.1, 0.5, 0.9) for i in range(2)]
+    for part in parts[::-1]:
+        store.add(part)
+    found = store.forecasts(A)
+    assert found.levels == (0.1, 0.5, 0.9)
+    assert found.quantiles is not None
+    assert np.array_equal(found.quantiles, found.mean[..., None] + np.array(found.levels), equal_nan=True)
+    back = store.parts(A)[0]
+    assert back.quantiles is not None
+    assert back.quantiles.tobytes() == parts[0].quantiles.tobytes()  # type: ignore[union-attr]
+    assert (back.digest, back.levels) == (parts[0].digest, parts[0].levels)
+
+
+def test_a_part_without_quantiles_is_the_file_it_was_before_there_were_any() -> None:
+    part = Part(A, 0, 1, "ok", np.array([0, 1]), np.array([[1.0, 2.0], [np.nan, np.nan]]), {1: "why"}, {"x": 1})
+    assert part.digest == "cc8deb2ad5d6e6c7243fdd332c6f5fcc"
+    assert with_quantiles(part, 0.5).digest != part.digest
+    assert with_quantiles(part, 0.5).digest != with_quantiles(part, 0.6).digest
+
+
+def test_a_cell_of_which_a_block_lacks_quantiles_has_none_unless_every_row_of_it_failed(store: Store) -> None:
+    store.add(with_quantiles(part_of(part=0, n_parts=2), 0.1, 0.9))
+    whole = part_of(part=1, n_parts=2)
+    store.add(whole)
+    assert store.forecasts(A).quantiles is None
+    store.add(with_quantiles(part_of(B, part=0, n_parts=2), 0.1, 0.9))
+    nothing = {int(row): "too short" for row in whole.rows}
+    store.add(Part(B, 1, 2, "ok", whole.rows, np.full((5, 3), np.nan), nothing))
+    found = store.forecasts(B)
+    assert found.quantiles is not None
+    assert np.isnan(found.quantiles[whole.rows]).all()
+    assert np.isfinite(found.quantiles[found.mean[:, 0] == found.mean[:, 0]]).all()
+
+
+def test_a_cell_without_rows_or_leads_may_have_quantiles(store: Store) -> None:
+    store.add(Part(A, 0, 1, "ok", np.arange(3), np.empty((3, 0)), quantiles=np.empty((3, 0, 2)), levels=(0.1, 0.9)))
+    found = store.forecasts(A).quantiles
+    assert found is not None
+    assert found.shape == (3, 0, 2)
+
+
+def test_quantiles_that_do_not_belong_to_the_forecasts_are_refused() -> None:
+    for quantiles, levels in ((np.zeros((5, 3, 2)), (0.5,)), (np.zeros((5, 3, 2)), ()), (None, (0.5,))):
+        with pytest.raises(ValueError, match="the quantiles of"):
+            replace(part_of(), quantiles=quantiles, levels=levels)
 
 
 def test_rows_that_are_not_all_there_are_refused(store: Store) -> None:
@@ -396,7 +452,7 @@ def test_a_read_only_run_can_be_read_and_not_written() -> None:
             reader = Store.open(path / "run", create=False)
             assert reader.finished() == {B: "ok"}
             assert reader.parts(A) == []
-            assert reader.forecasts(B)[0].shape == (5, 3)
+            assert reader.forecasts(B).mean.shape == (5, 3)
             assert reader.read_json("manifest.json") == {"a": 1}
             assert len(reader.warnings) == 1
             assert "left where it is (Permission denied)" in reader.warnings[0]
@@ -548,9 +604,9 @@ def write(path: Path, count: int, name: str = "w") -> subprocess.Popen[str]:
 def expect_all(store: Store, count: int) -> None:
     assert store.finished() == {f"{i:032x}": "ok" for i in range(count)}
     for i in range(count):
-        mean, failed = store.forecasts(f"{i:032x}")
-        assert np.array_equal(mean, np.random.default_rng(i).normal(size=(50, 12)))
-        assert failed == {}
+        found = store.forecasts(f"{i:032x}")
+        assert np.array_equal(found.mean, np.random.default_rng(i).normal(size=(50, 12)))
+        assert found.failed == {}
     assert store.warnings == []
 
 

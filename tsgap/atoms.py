@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.errors import StoreError
+from tsgap.metrics import NO_QUANTILES
 from tsgap.panel import Floats, Ints, frozen
 from tsgap.protocols import MetricSpec
 from tsgap.store import Store
@@ -73,11 +74,25 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class Ended:
-    """How a cell ended: `forecasts` (N, H′) if it is ok, with NaN in the windows that `failed` names."""
+    """How a cell ended: `forecasts` (N, H′) if it is ok, with NaN in the windows that `failed` names.
+
+    `quantiles` (N, H′, Q) of the `levels`, None where there are none.
+    """
 
     status: str
     forecasts: Floats = field(default_factory=lambda: np.empty((0, 0)))
     failed: Mapping[int, str] = field(default_factory=dict)
+    quantiles: Floats | None = None
+    levels: tuple[float, ...] = ()
+
+    def scored(self, metric: MetricSpec) -> Floats:
+        """What the metric scores: the quantiles if it needs them and there are some, else the forecasts."""
+        return self.forecasts if metric.needs == "mean" or self.quantiles is None else self.quantiles
+
+    def under(self, metric: MetricSpec) -> str:
+        """The status under a metric: "no quantiles" for a cell that is ok and has none, where the metric needs them."""
+        lacks = self.status == "ok" and metric.needs == "quantiles" and self.quantiles is None
+        return NO_QUANTILES if lacks else self.status
 
     def failures(self, n: int) -> Ints:
         """Which of `n` windows failed (N,), 1 or 0; all of them if the cell did. What is missing has not failed."""
@@ -86,6 +101,10 @@ class Ended:
         if self.status != "ok":
             return np.ones(n, dtype=np.int64)
         return np.bincount(np.fromiter(self.failed, np.int64, len(self.failed)), minlength=n)
+
+
+def _size(ended: Ended) -> int:
+    return ended.forecasts.nbytes + (0 if ended.quantiles is None else ended.quantiles.nbytes)
 
 
 class Atoms:
@@ -140,23 +159,25 @@ class Atoms:
 
     def _read(self, key: str, shape: tuple[int, ...]) -> Ended:
         try:
-            mean, failed = self._store.forecasts(key)
+            found = self._store.forecasts(key)
         except StoreError as err:
             self._store.warnings.append(str(err))
             return Ended("contract" if self._store.parts(key) else "missing")
+        mean, failed = found.mean, found.failed
         if len(mean) != shape[0] or mean.shape[1] > shape[1]:
             self._store.warnings.append(f"cell {key} has forecasts {mean.shape} for a truth {shape}")
             return Ended("contract")
         if len(failed) == len(mean):
             return Ended("error")
-        return Ended("ok", frozen(mean), failed)
+        quantiles = None if found.quantiles is None else frozen(found.quantiles)
+        return Ended("ok", frozen(mean), failed, quantiles, found.levels)
 
     def _forget(self) -> None:
-        held = sum(ended.forecasts.nbytes for ended in self._ended.values())
+        held = sum(_size(ended) for ended in self._ended.values())
         for key in list(self._ended)[:-1]:
             if held <= KEPT:
                 break
-            held -= self._ended.pop(key).forecasts.nbytes
+            held -= _size(self._ended.pop(key))
 
     def status(self, key: str) -> str:
         """How a cell ended: one of which all parts are ok but every window failed is an error."""

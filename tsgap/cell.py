@@ -29,15 +29,18 @@ DIVERGED = 1e3
 class Result:
     """What a cell, one view of a fit, (or one block of its rows) has to say.
 
-    `mean` (N, H′) in the units of the data, NaN in failed rows; `failed` maps a row to its reason. `info` has
-    `load_seconds`, `fit_seconds`, `predict_seconds`, and how many histories (`unit_scaled`) and training series
-    (`unit_scaled_training`) were divided by 1 because their scale is 0; of a failure `stage`, `error`, `traceback`.
+    `mean` (N, H′) in the units of the data, NaN in failed rows; `failed` maps a row to its reason; `quantiles`
+    (N, H′, Q) likewise, None where the forecaster has none or none were asked. `info` has `load_seconds`,
+    `fit_seconds`, `predict_seconds`, and how many histories (`unit_scaled`) and training series
+    (`unit_scaled_training`) were divided by 1 because their scale is 0; `crossed` is in how many pairs of row and lead
+    the quantiles did not rise, and were sorted; of a failure `stage`, `error`, `traceback`.
     """
 
     status: str
     mean: Floats
     failed: Mapping[int, str] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    quantiles: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,7 @@ class Job:
     least_history: int
     figures: Floats | None = None
     twins_only: bool = False
+    quantile_levels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -240,17 +244,19 @@ def _answered(job: Job, asked: _Asked, forecaster: Forecaster, told: Mapping[str
         answer = Forecast(np.empty((0, job.horizon)))
         if len(ready):
             given = scaled(histories, asked.location, asked.scale).take(ready)
-            answer = forecaster.predict(given, horizon=job.horizon)
+            levels: dict[str, Any] = {"quantile_levels": job.quantile_levels} if job.quantile_levels else {}
+            answer = forecaster.predict(given, horizon=job.horizon, **levels)
         info["predict_seconds"] = clock.lap()
         stage = "check"
         mean = _checked(answer, len(ready), job.horizon)
+        quantiles = _rising(answer, job.quantile_levels, info)
         with np.errstate(over="ignore", invalid="ignore"):
             mean = mean * scale + location
+            if quantiles is not None:
+                quantiles = quantiles * scale[:, None] + location[:, None]
         failed |= {int(ready[i]): str(reason) for i, reason in answer.failed.items()}
-        failed |= _unusable(mean, histories.take(ready), ready, failed)
-        out = np.full((len(histories), mean.shape[1]), np.nan)
-        out[ready] = mean
-        out[list(failed)] = np.nan
+        failed |= _unusable(mean, quantiles, histories.take(ready), ready, failed)
+        out = _laid_out(mean, len(histories), ready, failed)
         if failed and len(failed) == len(histories) and asked.view.rows is None:
             first = min(failed)
             raise ForecastError(f"all {len(failed)} windows failed, first {histories.keys[first]!r}: {failed[first]}")
@@ -258,7 +264,16 @@ def _answered(job: Job, asked: _Asked, forecaster: Forecaster, told: Mapping[str
         raise
     except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result
         return _failure(job, asked.view, stage, err, info)
-    return Result("ok", out, failed, info)
+    spread = None if quantiles is None else _laid_out(quantiles, len(histories), ready, failed)
+    return Result("ok", out, failed, info, spread)
+
+
+def _laid_out(values: Floats, n: int, ready: Ints, failed: Mapping[int, str]) -> Floats:
+    """Values of the `ready` rows as those of `n` rows, NaN in the others and where a row failed."""
+    out = np.full((n, *values.shape[1:]), np.nan)
+    out[ready] = values
+    out[list(failed)] = np.nan
+    return out
 
 
 def _failure(job: Job, view: View, stage: str, err: Exception, info: Mapping[str, Any]) -> Result:
@@ -291,9 +306,29 @@ def _checked(answer: Any, n: int, horizon: int) -> Floats:
     return answer.mean
 
 
-def _unusable(mean: Floats, histories: Panel, ready: Ints, failed: Mapping[int, str]) -> dict[int, str]:
+def _rising(answer: Forecast, levels: tuple[float, ...], info: dict[str, Any]) -> Floats | None:
+    """The quantiles (N, H′, Q) of the levels that were asked for, sorted where they cross; None where there are none.
+
+    A sorted set is never further from the true quantiles than the one that crosses (Chernozhukov, Fernández-Val &
+    Galichon 2010, Econometrica 78).
+    """
+    if not levels or answer.quantiles is None:
+        return None
+    if tuple(answer.quantile_levels) != levels:
+        raise ContractError(f"predict was asked for the quantiles {levels}, it gave {tuple(answer.quantile_levels)}")
+    info["crossed"] = int((np.diff(answer.quantiles, axis=2) < 0).any(2).sum())
+    return np.sort(answer.quantiles, axis=2)
+
+
+def _unusable(
+    mean: Floats, quantiles: Floats | None, histories: Panel, ready: Ints, failed: Mapping[int, str]
+) -> dict[int, str]:
     """Rows that are not finite, or have diverged from the range and level of their history."""
     out = {int(ready[i]): "the forecast is not finite" for i in np.flatnonzero(~np.isfinite(mean).all(1))}
+    if quantiles is not None:
+        mean = np.concatenate([mean, quantiles.reshape(len(mean), mean.shape[1] * quantiles.shape[2])], axis=1)
+        bad = {int(ready[i]): "a quantile is not finite" for i in np.flatnonzero(~np.isfinite(mean).all(1))}
+        out = {**bad, **out}
     if len(ready):
         begin = histories.offsets[:-1]
         high, low = np.maximum.reduceat(histories.values, begin), np.minimum.reduceat(histories.values, begin)
@@ -331,7 +366,9 @@ def execute(payload: bytes) -> bytes:
         return _encoded(head, values=panel.values, offsets=panel.offsets)
     results = forecast(job)
     said = [{"status": r.status, "failed": {str(k): v for k, v in r.failed.items()}, "info": r.info} for r in results]
-    return _encoded({"results": said}, **{f"mean{i}": result.mean for i, result in enumerate(results)})
+    arrays = {f"mean{i}": result.mean for i, result in enumerate(results)}
+    arrays |= {f"quantiles{i}": r.quantiles for i, r in enumerate(results) if r.quantiles is not None}
+    return _encoded({"results": said}, **arrays)
 
 
 def _encoded(head: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
@@ -345,7 +382,13 @@ def decoded_results(raw: bytes) -> list[Result]:
     """The results of a `Job`, one for each of its views."""
     with np.load(io.BytesIO(raw), allow_pickle=False) as box:
         return [
-            Result(one["status"], box[f"mean{i}"], {int(k): v for k, v in one["failed"].items()}, one["info"])
+            Result(
+                one["status"],
+                box[f"mean{i}"],
+                {int(k): v for k, v in one["failed"].items()},
+                one["info"],
+                box.get(f"quantiles{i}"),
+            )
             for i, one in enumerate(json.loads(box["head"].tobytes())["results"])
         ]
 

@@ -99,7 +99,7 @@ def profiled(
     labels = np.zeros(len(truth.ids), dtype=np.int64) if group is None else truth.groups[group]
     blocks = Blocks.of(truth.series if by == "series" else labels)
     sides = [[atoms.ended(row) for row in rows] for rows in (one.control, one.rows)]
-    status = next((e.status for side in sides for e in side if e.status != "ok"), "ok")
+    status = next((e.under(metric) for side in sides for e in side if e.under(metric) != "ok"), "ok")
 
     def figured(arms: Sequence[Sequence[Floats]], reference: Floats | None) -> Figures:
         return figures(
@@ -112,12 +112,13 @@ def profiled(
             weights=truth.weights,
             blocks=blocks,
             reference=reference,
+            levels=next((e.levels for side in sides for e in side), ()),
         )
 
     found = None
     if status == "ok":
         try:
-            found = figured([[e.forecasts for e in side] for side in sides], baseline)
+            found = figured([[e.scored(metric) for e in side] for side in sides], baseline)
         except ContractError as err:
             status = f"{METRIC_FAILED}: {err}"
     if found is None:

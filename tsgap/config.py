@@ -64,6 +64,7 @@ class _File(_Table):
     context: int | None = None
     match: bool = True
     null: bool = True
+    quantiles: list[float] = []
     generator_cutoff: Annotated[str | int | None, _dated] = None
 
 

@@ -15,8 +15,8 @@ from tsgap.plugins import choose_generator
 from tsgap.protocols import GeneratorSpec
 from tsgap.readers.options import ReadOptions
 
-#: Forecasters of a sweep that names none: one without parameters, one linear, one not.
-DEFAULT_FORECASTERS = ("seasonal-naive", "linear", "gradient-boosting")
+#: Forecasters of a sweep that names none: one without parameters, one that sees a single lag, one linear, one not.
+DEFAULT_FORECASTERS = ("seasonal-naive", "lag-probe", "linear", "gradient-boosting")
 #: Draws of a generator, and model seeds for a source of one file, where nothing else is asked for.
 REPLICATES = 5
 #: Always scored on the real arm: what skill is measured against.
@@ -67,7 +67,8 @@ class Experiment:
     files, `REPLICATES` where it has one or is a generator. `scaling` None: 'standard' for
     arrays of windows, else 'mean-abs'. `context` None: by season, horizon and length. `match` puts the arms at the
     same number of training pairs. `null` adds the arm trained on shuffled real series. `generator_cutoff` declares
-    up to when the makers of the synthetic data saw real data.
+    up to when the makers of the synthetic data saw real data. `quantiles` are the levels, in (0, 1), whose quantiles
+    are asked from forecasters beside the mean.
     """
 
     data: tuple[DataSpec, ...]
@@ -80,8 +81,10 @@ class Experiment:
     match: bool = True
     null: bool = True
     generator_cutoff: str | None = None
+    quantiles: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "quantiles", levels_of(self.quantiles))
         if not self.data:
             raise UsageError("a sweep needs at least one real data set (--real FILE, or real=…)")
         if not self.sources:
@@ -191,6 +194,29 @@ def whole(name: str, value: Any) -> int | None:
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise UsageError(f"{name} must be a whole number, got {value!r}")
     return int(value)
+
+
+def levels_of(quantiles: str | float | Iterable[float] | None) -> tuple[float, ...]:
+    """Quantile levels as a tuple that rises, whichever way they were written; `UsageError` outside of (0, 1).
+
+    >>> levels_of("0.9,0.5"), levels_of(0.5), levels_of(())
+    ((0.5, 0.9), (0.5,), ())
+    """
+    if isinstance(quantiles, str):
+        given: Iterable[Any] = [part for part in quantiles.split(",") if part.strip()]
+    elif quantiles is None or isinstance(quantiles, Iterable):
+        given = () if quantiles is None else quantiles
+    else:
+        given = [quantiles]
+    try:
+        levels = tuple(sorted(float(level) for level in given))
+    except (TypeError, ValueError):
+        raise UsageError(f"quantile levels are numbers between 0 and 1, got {quantiles!r}") from None
+    bad = [level for level in levels if not 0 < level < 1]
+    if bad or len(set(levels)) < len(levels):
+        told = f"got {bad[0]:g}" if bad else f"{levels} has one twice"
+        raise UsageError(f"quantile levels are different numbers between 0 and 1, {told}")
+    return levels
 
 
 def data_specs(real: Any, **settings: Any) -> tuple[DataSpec, ...]:

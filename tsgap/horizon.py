@@ -77,18 +77,20 @@ def figures(
     weights: Floats,
     blocks: Blocks,
     reference: Floats | None = None,
+    levels: tuple[float, ...] = (),
 ) -> Figures:
     """One figure for each arm, block and horizon (or lead).
 
     `truth` (N, H), NaN where it is missing; each arm is its replicates' forecasts (N, H′), whose losses are averaged
-    pair by pair; `scale` (N,) are the metric's denominators, NaN where there is none; `weights` (N,). A pair counts
+    pair by pair, or for a metric that needs them its quantiles (N, H′, Q) of the `levels`; `scale` (N,) are the
+    metric's denominators, NaN where there is none; `weights` (N,). A pair counts
     where every replicate of every arm has a loss, so that none is left out in favour of an arm. A figure is the
     weighted mean loss of its pairs (its root for `root-mean`), never a mean of means. Leads beyond H′ of any arm
     were not taught: there is no figure for them, nor for a horizon that holds one of them, nor where more than half
     of the pairs are lost because a forecast is NaN. Raises `ContractError` where the metric breaks its contract.
     """
     horizon = truth.shape[1]
-    of_arms = [_loss(metric, truth, scale, replicates) for replicates in arms]
+    of_arms = [_loss(metric, truth, scale, replicates, levels) for replicates in arms]
     known: NDArray[np.bool_] = ~np.logical_or.reduce([np.isnan(loss) for loss in of_arms])
     at = np.arange(1, horizon + 1) if by == "lead" else np.array(sorted(horizons), dtype=np.int64)
     reached = min(forecast.shape[1] for replicates in arms for forecast in replicates)
@@ -111,17 +113,19 @@ def figures(
     if reference is None:
         other = np.full(used.shape, np.nan)
     else:
-        other = np.where(taught, averaged(_loss(metric, truth, scale, [reference])), np.nan)
+        other = np.where(taught, averaged(_loss(metric, truth, scale, [reference], levels)), np.nan)
     values = np.stack([np.where(weight > 0, averaged(loss), np.nan) for loss in of_arms])
     return Figures(at, values, other, used, gathered(np.ones(truth.shape, dtype=np.int64)), lost, taught)
 
 
-def _loss(metric: MetricSpec, truth: Floats, scale: Floats, replicates: Sequence[Floats]) -> Floats:
+def _loss(
+    metric: MetricSpec, truth: Floats, scale: Floats, replicates: Sequence[Floats], levels: tuple[float, ...]
+) -> Floats:
     """Losses (N, H), averaged over replicates; NaN where there is none, in leads that were not taught too."""
     out = np.zeros(truth.shape)
     for forecast in replicates:
         reached = forecast.shape[1]
-        out[:, :reached] += losses(metric, truth[:, :reached], forecast, scale)
+        out[:, :reached] += losses(metric, truth[:, :reached], forecast, scale, levels)
         out[:, reached:] = np.nan
     return out / len(replicates)
 
@@ -130,7 +134,8 @@ def _lost(truth: Floats, scale: Floats, arms: Sequence[Sequence[Floats]], reache
     """Pairs (N, H) that could be scored, of which a forecast is NaN in some arm and replicate."""
     lost = np.zeros(truth.shape, dtype=bool)
     for forecast in (one for replicates in arms for one in replicates):
-        lost[:, :reached] |= np.isnan(forecast[:, :reached])
+        missing = np.isnan(forecast[:, :reached])
+        lost[:, :reached] |= missing if missing.ndim == 2 else missing.any(2)
     return lost & ~np.isnan(truth) & ~np.isnan(scale)[:, None]
 
 

@@ -72,7 +72,8 @@ def described(experiment: Experiment) -> dict[str, Any]:
             for s in experiment.sources
         ],
         "forecasters": [shown(f) for f in experiment.forecasters],
-        **{name: getattr(experiment, name) for name in SHARED},
+        # what is not asked for changes neither what is written nor the folder of a run
+        **{name: value for name in SHARED if (value := getattr(experiment, name)) != ()},
     }
 
 

@@ -42,6 +42,18 @@ def symmetric_percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floa
     return 2 * np.abs(truth - forecast) / np.where(size > 0, size, 1.0)
 
 
+def weighted_quantile(truth: Floats, quantiles: Floats, scale: Floats, levels: Floats) -> Floats:
+    """2 × the pinball loss of each quantile, averaged over the levels, over `scale`.
+
+    With the level 0.5 alone it is the absolute error. Koenker & Bassett (1978), Econometrica 46.
+
+    >>> weighted_quantile(np.array([3.0]), np.array([[1.0, 2.0]]), np.array(1.0), np.array([0.1, 0.5])).tolist()
+    [0.7]
+    """
+    error = truth[..., None] - quantiles
+    return np.asarray(2 * np.maximum(levels * error, (levels - 1) * error).mean(-1) / scale)
+
+
 METRICS = (
     MetricSpec("mae", "Mean absolute error.", absolute, units="data", gateable=True),
     MetricSpec("rmse", "Root mean squared error.", squared, aggregate="root-mean", units="data"),
@@ -68,23 +80,44 @@ METRICS = (
         scaled="rmse",
         units="seasonal-naive error",
     ),
+    MetricSpec(
+        "wql",
+        "Weighted quantile loss, the mean over the levels, over the seasonal-naive error of the real training part.",
+        weighted_quantile,
+        scaled="mae",
+        units="seasonal-naive error",
+        needs="quantiles",
+    ),
 )
+
+#: Status of a forecaster without quantiles under a metric that needs them.
+NO_QUANTILES = "no quantiles"
 
 #: The longest reason why a metric failed, in characters.
 REASON = 200
 
 
-def losses(metric: MetricSpec, truth: Floats, forecast: Floats, scale: Floats) -> Floats:
+def losses(
+    metric: MetricSpec, truth: Floats, forecast: Floats, scale: Floats, levels: tuple[float, ...] = ()
+) -> Floats:
     """The losses of a metric (N, H), NaN where truth, forecast or denominator is missing, or it leaves a pair out.
 
-    `truth` and `forecast` (N, H), `scale` (N,). Raises `ContractError`, one line, where the loss raises, gives
-    anything but one number a pair, or a negative one although it is declared nonnegative or its root is taken.
+    `truth` and `forecast` (N, H), `scale` (N,). For a metric that needs quantiles `forecast` are those of the `levels`
+    (N, H, Q), NaN in all where one is missing; without them (N, H) every loss is NaN. Raises `ContractError`, one line,
+    where the loss raises, gives anything but one number a pair, or a negative one although it is declared nonnegative
+    or its root is taken.
     """
     if not truth.size:
         return np.empty(truth.shape)
+    given = [_read_only(truth), _read_only(forecast), _read_only(scale[:, None])]
+    if metric.needs == "quantiles":
+        if forecast.shape != (*truth.shape, len(levels)) or not levels:
+            return np.full(truth.shape, np.nan)
+        given.append(_read_only(np.array(levels)))
+        forecast = np.where(np.isnan(forecast).any(2), np.nan, 0.0)
     try:
         with np.errstate(all="ignore"):
-            found = np.asarray(metric.loss(_read_only(truth), _read_only(forecast), _read_only(scale[:, None])))
+            found = np.asarray(metric.loss(*given))
     except Exception as err:  # whatever a plugin raises is the metric's result
         told = " ".join("".join(traceback.format_exception_only(err)).split())
         raise ContractError(told[:REASON]) from err

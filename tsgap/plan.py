@@ -90,6 +90,11 @@ class Cell:
         return str(self.content["view"])
 
     @property
+    def quantile_levels(self) -> tuple[float, ...]:
+        """Levels whose quantiles are asked for."""
+        return tuple(self.content.get("quantiles", ()))
+
+    @property
     def fit(self) -> tuple[Any, ...]:
         """Equal for cells that are forecast from the same fit: all that names a cell but its view, and the horizon."""
         rest = {name: value for name, value in self.content.items() if name not in ("view", "windows")}
@@ -141,7 +146,7 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
     for data in inputs.data:
         rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
         nulls = _nulls(data, experiment, draw)
-        untrained = _cell(data, baseline, None, 0, cells)
+        untrained = _cell(data, baseline, None, 0, cells, quantiles=experiment.quantiles)
         rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none", baseline.spec.scope))
         for source in sources_of(data, inputs, experiment, draw):
             notes += [f"{data.name}: {source.name}: {note}" for note in source.notes]
@@ -227,7 +232,7 @@ def _replicate(
         seed = seed_of(experiment.seed, data.name, chosen.address, k)
         for made_set in arms[chosen.spec.scope].sets:
             training = None if chosen.spec.transfer == "none" else made_set
-            key = _cell(data, chosen, training, seed, cells)
+            key = _cell(data, chosen, training, seed, cells, quantiles=experiment.quantiles)
             footing = made_set.footing
             rows.append(
                 Row(
@@ -270,12 +275,14 @@ def _cell(
     seed: int,
     cells: dict[str, Cell],
     *,
+    quantiles: tuple[float, ...] = (),
     view: str = CLEAN,
     split: Split | None = None,
 ) -> str:
     """The key of a cell, which is put among `cells`; equal content, equal key.
 
-    A `view` other than the clean one has the histories of a `split` of its own, forecast from the same fit.
+    `quantiles` are those of the experiment. A `view` other than the clean one has the histories of a `split` of its
+    own, forecast from the same fit.
     """
     if (view == CLEAN) != (split is None):
         raise ValueError(
@@ -300,6 +307,7 @@ def _cell(
         "context": context,
         "limit": limit,
         "seed": seed,
+        **({"quantiles": list(quantiles)} if quantiles else {}),
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

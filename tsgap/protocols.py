@@ -168,31 +168,33 @@ class GeneratorSpec:
         _check_spec(self, "generator")
 
 
-Loss = Callable[[Floats, Floats, Floats], Floats]
-
-
 @dataclass(frozen=True)
 class MetricSpec:
     """How a metric is offered: an elementwise loss and an aggregate, smaller is better.
 
     `loss(truth, forecast, scale)` gets arrays that broadcast against each other and returns one number for each
-    pair, NaN where the pair is left out (counted). `scale` is the denominator that `scaled` asks for: the real
-    training part's seasonal-naive mean absolute error (``"mae"``), root mean squared error (``"rmse"``), or ones.
+    pair, NaN where the pair is left out (counted). With `needs` ``"quantiles"`` it is `loss(truth, quantiles, scale,
+    levels)`, where `quantiles` have one axis more, the last, for the `levels` (Q,), which rise. `scale` is the
+    denominator that `scaled` asks for: the real training part's seasonal-naive mean absolute error (``"mae"``), root
+    mean squared error (``"rmse"``), or ones.
     `aggregate` is ``"mean"`` or ``"root-mean"``. One whose loss is never negative (`nonnegative`) and that is
     `gateable` can carry a gap.
     """
 
     name: str
     summary: str
-    loss: Loss
+    loss: Callable[..., Floats]
     aggregate: Literal["mean", "root-mean"] = "mean"
     scaled: Literal["", "mae", "rmse"] = ""
     units: str = ""
     nonnegative: bool = True
     gateable: bool = True
+    needs: Literal["mean", "quantiles"] = "mean"
 
     def __post_init__(self) -> None:
         _check_spec(self, "metric")
+        if self.needs not in ("mean", "quantiles"):
+            raise PluginError(f"metric {self.name!r}: needs is 'mean' or 'quantiles', got {self.needs!r}")
         if self.aggregate not in ("mean", "root-mean"):
             raise PluginError(f"metric {self.name!r}: aggregate is 'mean' or 'root-mean', got {self.aggregate!r}")
         if self.scaled not in ("", "mae", "rmse"):

@@ -69,8 +69,8 @@ def sweep(
     arrays of windows.
 
     `settings` are those of `Experiment` (`replicates`, `seed`, `scaling`, `context`, `match`, `null`,
-    `generator_cutoff`) and of `ReadOptions` (`freq`, `season_length`, `id_col`, `time_col`, `target_col`, `wide`,
-    `groups`, `weights`, `missing`, `data_dir`).
+    `generator_cutoff`, `quantiles`) and of `ReadOptions` (`freq`, `season_length`, `id_col`, `time_col`, `target_col`,
+    `wide`, `groups`, `weights`, `missing`, `data_dir`).
 
     Results go to the folder `out` (default: one under ``tsgap-runs/`` that the same experiment always gets); the
     same call again computes only what is missing. `jobs` worker processes (default: the cores there are; 0: none,
@@ -206,6 +206,7 @@ def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float) -> Iterator[Ta
                 spec.least_history(split.data.seasons, split.horizon),
                 None if training is None else training.figures,
                 first.splits_by_series,
+                first.quantile_levels,
             )
             n = sum(len(one.split) if b.rows is None else len(b.rows) for one, _, _, b in shared)
             label = " ".join(f"{one.key}/{i}/{count}" for one, i, count, _ in shared)
@@ -257,7 +258,9 @@ def _parts(outcome: Outcome, made: plan.Plan) -> Iterator[Part]:
         if results is not None:
             result = results[place]
             failed = {int(rows[r]): why for r, why in result.failed.items()}
-            yield Part(key, int(i), int(n), result.status, rows, result.mean, failed, {**info, **result.info})
+            levels = () if result.quantiles is None else one.quantile_levels
+            told = {**info, **result.info}
+            yield Part(key, int(i), int(n), result.status, rows, result.mean, failed, told, result.quantiles, levels)
         else:
             info |= {"stage": outcome.stage, "error": outcome.error, "traceback": outcome.traceback}
             yield Part(key, int(i), int(n), outcome.status, rows, np.empty((0, 0)), {}, info)

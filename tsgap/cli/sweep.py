@@ -60,6 +60,7 @@ EVERY = 30.0
 @click.option("--null/--no-null", default=True, show_default=True, help="The arm trained on shuffled real series.")
 @click.option("--inverse", type=click.Choice(["minmax", "zscore"]), help="Undo the normalisation of arrays of windows.")
 @click.option("--channels", default="", metavar="A,B,…", help="Names of the channels of arrays (N, L, C).")
+@click.option("--quantiles", default="", metavar="0.1,0.5,0.9", help="Levels to ask of forecasters, for 'wql'.")
 @click.option("--generator-cutoff", metavar="STAMP", help="Up to when the generator saw real data.")
 @read_options
 @click.option(
@@ -150,7 +151,7 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
 
 _SWEEP_OPTIONS = (
     *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "fast"),
-    *("seed", "scaling", "context", "match", "null", "inverse", "channels", "generator_cutoff"),
+    *("seed", "scaling", "context", "match", "null", "inverse", "channels", "quantiles", "generator_cutoff"),
 )
 _READ_OPTIONS = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
 

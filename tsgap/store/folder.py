@@ -7,6 +7,7 @@ import os
 import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +30,16 @@ SCHEMA = 1
 _LABEL = "store.json"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Forecasts of a cell: `mean` (N, H′), the rows that `failed`, and `quantiles` (N, H′, Q) of `levels`, or None."""
+
+    mean: Floats
+    failed: Mapping[int, str]
+    quantiles: Floats | None = None
+    levels: tuple[float, ...] = ()
 
 
 class Store:
@@ -116,8 +127,8 @@ class Store:
                 return parts
         return []
 
-    def forecasts(self, cell: str) -> tuple[Floats, Mapping[int, str]]:
-        """Forecasts (N, H′) of a finished cell in the order of its rows 0..N-1, and the rows that failed."""
+    def forecasts(self, cell: str) -> Forecasts:
+        """What a finished cell forecast, in the order of its rows 0..N-1."""
         parts = self.parts(cell)
         if not parts:
             raise StoreError(f"{self.path}: cell {cell} is not complete; run the same command again")
@@ -130,7 +141,9 @@ class Store:
         if not np.array_equal(rows[order], np.arange(len(rows))):
             raise StoreError(f"{self.path}: the rows of cell {cell} are not 0 to {len(rows) - 1}, each once")
         failed = {row: reason for part in parts for row, reason in part.failed.items()}
-        return np.concatenate([part.mean for part in parts])[order], dict(sorted(failed.items()))
+        mean = np.concatenate([part.mean for part in parts])[order]
+        quantiles, levels = _quantiles(parts)
+        return Forecasts(mean, dict(sorted(failed.items())), None if quantiles is None else quantiles[order], levels)
 
     def discard(self, cell: str) -> None:
         """Remove all parts of a cell, so that it counts as missing."""
@@ -237,6 +250,17 @@ class Store:
     def _warn(self, message: str) -> None:
         if message not in self.warnings:
             self.warnings.append(message)
+
+
+def _quantiles(parts: list[Part]) -> tuple[Floats | None, tuple[float, ...]]:
+    """The quantiles of all parts, NaN for a part of which every row failed; none unless all others have the same."""
+    levels = {part.levels for part in parts if part.levels or len(part.failed) < len(part.rows)}
+    if len(levels) != 1 or levels == {()}:
+        return None, ()
+    [common] = levels
+    nothing = [np.full((*part.mean.shape, len(common)), np.nan) for part in parts]
+    found = [n if part.quantiles is None else part.quantiles for part, n in zip(parts, nothing, strict=True)]
+    return np.concatenate(found), common
 
 
 def _status(heads: list[Head]) -> str:

@@ -32,7 +32,8 @@ class Part:
 
     `cell` is the content key in hex. `rows` (N,) are row numbers in the cell's own row space, `mean` (N, H′) the
     forecasts in float64, NaN in rows that `failed` names with their reason; (0, 0) where `status` is not ok.
-    `info` is anything that JSON can hold; it does not count as part of the result.
+    `quantiles` (N, H′, Q) are those of the `levels`, None (and no levels) where there are none. `info` is anything that
+    JSON can hold; it does not count as part of the result.
     """
 
     cell: str
@@ -43,6 +44,8 @@ class Part:
     mean: Floats
     failed: Mapping[int, str] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    quantiles: Floats | None = None
+    levels: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         rows, mean = np.asarray(self.rows, dtype=np.int64), np.asarray(self.mean, dtype=np.float64)
@@ -62,14 +65,23 @@ class Part:
             raise ValueError(f"the forecasts of a part that is {self.status} must be ({wanted}, H), got {mean.shape}")
         if strange := set(failed) - set(rows.tolist()):
             raise ValueError(f"row {min(strange)} is said to have failed but is not in the part")
+        levels = tuple(float(level) for level in self.levels)
+        object.__setattr__(self, "levels", levels)
+        if self.quantiles is not None:
+            object.__setattr__(self, "quantiles", np.asarray(self.quantiles, dtype=np.float64))
+        shape = None if self.quantiles is None else self.quantiles.shape
+        if shape != ((*mean.shape, len(levels)) if levels else None):
+            raise ValueError(f"the quantiles of {len(levels)} levels for forecasts {mean.shape} are {shape}")
 
     @cached_property
     def digest(self) -> str:
         """Hash of the result: equal for equal status, rows, forecasts and failures, whatever `info` says."""
-        h = hashlib.sha256(_canonical([self.part, self.n_parts, self.status, self.mean.shape, self.failed]))
-        mean = np.where(np.isnan(self.mean), np.nan, self.mean)  # one pattern of NaN
-        for array, kind in ((self.rows, "<i8"), (mean, "<f8")):
-            h.update(np.ascontiguousarray(array, dtype=kind).data)
+        levels = [self.levels] if self.levels else []
+        h = hashlib.sha256(_canonical([self.part, self.n_parts, self.status, self.mean.shape, self.failed, *levels]))
+        h.update(np.ascontiguousarray(self.rows, dtype="<i8").data)
+        for array in (self.mean, *(() if self.quantiles is None else (self.quantiles,))):
+            known = np.where(np.isnan(array), np.nan, array)  # one pattern of NaN
+            h.update(np.ascontiguousarray(known, dtype="<f8").data)
         return h.hexdigest()[:32]
 
     @property
@@ -78,13 +90,19 @@ class Part:
         return f"{self.cell}-{self.part}of{self.n_parts}-{self.digest[:16]}.parquet"
 
     def to_bytes(self) -> bytes:
-        """The part as a sealed Parquet file: columns row, mean (a list of H′), failed (text or null)."""
+        """The part as a sealed Parquet file: columns row, mean (a list of H′), failed (text or null).
+
+        A part with quantiles has a column of them as well, a list of H′·Q, level by level within a lead.
+        """
         import pyarrow as pa
 
         columns = {"row": pa.array(self.rows)}
         if self.mean.size:
             columns["mean"] = pa.FixedSizeListArray.from_arrays(pa.array(self.mean.ravel()), self.mean.shape[1])
         columns["failed"] = pa.array([self.failed.get(row) for row in self.rows.tolist()], type=pa.string())
+        if self.quantiles is not None and self.quantiles.size:
+            width = self.quantiles[0].size
+            columns["quantiles"] = pa.FixedSizeListArray.from_arrays(pa.array(self.quantiles.ravel()), width)
         note = _canonical(
             {
                 "cell": self.cell,
@@ -95,6 +113,7 @@ class Part:
                 "digest": self.digest,
                 "added": time.time_ns(),
                 "info": dict(self.info),
+                **({"levels": self.levels} if self.levels else {}),
             }
         )
         return sealed(pa.table(columns), {_NOTE: note, _CHECK: hashlib.sha256(note).hexdigest().encode()})
@@ -113,6 +132,7 @@ class Head:
     digest: str
     added: int
     info: Mapping[str, Any]
+    levels: tuple[float, ...] = ()
 
     @property
     def order(self) -> tuple[bool, int, str]:
@@ -146,20 +166,28 @@ def read_part(path: Path) -> Part:
 
     table = unsealed(path.read_bytes())
     head = _head(path, table.schema.metadata or {})
-    mean = np.empty(head.shape)
-    if mean.size:
-        mean = pa.concat_arrays([c.flatten() for c in table["mean"].chunks]).to_numpy().reshape(head.shape)
+
+    def stacked(name: str, shape: tuple[int, ...]) -> Floats:
+        if not np.prod(shape):
+            return np.empty(shape)
+        flat: Floats = pa.concat_arrays([c.flatten() for c in table[name].chunks]).to_numpy()
+        return flat.reshape(shape)
+
+    mean = stacked("mean", head.shape)
+    quantiles = stacked("quantiles", (*head.shape, len(head.levels))) if head.levels else None
     rows = table["row"].to_numpy()
     reasons = table["failed"].to_pylist()
     failed = {int(row): reason for row, reason in zip(rows, reasons, strict=True) if reason is not None}
-    return Part(head.cell, head.part, head.n_parts, head.status, rows, mean, failed, head.info)
+    return Part(head.cell, head.part, head.n_parts, head.status, rows, mean, failed, head.info, quantiles, head.levels)
 
 
 def _head(path: Path, notes: Mapping[bytes, bytes]) -> Head:
     note = notes.get(_NOTE, b"")
     if hashlib.sha256(note).hexdigest().encode() != notes.get(_CHECK):
         raise DamagedError("its head does not match its digest")
-    head = Head(path=path, **{**json.loads(note), "shape": tuple(json.loads(note)["shape"])})
+    told = json.loads(note)
+    told |= {"shape": tuple(told["shape"]), "levels": tuple(told.get("levels", ()))}
+    head = Head(path=path, **told)
     if path.name != f"{head.cell}-{head.part}of{head.n_parts}-{head.digest[:16]}.parquet":
         raise DamagedError(f"it is the file of another part, {head.cell} {head.part} of {head.n_parts}")
     return head
