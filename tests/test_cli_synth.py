@@ -74,7 +74,11 @@ def test_training_parts_that_end_at_different_times_are_not_given_one_stamp(real
     ("argv", "code", "said"),
     [
         (["--generator", "nosuch", "--out", "a.csv"], USAGE, "nosuch"),
-        (["--generator", "copy", "--out", "a.xlsx"], USAGE, "'.xlsx' is not one of .parquet, .pq, .csv"),
+        (
+            ["--generator", "block-bootstrap:length=500", "--out", "a.xlsx"],
+            USAGE,
+            "'.xlsx' is not one of .parquet, .pq, .csv",
+        ),
         (["--generator", "copy", "--out", "real.csv/a.csv"], IO_ERROR, "cannot write real.csv/a.csv"),
         (["--generator", "copy", "--seed", "-1", "--out", "a.csv"], USAGE, "seed"),
         (["--generator", "block-bootstrap:length=500", "--out", "a.csv"], USAGE, "ask for shorter blocks"),

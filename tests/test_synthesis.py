@@ -44,9 +44,10 @@ def as_read(real: Any, synthetic: Path) -> Panel:
 def with_gaps() -> pd.DataFrame:
     """Monthly series that begin at different times, one with a hole; twelve, so that names do not sort as numbers."""
     frame = seasonal(series=12)
-    late = (frame.unique_id == "s2") & (frame.ds < "2002-05-01")
+    unknown = (frame.unique_id == "s2") & (frame.ds < "2002-05-01")
+    late = (frame.unique_id == "s4") & (frame.ds < "2001-08-01")
     hole = (frame.unique_id == "s3") & frame.ds.between("2003-01-01", "2003-03-01")
-    return frame[~late].assign(y=lambda f: f.y.mask(hole))
+    return frame.assign(y=frame.y.mask(hole | unknown))[~late]
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -82,9 +83,19 @@ def test_every_series_has_the_stamps_of_its_own_training_part() -> None:
     made = tsgap.synth(real, "shuffle", **CUT).set_index(["unique_id", "ds"])
     assert made.index.get_level_values("ds").max() == real.ds.unique()[-18 - 1]
     assert made.loc["s2"].index.min() == pd.Timestamp("2002-05-01")
+    assert made.loc["s4"].index.min() == pd.Timestamp("2001-08-01")
     assert made.loc["s1"].index.min() == pd.Timestamp("2001-01-01")
     assert made.loc["s3"].shape == made.loc["s1"].shape  # the hole is filled as in a sweep
     assert np.isfinite(made.y).all()
+
+
+def test_what_is_missing_before_the_first_value_has_no_part_in_it() -> None:
+    values = np.append(np.full(7, np.nan), np.arange(50.0))
+    starts = np.array(["2020-01-01"], dtype="datetime64[ns]")
+    real = tsgap.Dataset("late", values, np.array([0, 57]), ("a",), starts, "D", (7,))
+    made = tsgap.synth(real, "copy", horizons=3, windows=2)
+    assert made.ds.tolist() == pd.date_range("2020-01-08", periods=44).tolist()
+    assert made.y.tolist() == list(range(44))
 
 
 def test_series_that_belong_to_no_real_one_are_numbered_and_begin_with_the_first() -> None:
