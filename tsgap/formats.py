@@ -68,7 +68,7 @@ def latex_text(frame: pd.DataFrame) -> str:
     same = [name for name in frame.columns if len(frame) > 1 and frame[name].nunique(dropna=False) == 1]
     rest = [name for name in frame.columns if name not in same]
     text = [frame[name].dtype == object for name in rest]
-    told = [f"% {name}: {_one_line(frame[name].iloc[0])}" for name in same]
+    told = [f"% {name}: {one_line(frame[name].iloc[0])}" for name in same]
     rows = [" & ".join(map(_latex, row)) + r" \\" for row in frame[rest].itertuples(index=False, name=None)]
     return "\n".join(
         [
@@ -85,14 +85,15 @@ def latex_text(frame: pd.DataFrame) -> str:
     )
 
 
-def _one_line(value: Any) -> str:
+def one_line(value: Any) -> str:
+    """Anything as one line of text that is no command to a terminal and no break in a format of lines."""
     return "".join(c if c.isprintable() else " " for c in str(value))
 
 
 def _latex(value: Any) -> str:
     if isinstance(value, float):
         return "--" if math.isnan(value) else r"$\infty$" if math.isinf(value) else f"{value:.4g}"
-    return "".join(_LATEX.get(c, c) for c in _one_line(value))
+    return "".join(_LATEX.get(c, c) for c in one_line(value))
 
 
 def html_text(frame: pd.DataFrame, *, title: str = "") -> str:

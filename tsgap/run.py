@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tsgap.evidence import Evidence
     from tsgap.plots import Plots
-    from tsgap.verdicts import GapBy, Gate
+    from tsgap.verdicts import GapBy, Gate, Horizons
 
 _PLACE = ("data", "source", "arm", "forecaster", "replicate")
 _CELLS = (
@@ -314,7 +314,7 @@ class Run:
         *,
         retain: float = 0.5,
         metric: str = "mase",
-        horizons: Sequence[int] = (),
+        horizons: Horizons = (),
         data: Names = None,
         source: Names = None,
         forecaster: Names = None,
@@ -326,8 +326,9 @@ class Run:
         PASS: in every bin of leads of every gated forecaster the gap is proven smaller than `margin` (a fraction),
         and at least the share `retain` of what real training gains over shuffled training is proven to be kept. FAIL:
         some gap is proven larger than the margin. NO_SIGNAL: shuffled training is as good as real. Else
-        INSUFFICIENT_DATA or INCONCLUSIVE. `horizons` are the ends of the bins that are gated (default: by season, up
-        to the longest horizon). `baseline`: the run of the last accepted version; a source that is proven worse fails.
+        INSUFFICIENT_DATA or INCONCLUSIVE. `horizons` are the ends of the bins that are gated, in steps or in seasons
+        like "1m" (default: by season, up to the longest horizon). `baseline`: the run of the last accepted version; a
+        source that is proven worse fails.
         Raises `UsageError` where `metric` cannot be gated.
         """
         from tsgap.gate import Rules
@@ -343,7 +344,7 @@ class Run:
         metric: str = "mase",
         by: GapBy = "bin",
         *,
-        horizons: Sequence[int] = (),
+        horizons: Horizons = (),
         data: Names = None,
         source: Names = None,
         forecaster: Names = None,

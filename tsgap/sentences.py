@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
+from tsgap.baseline import Worse
 from tsgap.gap import Counts
 from tsgap.gate import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Bin, Finding, Verdict
 
-#: More series or windows than this are not worth naming.
+#: More series or test periods than this are not worth naming.
 MANY = 1_000_000
+#: Places that are named; more are counted.
+NAMED = 2
 
 
 def sentence(verdict: Verdict) -> str:
@@ -26,16 +27,36 @@ def sentence(verdict: Verdict) -> str:
     return f"{verdict.label}: {told}"
 
 
-def percent(log_ratio: float) -> str:
-    """A log ratio as per cent worse, signed.
+def larger(log_ratio: float) -> str:
+    """A log ratio of errors in words.
 
-    >>> percent(0.0), percent(math.log(1.1)), percent(float("inf"))
-    ('+0.0 %', '+10.0 %', '+inf %')
+    >>> larger(0.0), larger(math.log(1.1)), larger(math.log(0.9)), larger(math.log(30))
+    ('the same', '10.0 % larger', '10.0 % smaller', '30 times as large')
     """
     if math.isnan(log_ratio):
         return "unknown"
-    size = np.expm1(log_ratio) * 100
-    return f"{size:+.1f} %" if abs(size) < 1000 else f"{size:+.3g} %"
+    if log_ratio > math.log(1000):
+        return "more than 1000 times as large"
+    size = 100 * math.expm1(log_ratio)
+    if abs(size) < 0.05:
+        return "the same"
+    if size >= 900:
+        return f"{math.exp(log_ratio):.0f} times as large"
+    return f"{abs(size):.1f} % {'larger' if size > 0 else 'smaller'}"
+
+
+def percent(log_ratio: float) -> str:
+    """A log ratio of errors as signed per cent, for a table: above 0 the synthetic arm's are larger.
+
+    >>> percent(0.0), percent(math.log(1.1)), percent(float("inf")), percent(float("nan"))
+    ('0.0', '+10.0', '>+999', '-')
+    """
+    if math.isnan(log_ratio):
+        return "-"
+    if log_ratio > math.log(10.99):
+        return ">+999"
+    size = round(100 * math.expm1(log_ratio), 1)
+    return f"{size:+.1f}" if size else "0.0"
 
 
 def leads(first: int, last: int) -> str:
@@ -45,145 +66,6 @@ def leads(first: int, last: int) -> str:
     ('lead 1', 'leads 2 to 6')
     """
     return f"lead {first}" if first == last else f"leads {first} to {last}"
-
-
-def _trained(verdict: Verdict) -> str:
-    return f"trained on {verdict.source!r} instead of real {verdict.data} series"
-
-
-def _margin(verdict: Verdict) -> str:
-    return f"{verdict.rules.margin * 100:g} %"
-
-
-def _worst(verdict: Verdict) -> tuple[Finding, Bin]:
-    """The bin with the largest gap that is known."""
-    there = [(one, b) for one in verdict.gated for b in one.bins if not math.isnan(b.gap)]
-    return max(there, key=lambda at: at[1].upper)
-
-
-def _passed(verdict: Verdict) -> str:
-    one, worst = _worst(verdict)
-    same = " and no better either, within the margin," if verdict.equivalent else ""
-    sure = f"{verdict.rules.level * 100:g} % sure"
-    return (
-        f"{_trained(verdict)}, forecasters lose at most {percent(worst.upper)} of accuracy{same} at every lead up to "
-        f"{one.bins[-1].last} ({sure}; the worst is {one.forecaster} at {leads(worst.first, worst.last)}); the margin "
-        f"is {_margin(verdict)}{_scope(verdict)}."
-    )
-
-
-def _failed(verdict: Verdict) -> str:
-    broken = [(one, b) for one in verdict.gated for b in one.bins if b.broken]
-    if not broken:
-        return (
-            f"{verdict.source!r} is proven worse for {verdict.data} than the baseline: "
-            f"{verdict.worse_than_baseline[0]}{_scope(verdict)}."
-        )
-    one, worst = max(broken, key=lambda at: at[1].proven)
-    safe = f"safe up to lead {verdict.safe}" if verdict.safe else "safe at no lead"
-    return (
-        f"{_trained(verdict)}, {one.forecaster} is {percent(worst.gap)} worse at {leads(worst.first, worst.last)} (at "
-        f"least {percent(worst.proven)}), more than the margin of {_margin(verdict)}; {safe}, proven broken by lead "
-        f"{verdict.breaks}{_scope(verdict)}."
-    )
-
-
-def _silent(verdict: Verdict) -> str:
-    if not verdict.gated:
-        why = "; ".join(f"{one.forecaster}: {one.why}" for one in verdict.findings if one.why) or "there is none"
-        return f"no forecaster can show a gap on {verdict.data} ({why})."
-    one, b = next((one, b) for one in verdict.gated for b in one.bins if b.no_signal)
-    return (
-        f"at {leads(b.first, b.last)} of {verdict.data} {one.forecaster} trained on shuffled series is as good as "
-        f"trained on real ones ({percent(b.assay)}): nothing could be lost there, so nothing is proven; gate on "
-        "shorter horizons."
-    )
-
-
-def _insufficient(verdict: Verdict) -> str:
-    counts = verdict.counts or Counts(0, 0, 0)
-    need = "5 blocks of origins" if counts.population else "5 series, or 20 blocks of origins for these series alone,"
-    lean = f" {_lean(verdict)}" if any(not math.isnan(b.gap) for b in verdict.combined) else ""
-    return (
-        f"{verdict.data} has {counts.series} series and {counts.blocks} blocks of origins; {need} are needed to say "
-        f"anything about {verdict.source!r}.{lean}"
-    )
-
-
-def _inconclusive(verdict: Verdict) -> str:
-    bins = [b for one in verdict.gated for b in one.bins]
-    if bins and all(b.safe for b in bins):
-        return f"{verdict.source!r} on {verdict.data} would pass, but: {verdict.caps[0]}."
-    if not verdict.gated or all(math.isnan(b.gap) for b in bins):
-        why = verdict.caps[0] if verdict.caps else "there is nothing to judge"
-        return f"nothing can be said of {verdict.source!r} on {verdict.data}: {why}."
-    undecided = [(one, b) for one in verdict.gated for b in one.bins if not (b.safe or math.isnan(b.gap))]
-    if not undecided:
-        return f"{verdict.source!r} on {verdict.data}: {verdict.caps[0]}."
-    one, worst = max(undecided, key=lambda at: at[1].upper)
-    unsure = f"it cannot be told from the margin of {_margin(verdict)}"
-    if worst.upper < verdict.rules.log_margin:
-        unsure = f"but it is not proven that {verdict.rules.retain:.0%} of the real skill is kept"
-    return (
-        f"{_trained(verdict)}, {one.forecaster} is {percent(worst.gap)} at {leads(worst.first, worst.last)}, between "
-        f"{percent(worst.low)} and {percent(worst.high)}: {unsure}. {_lean(verdict)}{settle(worst, verdict.counts)}"
-    )
-
-
-def _lean(verdict: Verdict) -> str:
-    """Which way it leans where nothing can be decided."""
-    known = [b for b in verdict.combined if not math.isnan(b.gap)]
-    over = [b for b in known if b.gap > verdict.rules.log_margin]
-    worst = max(known, key=lambda b: b.gap)
-    at = f"over all forecasters {percent(worst.gap)} at {leads(worst.first, worst.last)} is the worst"
-    return f"It leans to {FAIL if over else PASS}: {at}."
-
-
-def settle(b: Bin, counts: Counts | None) -> str:
-    """How many series or windows would settle a bin."""
-    if counts is None:
-        return ""
-    ways = [
-        f"about {int(n)} {what} instead of {have}"
-        for n, what, have in (
-            (b.series, "series", counts.series),
-            (b.blocks, "blocks of origins", counts.blocks),
-            (b.replicates, "replicates", counts.replicates),
-        )
-        if have < n < MANY
-    ]
-    return f" {' or '.join(ways)} would settle it.".capitalize().replace(" about", " About", 1) if ways else ""
-
-
-def _scope(verdict: Verdict) -> str:
-    """About what the verdict is, where that is less than one may think."""
-    told = []
-    if verdict.counts is not None and not verdict.counts.population:
-        told.append(f"for these {verdict.counts.series} series only")
-    if verdict.fixed:
-        told.append("for this file")
-    if verdict.linear_only:
-        told.append("linear memory only: no forecaster that sees more was gated")
-    return f" ({'; '.join(told)})" if told else ""
-
-
-def reasons(verdict: Verdict) -> Iterator[str]:
-    """What stands under the sentence: why there is no PASS, who was not gated, where it breaks, what to look at."""
-    yield from verdict.caps
-    yield from (f"worse than the baseline: {told}" for told in verdict.worse_than_baseline)
-    for one in verdict.findings:
-        if one.why and one.memory != "lag":
-            yield f"{one.forecaster} is not gated: {one.why}"
-    if verdict.gated:
-        yield f"break horizon, operational (full context): {horizon(verdict.safe, verdict.breaks)}"
-    if verdict.memory is not None:
-        yield f"break horizon, memory (lag probe, lead = lag): {horizon(verdict.memory.safe, verdict.memory.breaks)}"
-    better = [(one, b) for one in verdict.gated for b in one.bins if b.better]
-    if better:
-        at = ", ".join(dict.fromkeys(f"{one.forecaster} {leads(b.first, b.last)}" for one, b in better))
-        yield f"better than real at {at}: that is no proof of fidelity, see the diagnostics"
-    if verdict.checked is None:
-        yield "no self-check was made on these data (sweep --selfcheck)"
 
 
 def horizon(safe: int, breaks: int | None) -> str:
@@ -196,3 +78,191 @@ def horizon(safe: int, breaks: int | None) -> str:
     if breaks is None:
         return f"none proven; {up_to}"
     return f"in ({safe}, {breaks}]: {up_to}, broken by lead {breaks}"
+
+
+def share(fraction: float) -> str:
+    """A fraction as per cent.
+
+    >>> share(0.05), share(0.5)
+    ('5 %', '50 %')
+    """
+    return f"{100 * fraction:g} %"
+
+
+def _trained(verdict: Verdict) -> str:
+    return f"trained on {verdict.source!r} instead of real {verdict.data} series"
+
+
+def _sure(verdict: Verdict) -> str:
+    return f"{share(verdict.rules.level)} sure"
+
+
+def _passed(verdict: Verdict) -> str:
+    # a bound that is not known is never safe, so every bin of a PASS has one
+    one, worst = max(((one, b) for one in verdict.gated for b in one.bins), key=lambda at: at[1].upper)
+    size = larger(worst.upper)
+    errors = f"errors at most {size}" if size.endswith("larger") else "no larger errors"
+    return (
+        f"{_trained(verdict)}, forecasters make {errors} at every lead up to {one.bins[-1].last} ({_sure(verdict)}; "
+        f"the worst is {one.forecaster} at {leads(worst.first, worst.last)}); the margin is "
+        f"{share(verdict.rules.margin)}{_better(verdict)}{_scope(verdict)}."
+    )
+
+
+def _failed(verdict: Verdict) -> str:
+    broken = [(one, b) for one in verdict.gated for b in one.bins if b.broken]
+    if not broken:
+        return (
+            f"{verdict.source!r} is proven worse for {verdict.data} than the last accepted version: "
+            f"{worse(max(verdict.worse_than_baseline, key=lambda at: at.least), _sure(verdict))}{_scope(verdict)}."
+        )
+    one, worst = max(broken, key=lambda at: at[1].proven)
+    safe = f"safe up to lead {verdict.safe}" if verdict.safe else "safe at no lead"
+    return (
+        f"{_trained(verdict)}, the errors of {one.forecaster} are {larger(worst.gap)} at "
+        f"{leads(worst.first, worst.last)} ({_sure(verdict)}: at least {larger(worst.proven)}), more than the margin "
+        f"of {share(verdict.rules.margin)}; {safe}, proven broken by lead {verdict.breaks}{_scope(verdict)}."
+    )
+
+
+def worse(at: Worse, sure: str = "95 % sure") -> str:
+    """Where a source is worse than its baseline, in words."""
+    return (
+        f"the errors of {at.forecaster} at {leads(at.first, at.last)} are {larger(at.gap)} ({sure}: at least "
+        f"{larger(at.least)})"
+    )
+
+
+def _silent(verdict: Verdict) -> str:
+    if not verdict.gated:
+        why = "; ".join(f"{one.forecaster}: {one.why}" for one in verdict.findings if one.why) or "there is none"
+        return f"no forecaster can show on {verdict.data} what {verdict.source!r} lost ({why})."
+    one, b = next((one, b) for one in verdict.gated for b in one.bins if b.no_signal)
+    where = (
+        f"gate on horizons up to {b.first - 1}" if b.first > 1 else "take other forecasters or a longer training part"
+    )
+    return (
+        f"at {leads(b.first, b.last)} of {verdict.data} {one.forecaster} learns nothing from real series that shuffled "
+        f"ones do not teach (its errors are {larger(b.assay)} after training on them), so {verdict.source!r} could "
+        f"lose nothing there and nothing is proven; {where}."
+    )
+
+
+def _insufficient(verdict: Verdict) -> str:
+    counts = verdict.counts or Counts(0, 0, 0)
+    need = "5 test periods" if counts.population else "5 series, or 20 test periods for these series alone,"
+    return (
+        f"{verdict.data} has {counts.series} series and {counts.blocks} separate test periods; {need} are needed to "
+        f"decide anything about {verdict.source!r}.{_lean(verdict)}"
+    )
+
+
+def _inconclusive(verdict: Verdict) -> str:
+    bins = [(one, b) for one in verdict.gated for b in one.bins]
+    known = [(one, b) for one, b in bins if not math.isnan(b.gap)]
+    undecided = [(one, b) for one, b in known if not b.safe]
+    first, *rest = verdict.caps or ("some leads have no figure",)
+    why = first + (f" (and {len(rest)} more, see below)" if rest else "")
+    if not known:
+        return f"nothing can be said of {verdict.source!r} on {verdict.data}: {why}."
+    if not undecided:
+        would = "would pass" if len(known) == len(bins) else "is safe where there are figures"
+        return f"{verdict.source!r} {would} on {verdict.data}, but there can be no {PASS}: {why}."
+    one, worst = max(undecided, key=lambda at: -math.inf if math.isnan(at[1].upper) else at[1].upper)
+    spread = f", anything from {larger(worst.low)} to {larger(worst.high)} ({share(0.95)} sure)"
+    if math.isnan(worst.low) or math.isnan(worst.high) or worst.low == worst.high:
+        spread = ""
+    unsure = f"that cannot be told from the margin of {share(verdict.rules.margin)}"
+    if worst.upper < verdict.rules.log_margin:
+        unsure = (
+            f"that is within the margin of {share(verdict.rules.margin)}, but it is not proven that "
+            f"{share(verdict.rules.retain)} of what real training gains over shuffled series is kept"
+        )
+    return (
+        f"{_trained(verdict)}, the errors of {one.forecaster} are {larger(worst.gap)} at "
+        f"{leads(worst.first, worst.last)}{spread}: {unsure}.{_lean(verdict)}"
+        f"{settle([b for _, b in undecided], verdict.counts)}"
+    )
+
+
+def _lean(verdict: Verdict) -> str:
+    """Which way it leans where nothing can be decided: the estimates, taken for the truth."""
+    known = [b for b in verdict.combined if not math.isnan(b.gap)]
+    if not known:
+        return ""
+    worst = max(known, key=lambda b: b.gap)
+    over = worst.gap > verdict.rules.log_margin
+    lost = max((b for b in known if b.rho > 1 - verdict.rules.retain), key=lambda b: b.rho, default=None)
+    if not over and lost is not None:
+        why = f"{100 * lost.rho:.0f} % of the real skill is lost at {leads(lost.first, lost.last)}"
+    elif worst.gap > 0 and larger(worst.gap) != "the same":
+        why = f"errors are {larger(worst.gap)} at {leads(worst.first, worst.last)}, the worst"
+    else:
+        why = "errors are no larger at any lead"
+    return f" It leans to {FAIL if over or lost is not None else PASS}: over all forecasters {why}."
+
+
+def settle(bins: Sequence[Bin], counts: Counts | None) -> str:
+    """How many series, test periods or replicates, each alone, would settle all of some bins."""
+    if counts is None or not bins:
+        return ""
+    ways = []
+    for name, what, have in (
+        ("series", "series", counts.series),
+        ("blocks", "test periods", counts.blocks),
+        ("replicates", "replicates", counts.replicates),
+    ):
+        needed = [getattr(b, name) for b in bins]
+        if not any(math.isnan(n) for n in needed) and have < max(needed) < MANY:
+            ways.append(f"{int(max(needed))} {what} instead of {have}")
+    return f" About {' or '.join(ways)} would settle it." if ways else ""
+
+
+def _better(verdict: Verdict) -> str:
+    """Where the synthetic arm is proven better than the real one: a reason to look, not to rejoice."""
+    places = [f"{leads(b.first, b.last)} of {one.forecaster}" for one in verdict.gated for b in one.bins if b.better]
+    if not places:
+        return ""
+    at = " and ".join(places) if len(places) <= NAMED else f"{len(places)} places"
+    return f"; better than real at {at}: see the diagnostics"
+
+
+def _scope(verdict: Verdict) -> str:
+    """About what the verdict is, where that is less than one may think."""
+    told = []
+    if verdict.counts is not None and not verdict.counts.population:
+        told.append(
+            "for this series only" if verdict.counts.series == 1 else f"for these {verdict.counts.series} series only"
+        )
+    if verdict.fixed:
+        told.append("for this file")
+    if verdict.linear_only:
+        told.append("linear memory only: no forecaster that sees more was gated")
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def reasons(verdict: Verdict) -> Iterator[str]:
+    """What stands under the sentence: why there is no PASS, who was not gated, where it breaks, what to look at."""
+    yield from verdict.caps
+    yield from (
+        f"worse than the last accepted version: {worse(at, _sure(verdict))}" for at in verdict.worse_than_baseline
+    )
+    yield from (f"{one.forecaster} is not gated: {one.why}" for one in verdict.findings if _is_left_out(one))
+    if verdict.gated:
+        yield f"break horizon, operational (full context): {horizon(verdict.safe, verdict.breaks)}"
+    if verdict.memory is not None:
+        yield f"break horizon, memory (lag probe, lead = lag): {horizon(verdict.memory.safe, verdict.memory.breaks)}"
+    if verdict.equivalent:
+        yield f"EQUIVALENT: the gap is proven to lie within {share(verdict.rules.margin)} on both sides at every lead"
+    better = [(one, b) for one in verdict.gated for b in one.bins if b.better]
+    if better:
+        at = ", ".join(f"{one.forecaster} {leads(b.first, b.last)}" for one, b in better)
+        yield f"better than real at {at}: that is no proof of fidelity, see the diagnostics"
+    if scope := _scope(verdict):
+        yield f"scope: {scope.strip(' ()')}"
+    if verdict.checked is None:
+        yield "no self-check was made on these data (sweep --selfcheck)"
+
+
+def _is_left_out(one: Finding) -> bool:
+    return bool(one.why) and one.memory != "lag"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from tsgap import gate
+from tsgap import gate, verdict_formats
 from tsgap.errors import UnknownNameError, UsageError
 from tsgap.evidence import CONTROLS, Evidence, Place
+from tsgap.formats import one_line
+from tsgap.frequency import horizons as parsed_horizons
 from tsgap.gap import Estimate, Linear, independent_mean, lead_bins, mean
 from tsgap.gate import Rules, Verdict, judged
+from tsgap.sentences import sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,10 +24,14 @@ if TYPE_CHECKING:
 
 #: What a gap is a figure for: a bin of leads, one lead alone, or leads 1..h together.
 GapBy = Literal["bin", "lead", "horizon"]
+#: Ends of bins: steps, or multiples of the season like "1m", joined by commas or not.
+Horizons = str | int | Sequence[int | str]
 #: What stands in a table for the geometric mean over forecasters, or over data sets.
 ALL = "all"
 #: Verdicts from the worst to the best: that of several is the worst.
 SEVERITY = (gate.FAIL, gate.INSUFFICIENT_DATA, gate.INCONCLUSIVE, gate.NO_SIGNAL, gate.PASS)
+#: How a verdict that is neither PASS nor FAIL may be taken.
+INCONCLUSIVE_IS = ("fail", "warn")
 
 _PLACES = {"bin": ("bin", "first", "last"), "lead": ("lead",), "horizon": ("horizon",)}
 _FIGURES = (
@@ -33,14 +40,18 @@ _FIGURES = (
 )
 
 
-def places_of(run: Run, data: str, by: str = "bin", horizons: Sequence[int] = ()) -> tuple[Place, ...]:
+def places_of(run: Run, data: str, by: str = "bin", horizons: Horizons = ()) -> tuple[Place, ...]:
     """First and last lead of each place of a data set; `horizons` are the ends of its bins (default: by season)."""
     told = run.manifest["data"][data]
     longest = max(told["horizons"])
-    if horizons:
-        ends = sorted(set(horizons))
-        if by != "bin" or ends[0] < 1 or ends[-1] > longest:
-            raise UsageError(f"{data}: horizons lie between 1 and {longest}, got {', '.join(map(str, horizons))}")
+    if horizons or horizons == "":
+        ends = parsed_horizons(str(horizons) if isinstance(horizons, int) else horizons, told["seasons"][0])
+        if by != "bin":
+            raise UsageError(f"horizons are the ends of bins, they do not go with a gap by {by}")
+        if ends[-1] > longest:
+            raise UsageError(
+                f"{data}: horizon {ends[-1]} was not forecast; the longest horizon of this run is {longest}"
+            )
         return tuple(zip([1, *(end + 1 for end in ends[:-1])], ends, strict=True))
     if by == "bin":
         return tuple(lead_bins(longest, told["seasons"][0]))
@@ -166,9 +177,17 @@ def _over_data(
 
 @dataclass(frozen=True)
 class Gate:
-    """The verdicts of a run, one for each data set and source."""
+    """The verdicts of a run, one for each data set and source, and what they were asked about.
+
+    `run` and `baseline` are folders; `on` is the gap that was judged, `versions` those of tsgap and its libraries.
+    """
 
     verdicts: tuple[Verdict, ...]
+    run: str = ""
+    metric: str = "mase"
+    on: str = "total"
+    baseline: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -177,18 +196,57 @@ class Gate:
 
     @property
     def passed(self) -> bool:
-        """Whether all of them are PASS."""
-        return all(one.verdict == gate.PASS for one in self.verdicts)
+        """Whether there are verdicts and all of them are PASS."""
+        return bool(self.verdicts) and all(one.verdict == gate.PASS for one in self.verdicts)
+
+    def exit_code(self, inconclusive: str = "fail") -> int:
+        """What `tsgap gate` exits with: 0 PASS, 1 FAIL, else 3.
+
+        With `inconclusive` ``"warn"`` mere doubt is 0 too; a cell that failed or is missing, leads that were never
+        taught, test data among the training series, a failed self-check, a baseline that cannot be compared, or no
+        gated forecaster at all are 3 as before.
+        """
+        if inconclusive not in INCONCLUSIVE_IS:
+            raise UnknownNameError.of("way to take doubt", inconclusive, INCONCLUSIVE_IS)
+        if self.passed:
+            return 0
+        if any(one.verdict == gate.FAIL for one in self.verdicts):
+            return 1
+        forgiven = inconclusive == "warn" and self.verdicts
+        return 0 if forgiven and all(one.verdict == gate.PASS or one.is_doubt for one in self.verdicts) else 3
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each bin of each forecaster, with its `outcome`; gaps and bounds are log ratios."""
+        return verdict_formats.frame_of(self)
+
+    def to_text(self) -> str:
+        """Sentences, bins and reasons, and the next command."""
+        return verdict_formats.text_of(self)
+
+    def to_markdown(self) -> str:
+        """The same for a comment under a pull request."""
+        return verdict_formats.markdown_of(self)
+
+    def to_json(self, inconclusive: str = "fail") -> str:
+        """Everything for a program; the key `schema` says which version of the keys."""
+        return verdict_formats.json_of(self, inconclusive=inconclusive)
+
+    def to_junit(self, inconclusive: str = "fail") -> str:
+        """JUnit XML, a suite for each verdict, for what shows the tests of a pipeline."""
+        return verdict_formats.junit_of(self, inconclusive=inconclusive)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Each verdict in one sentence that needs no statistics to be understood; one line each."""
+        return tuple(one_line(sentence(one)) for one in self.verdicts)
 
     def __str__(self) -> str:
-        from tsgap.sentences import sentence
+        return "\n".join(self.sentences)
 
-        return "\n".join(sentence(one) for one in self.verdicts)
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        import html
-
-        return "<br>".join(html.escape(line) for line in str(self).splitlines())
+        return verdict_formats.html_of(self)
 
 
 def gated(
@@ -196,7 +254,7 @@ def gated(
     rules: Rules,
     *,
     metric: str = "mase",
-    horizons: Sequence[int] = (),
+    horizons: Horizons = (),
     data: Any = None,
     source: Any = None,
     forecaster: Any = None,
@@ -233,7 +291,8 @@ def gated(
         out.append(judged(evidence, rules, caps=leaks, checked=checked, baseline=accepted))
     if not out:
         raise UsageError(f"{run.path}: there is no synthetic source in what was asked for, so there is no verdict")
-    return Gate(tuple(out))
+    versions = {str(name): str(number) for name, number in (run.manifest.get("versions") or {}).items()}
+    return Gate(tuple(out), str(run.path), metric, on, "" if baseline is None else str(baseline.path), versions)
 
 
 def _only(before: dict[tuple[str, str], dict[str, Evidence]], data: str, source: str) -> dict[str, Evidence]:

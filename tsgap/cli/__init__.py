@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "A real sweep on embedded real data, in a few minutes."),
     "sweep": ("sweep", "Train on synthetic, score on real, next to a control trained on real."),
     "show": ("show", "The tables of a finished or running sweep."),
+    "gate": ("gate", "The verdict on a run, as an exit code and in words."),
     "split": ("split", "Write the training part of a sweep, for your own generator."),
     "synth": ("synth", "Write a synthetic panel that a generator makes from real data."),
     "data": ("data", "Real data sets with a card: list, show, check."),
@@ -53,7 +54,7 @@ def cli() -> None:
     """Does a forecaster trained on synthetic series work on real ones, and how many steps ahead?
 
     Exit codes: 0 done, 2 usage or data, 3 done with failed cells, 74 input or output, 130 interrupted.
-    'check' exits with 1 where a law is broken.
+    'gate' exits with 0 for PASS, 1 for FAIL and 3 for neither; 'check' with 1 where a law is broken.
     """
 
 

@@ -1,0 +1,276 @@
+"""The verdicts of a gate for eyes and programs: text, JSON, Markdown, JUnit and a table, all from the same values."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tsgap.formats import html_text, one_line
+from tsgap.gate import FAIL, PASS, Bin, Finding, Rules, Verdict
+from tsgap.sentences import leads, percent, reasons, sentence, share
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tsgap.verdicts import Gate
+
+#: Version of the keys of `json_of`; keys may be added under the same version, none is renamed or removed.
+SCHEMA = 1
+
+_HEADS = ("forecaster", "leads", "gap %", "95 % interval", "at most", "shuffled", "skill kept", "")
+_LEGEND = (
+    "gap: how much larger errors are after training on synthetic than on real series, in %; at most: its upper bound. "
+    "shuffled: the same for training on shuffled real series. skill kept: share of what real training gains over "
+    "shuffled training, where that can be measured."
+)
+_FIGURES = ("gap", "low", "high", "upper", "lower", "proven", "half", "assay", "assay_low")
+
+
+def frame_of(gate: Gate) -> pd.DataFrame:
+    """One row for each bin of each forecaster of each verdict; forecasters without figures have one row."""
+    import pandas as pd
+
+    rows = []
+    for verdict in gate.verdicts:
+        for one in verdict.findings:
+            head: dict[str, Any] = {"data": verdict.data, "source": verdict.source, "verdict": verdict.verdict}
+            head |= {"forecaster": one.forecaster, "memory": one.memory, "gated": one.gated, "why": one.why}
+            rows += [{**head, **_told(b)} for b in one.bins] or [{**head, "outcome": "not gated"}]
+    names = ("data", "source", "verdict", "forecaster", "memory", "gated", "why", "first", "last", "outcome")
+    return pd.DataFrame(rows, columns=[*names, *_FIGURES, "skill_kept", *_NEEDED])
+
+
+_NEEDED = ("needed_series", "needed_blocks", "needed_replicates")
+
+
+def _told(b: Bin) -> dict[str, Any]:
+    figures = {name: getattr(b, name) for name in _FIGURES}
+    needed = dict(zip(_NEEDED, (b.series, b.blocks, b.replicates), strict=True))
+    return {"first": b.first, "last": b.last, "outcome": b.outcome, **figures, "skill_kept": 1 - b.rho, **needed}
+
+
+def html_of(gate: Gate) -> str:
+    """Sentences, and the bins as a table, for a notebook."""
+    rows = [cells for verdict in gate.verdicts for cells in _table(verdict, everything=True)]
+    said = "".join(f"<p>{html.escape(one_line(sentence(one)))}</p>" for one in gate.verdicts)
+    import pandas as pd
+
+    return said + html_text(pd.DataFrame(rows, columns=["data", "source", *_HEADS[:-1], "outcome"], dtype=object))
+
+
+def text_of(gate: Gate) -> str:
+    """The sentences, then bins and reasons of each verdict, then the next command."""
+    lines = [*_overall(gate), *(sentence(one) for one in gate.verdicts)]
+    for verdict in gate.verdicts:
+        lines += ["", f"{verdict.data}, {verdict.source}: {verdict.label} ({_rests_on(gate, verdict)})"]
+        rows = list(_table(verdict))
+        if rows:
+            lines += _aligned([list(_HEADS), *rows])
+        lines += [f"- {told}" for told in reasons(verdict)]
+    lines += ["", _LEGEND, "", f"next: {next_command(gate)}"]
+    return "\n".join(one_line(line) for line in lines) + "\n"
+
+
+def _overall(gate: Gate) -> list[str]:
+    """How the verdicts count together, where there are several."""
+    if len(gate.verdicts) == 1:
+        return []
+    counts = Counter(one.verdict for one in gate.verdicts)
+    told = ", ".join(f"{n} {name}" for name, n in counts.items())
+    return [f"{gate.verdict}, the worst of {len(gate.verdicts)} verdicts ({told})"]
+
+
+def _rests_on(gate: Gate, verdict: Verdict) -> str:
+    rules = verdict.rules
+    told = [f"{gate.metric}, {gate.on} gap, margin {share(rules.margin)}, {share(rules.retain)} of the skill to keep"]
+    if verdict.counts is not None:
+        c = verdict.counts
+        told.append(f"{c.series} series, {_many(c.blocks, 'test period')}, {_many(c.replicates, 'replicate')}")
+    return "; ".join(told)
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _table(verdict: Verdict, *, everything: bool = False) -> Iterator[list[str]]:
+    """The cells of each bin; `everything` puts data and source before them and repeats the forecaster."""
+    for one in verdict.findings:
+        for i, b in enumerate(one.bins):
+            name = one.forecaster if one.gated else f"{one.forecaster} ({one.why})"
+            spread = "-" if math.isnan(b.low) or math.isnan(b.high) else f"{percent(b.low)} to {percent(b.high)}"
+            yield [
+                *((verdict.data, verdict.source) if everything else ()),
+                name if everything or not i else "",
+                str(b.first) if b.first == b.last else f"{b.first}-{b.last}",
+                *(percent(b.gap), spread, percent(b.upper), percent(b.assay)),
+                "-" if math.isnan(b.rho) else f"{round(100 * (1 - b.rho))} %",
+                _outcome(b, verdict.rules),
+            ]
+
+
+def _outcome(b: Bin, rules: Rules) -> str:
+    lacks = ": skill kept?" if b.outcome == "undecided" and b.upper < rules.log_margin else ""
+    return b.outcome + lacks + (", better than real" if b.better else "")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines: the first column and the last to the left, figures to the right."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *figures, last in rows:
+        middle = (cell.rjust(width) for cell, width in zip(figures, widths[1:-1], strict=True))
+        lines.append("  ".join([first.ljust(widths[0]), *middle, last]).rstrip())
+    return lines
+
+
+def next_command(gate: Gate) -> str:
+    """The command that shows, or brings, what is missing next."""
+    run = shlex.quote(gate.run or "RUN")
+    worst = next(one for one in gate.verdicts if one.verdict == gate.verdict)
+    only = f" --source {shlex.quote(worst.source)}" if len(gate.verdicts) > 1 else ""
+    if worst.verdict == FAIL:
+        return f"tsgap show {run} --gap --by lead{only}   (where it breaks)"
+    if worst.damage:
+        return f"tsgap show {run} --failures   (what failed; the same sweep with --retry failed tries it again)"
+    if worst.verdict != PASS:
+        return f"tsgap show {run} --gap{only}   (what more series or windows would settle)"
+    if worst.checked is None:
+        return "the same sweep with --selfcheck   (does the bench see what it claims to see on these data?)"
+    return f"tsgap show {run}"
+
+
+def json_of(gate: Gate, *, inconclusive: str = "fail") -> str:
+    """Everything that was decided, and what from, as JSON; what is not known or not finite is null."""
+    told = {
+        "schema": SCHEMA,
+        "verdict": gate.verdict,
+        "exit_code": gate.exit_code(inconclusive),
+        "inconclusive": inconclusive,
+        "run": gate.run,
+        "baseline": gate.baseline,
+        "metric": gate.metric,
+        "gate_on": gate.on,
+        "versions": dict(gate.versions),
+        "verdicts": [_verdict(one) for one in gate.verdicts],
+    }
+    return json.dumps(_finite(told), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _verdict(one: Verdict) -> dict[str, Any]:
+    counts = one.counts
+    return {
+        "data": one.data,
+        "source": one.source,
+        "verdict": one.verdict,
+        "label": one.label,
+        "sentence": sentence(one),
+        "reasons": list(reasons(one)),
+        "caps": list(one.caps),
+        "damage": list(one.damage),
+        "is_doubt": one.is_doubt,
+        "equivalent": one.equivalent,
+        "checked": one.checked,
+        "fixed": one.fixed,
+        "linear_only": one.linear_only,
+        "rules": {name: getattr(one.rules, name) for name in ("margin", "retain", "level")},
+        "counts": None
+        if counts is None
+        else {name: getattr(counts, name) for name in ("series", "blocks", "replicates", "population")},
+        "safe": one.safe,
+        "breaks": one.breaks,
+        "memory": None if one.memory is None else {"safe": one.memory.safe, "breaks": one.memory.breaks},
+        "worse_than_baseline": [
+            {name: getattr(at, name) for name in ("forecaster", "first", "last", "gap", "least")}
+            for at in one.worse_than_baseline
+        ],
+        "findings": [_finding(finding) for finding in one.findings],
+        "combined": [_told(b) for b in one.combined],
+    }
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    names = ("forecaster", "memory", "gated", "why", "verdict", "safe", "breaks")
+    return {**{name: getattr(one, name) for name in names}, "bins": [_told(b) for b in one.bins]}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_finite(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def markdown_of(gate: Gate) -> str:
+    """For a comment under a pull request: the sentences, then a folded table for each verdict."""
+    lines = [f"## tsgap gate: {gate.verdict}", ""]
+    lines += [f"- {_markdown(sentence(one))}" for one in gate.verdicts]
+    for verdict in gate.verdicts:
+        title = f"{verdict.data}, {verdict.source}: {verdict.label}"
+        lines += ["", f"<details><summary>{html.escape(one_line(title))}</summary>", "", _rests_on(gate, verdict), ""]
+        rows = list(_table(verdict))
+        if rows:
+            lines += [_row(_HEADS), "|---|" + "---:|" * (len(_HEADS) - 2) + "---|", *(map(_row, rows)), ""]
+        lines += [*(f"- {_markdown(told)}" for told in reasons(verdict)), "", "</details>"]
+    # a fence longer than any run of backticks within it cannot be closed from inside
+    return "\n".join([*lines, "", "````text", one_line(next_command(gate)).replace("```", "'''"), "````", ""])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_markdown, cells))} |"
+
+
+def _markdown(text: str) -> str:
+    """Text in which no name is a link, a mention, an element or the end of a cell."""
+    escaped = "".join(f"\\{c}" if c in r"\`*_[]|#~!" else c for c in one_line(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+
+
+def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
+    """JUnit XML: a suite for each data set and source, with a case for the verdict and one for each gated bin.
+
+    The verdict is a failure where it is FAIL, an error where it is no PASS and counts as one, else skipped. A bin is a
+    failure where it is broken, and skipped where it is not safe: it is the verdict that says what follows from that.
+    """
+    from xml.etree import ElementTree as xml
+
+    suites = xml.Element("testsuites", name="tsgap gate")
+    for verdict in gate.verdicts:
+        place = one_line(f"{verdict.data}.{verdict.source}")
+        cases = [xml.Element("testcase", classname=place, name="verdict", time="0")]
+        told = {"message": one_line(sentence(verdict)), "type": verdict.verdict}
+        if verdict.verdict == FAIL:
+            xml.SubElement(cases[0], "failure", told).text = _details(gate, verdict)
+        elif verdict.verdict != PASS:
+            kind = "skipped" if inconclusive == "warn" and verdict.is_doubt else "error"
+            xml.SubElement(cases[0], kind, told).text = _details(gate, verdict)
+        for one in verdict.gated:
+            for b in one.bins:
+                name = one_line(f"{one.forecaster}, {leads(b.first, b.last)}")
+                case = xml.Element("testcase", classname=place, name=name, time="0")
+                cases.append(case)
+                if b.outcome != "safe":
+                    why = f"{b.outcome}: gap {percent(b.gap)} %, {percent(b.low)} to {percent(b.high)}"
+                    kind = "failure" if b.outcome == "broken" else "skipped"
+                    xml.SubElement(case, kind, {"message": one_line(why), "type": b.outcome})
+        counts = {
+            name: str(sum(case.find(kind) is not None for case in cases))
+            for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+        }
+        suite = xml.SubElement(suites, "testsuite", {"name": place, "tests": str(len(cases)), **counts, "time": "0"})
+        suite.extend(cases)
+    for name in ("tests", "failures", "errors", "skipped"):
+        suites.set(name, str(sum(int(suite.get(name, 0)) for suite in suites)))
+    xml.indent(suites)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(suites, encoding="unicode") + "\n"
+
+
+def _details(gate: Gate, verdict: Verdict) -> str:
+    return "\n".join(one_line(line) for line in [_rests_on(gate, verdict), *reasons(verdict)])
