@@ -115,14 +115,14 @@ def gathered(
     facts["missing"] = tuple(
         f"{arm} arm: {e.status}" for arm, of_arm in ended.items() for e in of_arm if e.status != "ok"
     )
-    status = next((e.status for e in (*ended["synthetic"], *ended["control"]) if e.status != "ok"), "ok")
+    status = next((told for e in (*ended["synthetic"], *ended["control"]) if (told := e.under(metric)) != "ok"), "ok")
     if not arms["control"] or not arms["synthetic"]:
         status = "no control" if arms["synthetic"] else "missing"
     if status == "ok" and without_effect:
         status = NO_EFFECT
     if status != "ok":
         return Evidence(losses={}, status=status, **facts)
-    whole = {arm: of_arm for arm, of_arm in ended.items() if all(e.status == "ok" for e in of_arm)}
+    whole = {arm: of_arm for arm, of_arm in ended.items() if all(e.under(metric) == "ok" for e in of_arm)}
     try:
         found = {arm: _distinct(arms[arm], of_arm, metric, truth) for arm, of_arm in whole.items()}
         if baseline is not None:
@@ -150,7 +150,8 @@ def _distinct(rows: Sequence[Mapping[str, Any]], ended: Sequence[Ended], metric:
     out = np.full((len(ended), *truth.values.shape), np.nan)
     for k, one in enumerate(ended):
         reached = one.forecasts.shape[1]
-        out[k, :, :reached] = losses(metric, truth.values[:, :reached], one.forecasts, truth.scale(metric))
+        scored = one.scored(metric)
+        out[k, :, :reached] = losses(metric, truth.values[:, :reached], scored, truth.scale(metric), one.levels)
     return out
 
 

@@ -18,6 +18,7 @@ from tsgap.errors import UsageError
 from tsgap.evidence import Evidence, Place
 from tsgap.gap import Clusters, Counts, Estimate, Linear, log_ratio, mean
 from tsgap.horizon import NO_EFFECT
+from tsgap.metrics import NO_QUANTILES
 
 PASS, FAIL, INCONCLUSIVE, NO_SIGNAL = "PASS", "FAIL", "INCONCLUSIVE", "NO_SIGNAL"
 INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
@@ -271,7 +272,7 @@ def _damage(evidence: Sequence[Evidence], gated: Sequence[Evidence]) -> list[str
     caps = []
     for one in evidence:
         caps += [f"{one.forecaster}: {told}" for told in dict.fromkeys(one.missing)]
-        if one.status not in ("ok", NO_EFFECT) and not one.missing:
+        if one.status not in ("ok", NO_EFFECT, NO_QUANTILES) and not one.missing:
             caps.append(f"{one.forecaster}: {one.status}")
         if one.uneven and one in gated:
             caps.append(f"{one.forecaster}: {one.uneven} windows have a forecast in one arm and none in another")
