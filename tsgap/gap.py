@@ -44,9 +44,21 @@ class Clusters:
     replicates: Ints
 
     @classmethod
-    def of(cls, series: NDArray[np.generic], blocks: NDArray[np.generic], replicates: NDArray[np.generic]) -> Clusters:
-        """The clusters of any labels."""
-        ids = (np.unique(labels, return_inverse=True)[1].ravel() for labels in (series, blocks, replicates))
+    def of(
+        cls,
+        series: NDArray[np.generic],
+        blocks: NDArray[np.generic],
+        replicates: NDArray[np.generic],
+        used: NDArray[np.bool_] | None = None,
+    ) -> Clusters:
+        """The clusters of any labels; only those of windows that are `used` (N,) count.
+
+        The others, which contribute nothing, go with the first one that is used.
+        """
+        rows = np.arange(len(series))
+        if used is not None:
+            rows = np.where(used, rows, np.argmax(used))
+        ids = (np.unique(of, return_inverse=True)[1].ravel() for of in (series[rows], blocks[rows], replicates))
         return cls(*ids)
 
     @property
@@ -140,6 +152,7 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estima
         counts = Counts(counts.series, counts.blocks, 1)
     series = clusters.series if counts.population else np.zeros_like(clusters.series)
     places = contributions.shape[2]
+    many, several = int(series.max(initial=0)) + 1, counts.blocks
     by_window = contributions.sum(0)
     pairs = np.unique(series * (clusters.blocks.max(initial=0) + 1) + clusters.blocks, return_inverse=True)[1].ravel()
     v_pairs = _variance(_sums(by_window, pairs))
@@ -149,9 +162,13 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estima
     if contributions.shape[0] > 1 and counts.replicates > 1:
         by_draw = _sums(contributions, clusters.replicates)
         v_draws = _variance(by_draw.sum(1))
-        finer = [_variance(np.concatenate([_sums(one, ids) for one in by_draw])) for ids in (series, clusters.blocks)]
-        extra_draws = np.maximum(0.0, v_draws - np.maximum(*finer))
-    many, several = int(series.max(initial=0)) + 1, counts.blocks
+        # where all series or blocks count as one, a draw's part of them is the draw itself and explains nothing
+        finer = [
+            _variance(np.concatenate([_sums(one, ids) for one in by_draw]))
+            for ids, n in ((series, many), (clusters.blocks, several))
+            if n > 1
+        ]
+        extra_draws = np.maximum(0.0, v_draws - np.max(finer, axis=0)) if finer else v_draws
     extra_series = np.maximum(0.0, v_series - v_pairs) if many > 1 else np.zeros(places)
     extra_blocks = np.maximum(0.0, v_blocks - v_pairs) if many > 1 and several > 1 else np.zeros(places)
     parts = np.stack([v_pairs, extra_series, extra_blocks, extra_draws])
@@ -199,7 +216,9 @@ class Linear:
 
     def minus(self, other: Linear) -> Linear:
         """The difference of two statistics of the same windows, whose replicates have nothing in common."""
-        return Linear(self.value - other.value, np.concatenate([self.contributions, -other.contributions]))
+        with np.errstate(invalid="ignore"):  # two infinite ones have no difference
+            value = self.value - other.value
+        return Linear(value, np.concatenate([self.contributions, -other.contributions]))
 
 
 def log_ratio(arm: Floats, control: Floats, *, root: bool = False) -> Linear:
@@ -227,14 +246,16 @@ def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
     """
     near, far = np.exp(gap.value), (1 - keep) * np.exp(assay.value)
     times = max(len(gap.contributions), len(assay.contributions))
-    return Linear(near - keep - far, near * gap.over(times) - far * assay.over(times))
+    with np.errstate(invalid="ignore"):  # both are infinite where the control makes no error
+        return Linear(near - keep - far, near * gap.over(times) - far * assay.over(times))
 
 
 def mean(statistics: Sequence[Linear]) -> Linear:
     """The mean of statistics of the same windows, e.g. over forecasters: log ratios become their geometric mean."""
     times = max(len(one.contributions) for one in statistics)
-    parts = np.mean([one.over(times) for one in statistics], axis=0)
-    return Linear(np.mean([one.value for one in statistics], axis=0), parts)
+    with np.errstate(invalid="ignore"):  # infinite ones of both signs have no mean
+        value = np.mean([one.value for one in statistics], axis=0)
+    return Linear(value, np.mean([one.over(times) for one in statistics], axis=0))
 
 
 def independent_mean(estimates: Sequence[Estimate]) -> Estimate:
@@ -244,6 +265,7 @@ def independent_mean(estimates: Sequence[Estimate]) -> Estimate:
     variances = np.stack([e.se**2 for e in estimates])
     total = variances.sum(0)
     with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.mean([e.value for e in estimates], axis=0)
         df = np.where(total > 0, total**2 / sum(v**2 / e.df for v, e in zip(variances, estimates, strict=True)), np.inf)
     counts = Counts(*(min(getattr(e.counts, name) for e in estimates) for name in ("series", "blocks", "replicates")))
-    return Estimate(np.mean([e.value for e in estimates], axis=0), np.sqrt(total) / n, df, parts, counts)
+    return Estimate(value, np.sqrt(total) / n, df, parts, counts)
