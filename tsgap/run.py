@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tsgap.atoms import Atoms
+from tsgap.atoms import Atoms, Truth
 from tsgap.comparisons import comparisons, is_without_effect, profiled
 from tsgap.errors import StoreError, UnknownNameError
 from tsgap.horizon import BYS, By
@@ -57,6 +57,13 @@ Names = str | Sequence[str] | None
 def load(path: str | Path) -> Run:
     """A run from its folder."""
     return Run(path)
+
+
+def bench(manifest: Mapping[str, Any], data: str) -> dict[str, Any]:
+    """What a self-check is good for: the windows of a data set, and the settings that decide how they are forecast."""
+    settings = manifest.get("experiment", {})
+    told = {name: settings.get(name) for name in ("scaling", "context")}
+    return {"truth": manifest["data"][data]["truth"], "tsgap": manifest.get("tsgap"), **told}
 
 
 #: Version of the rows of a plan; cells are kept under their content, whatever the rows look like.
@@ -379,10 +386,21 @@ class Run:
                 ],
             )
 
+    def truth(self, data: str) -> Truth:
+        """The truth of the windows of a data set, with the weights and denominators that metrics need."""
+        return self._atoms.truth(data)
+
     def checked(self, data: str) -> bool | None:
-        """Whether the bench passed its self-check on a data set; None if it was not made."""
-        found: Mapping[str, Any] = self.manifest.get("selfcheck") or {}
-        return bool(found[data]) if data in found else None
+        """Whether the bench passed its self-check on a data set as it is in this run.
+
+        None if it was not made, was made with other data or settings, or could show nothing.
+        """
+        try:
+            found: Mapping[str, Any] = self._store.read_json("selfcheck").get(data, {})
+        except StoreError:
+            return None
+        verdict = found.get("verdict") if found.get("bench") == bench(self.manifest, data) else None
+        return {"passed": True, "broken": False}.get(str(verdict))
 
     def leaks(self, data: str, source: str) -> list[str]:
         """What was found of the test among the training series of a source, in words."""
