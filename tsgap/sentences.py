@@ -7,7 +7,17 @@ from collections.abc import Iterator, Sequence
 
 from tsgap.baseline import Worse
 from tsgap.gap import Counts
-from tsgap.gate import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Bin, Finding, Verdict
+from tsgap.gate import (
+    FAIL,
+    INCONCLUSIVE,
+    INSUFFICIENT_DATA,
+    NO_SIGNAL,
+    OVERLAPPING_SERIES,
+    PASS,
+    Bin,
+    Finding,
+    Verdict,
+)
 
 #: More series or test periods than this are not worth naming.
 MANY = 1_000_000
@@ -150,6 +160,12 @@ def _silent(verdict: Verdict) -> str:
 
 def _insufficient(verdict: Verdict) -> str:
     counts = verdict.counts or Counts(0, 0, 0)
+    if counts.enough and verdict.overlapping:
+        return (
+            f"the test windows of a series overlap, and so few series of {verdict.data} ({counts.series}) decide "
+            f"nothing then about {verdict.source!r}: {OVERLAPPING_SERIES} are needed, or windows as far apart as the "
+            f"longest horizon.{_lean(verdict)}"
+        )
     need = "5 test periods" if counts.population else "5 series, or 20 test periods for these series alone,"
     return (
         f"{verdict.data} has {counts.series} series and {counts.blocks} separate test periods; {need} are needed to "
@@ -194,7 +210,8 @@ def _lean(verdict: Verdict) -> str:
     over = worst.gap > verdict.rules.log_margin
     lost = max((b for b in known if b.rho > 1 - verdict.rules.retain), key=lambda b: b.rho, default=None)
     if not over and lost is not None:
-        why = f"{100 * lost.rho:.0f} % of the real skill is lost at {leads(lost.first, lost.last)}"
+        size = "all" if lost.rho >= 1 else f"{100 * lost.rho:.0f} %"
+        why = f"{size} of the real skill is lost at {leads(lost.first, lost.last)}"
     elif worst.gap > 0 and larger(worst.gap) != "the same":
         why = f"errors are {larger(worst.gap)} at {leads(worst.first, worst.last)}, the worst"
     else:

@@ -179,6 +179,7 @@ def _verdict(one: Verdict) -> dict[str, Any]:
         "checked": one.checked,
         "fixed": one.fixed,
         "linear_only": one.linear_only,
+        "overlapping": one.overlapping,
         "rules": {name: getattr(one.rules, name) for name in ("margin", "retain", "level")},
         "counts": None
         if counts is None
