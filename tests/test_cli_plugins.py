@@ -116,6 +116,19 @@ def test_generators_and_metrics_are_listed(install: Install, capsys: Output) -> 
     assert "my-mse" in out
 
 
+def test_of_one_generator_everything_is_told(capsys: Output) -> None:
+    assert cli.run(["generators", "iaaft"]) == 0
+    told = {line[:15].rstrip(): line[15:] for line in capsys.readouterr().out.splitlines()}
+    assert told["source"].startswith("Schreiber & Schmitz (1996)")
+    assert told["shown by"].startswith("nonlinear ones only")
+    assert (told["destroys"], told["paired"]) == ("nonlinear dependence, the phase of the season", "yes")
+    assert cli.run(["generators", "ar-sieve", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["name"], row["parameters"], row["paired"]) == ("ar-sieve", {"order": "none"}, True)
+    assert cli.run(["generators", "iaft"]) == 2
+    assert "iaaft" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["forecasters", "generators", "metrics"])
 def test_json_is_a_list_of_rows_even_if_a_plugin_prints(install: Install, command: str) -> None:
     install("good", "broken_import")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal, stats
 
+from tsgap.defaults.boosting import GradientBoosting
+from tsgap.defaults.linear import Linear
 from tsgap.defaults.surrogates import SPECS, Jitter, iaaft, phase_randomised
 from tsgap.errors import ForecastError
 from tsgap.panel import Floats, Panel
-from tsgap.protocols import GeneratorSpec
+from tsgap.protocols import Forecaster, GeneratorSpec
 
 BY_NAME = {spec.name: spec for spec in SPECS}
 
@@ -95,6 +99,31 @@ def test_nonlinear_dependence_is_lost(name: str) -> None:
 
     assert unknown(y) < 1e-9
     assert unknown(found) > 0.95
+
+
+def threshold_autoregression(n: int = 4000, seed: int = 0) -> Floats:
+    noise = 0.5 * np.random.default_rng(seed).normal(size=n)
+    y = np.zeros(n)
+    for t in range(1, n):
+        y[t] = (0.9 * y[t - 1] + 2 if y[t - 1] < 0 else -0.6 * y[t - 1] - 1) + noise[t]
+    return y
+
+
+@pytest.mark.parametrize("process", [logistic_map, threshold_autoregression])
+@pytest.mark.parametrize("name", ["iaaft", "phase-randomised", "time-reversed"])
+def test_only_a_nonlinear_forecaster_is_worse_after_training_on_them(process: Callable[[], Floats], name: str) -> None:
+    y = process()
+    train, test = Panel.of({"a": y[:3000]}), Panel.of({str(t): y[t - 8 : t] for t in range(3008, 4000)})
+    truth = y[3008:4000]
+
+    def error(model: Forecaster, panel: Panel) -> float:
+        model.fit(panel, horizon=1, context=8, seed=0)
+        return float(np.abs(model.predict(test, horizon=1).mean[:, 0] - truth).mean())
+
+    synthetic = sampled(BY_NAME[name], train)
+    assert abs(np.log(error(Linear(), synthetic) / error(Linear(), train))) < 0.01
+    boosted = error(GradientBoosting(iterations=40), synthetic) / error(GradientBoosting(iterations=40), train)
+    assert np.log(boosted) > 0.1
 
 
 def test_time_reversal_keeps_values_and_linear_dependence_and_turns_the_arrow() -> None:

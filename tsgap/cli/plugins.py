@@ -46,26 +46,23 @@ def forecasters(broken: bool, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="A JSON list of rows instead of a table.")
-def generators(as_json: bool) -> None:
-    """Generators of synthetic series there are; a sweep takes one as gen:NAME[:key=value,…]."""
-    rows = [
-        {
-            "name": name,
-            "distribution": r.distribution,
-            "version": r.version,
-            "summary": r.spec.summary,
-            "parameters": shown(r.spec.params),
-            "paired": r.spec.paired,
-            "deterministic": r.spec.deterministic,
-            "keeps": r.spec.keeps,
-            "destroys": r.spec.destroys,
-            "shown_by": r.spec.shown_by,
-            "source": r.spec.source,
-        }
-        for name, r in registry().generators.items()
-    ]
-    _show(rows, ("name", "distribution", "parameters", "paired", "keeps", "destroys"), as_json)
+def generators(name: str | None, as_json: bool) -> None:
+    """Generators of synthetic series there are; a sweep takes one as gen:NAME[:key=value,…].
+
+    With a NAME all that is known of this one: what it keeps and destroys, who must show it, where it is described.
+    """
+    found = registry()
+    offered = found.generators if name is None else {name: found.named("generators", name)}
+    rows = [_generator(name, r) for name, r in offered.items()]
+    if name is None or as_json:
+        _show(rows, ("name", "distribution", "parameters", "paired", "keeps", "destroys"), as_json)
+        return
+    (row,) = rows
+    width = max(map(len, row))
+    for key, value in row.items():
+        click.echo(f"{key.replace('_', ' '):{width}}  {_words(value)}".rstrip())
 
 
 @click.command()
@@ -100,6 +97,22 @@ def _forecaster(name: str, r: Registered) -> dict[str, Any]:
         "parameters": shown(r.spec.params),
         "missing": missing_requirements(r.spec),
         "refused": "",
+    }
+
+
+def _generator(name: str, r: Registered) -> dict[str, Any]:
+    return {
+        "name": name,
+        "distribution": r.distribution,
+        "version": r.version,
+        "summary": r.spec.summary,
+        "parameters": shown(r.spec.params),
+        "paired": r.spec.paired,
+        "deterministic": r.spec.deterministic,
+        "keeps": r.spec.keeps,
+        "destroys": r.spec.destroys,
+        "shown_by": r.spec.shown_by,
+        "source": r.spec.source,
     }
 
 

