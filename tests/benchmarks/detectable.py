@@ -1,7 +1,7 @@
 """How well a dry run foretells the width of a gap's interval: `python tests/benchmarks/detectable.py`.
 
-Runs sweeps on embedded data and divides the half-width of every gap by that of the ratio of two forecasts that learn
-nothing, which is what a dry run has. The median is `tsgap.detectable.SHARE`.
+Runs sweeps on embedded data and divides the half-width of every gap by that of the seasonal-naive forecast's
+relative error, which is what a dry run has. The median is `tsgap.detectable.SHARE`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FORECASTERS = ["linear", "gradient-boosting"]
 
 def main() -> None:
     """Print the table."""
-    print(f"{'data':<12} {'source':<14} {'forecaster':<18} half-width of the gap / of the ratio, by bin")
+    print(f"{'data':<12} {'source':<14} {'forecaster':<18} half-width of the gap / of the seasonal-naive error, by bin")
     every = []
     for card, windows in DATA.items():
         with tempfile.TemporaryDirectory() as folder:

@@ -58,7 +58,7 @@ def _told(expected: Sequence[Detectable], counts: Counts) -> Iterator[str]:
 
     margin = Rules().margin
     bins = ", ".join(f"{leads(b.first, b.last)} {100 * math.expm1(b.half):.2g} %" for b in expected if b.half == b.half)
-    yield f"smallest gap that can be told from none, to within a factor of about 3: {bins or 'none: no pair is scored'}"
+    yield f"smallest gap that can be told from none, to within a factor of about 4: {bins or 'none: no pair is scored'}"
     if not counts.enough:
         need = (
             "5 blocks of origins" if counts.population else "5 series, or 20 blocks of origins for these series alone"
