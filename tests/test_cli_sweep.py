@@ -16,7 +16,7 @@ from tests.worlds import seasonal
 from tsgap.cli import DONE, FAILED_CELLS, IO_ERROR, USAGE, run
 from tsgap.run import load
 
-SMALL = ["-f", "linear", "--horizons", "1,6", "--windows", "3", "--jobs", "0"]
+SMALL = ["-f", "linear", "--horizons", "1,6", "--windows", "3", "--jobs", "0", "--replicates", "1"]
 
 
 @pytest.fixture
@@ -61,6 +61,18 @@ def test_a_file_of_settings_gives_the_same_as_the_flags_it_was_saved_from(
     assert capsys.readouterr().out == by_flags
     assert run(["sweep", "e.toml", "--seed", "3"]) == USAGE
     assert "--seed: say it in e.toml" in capsys.readouterr().err
+
+
+def test_a_fast_run_is_one_replicate_without_the_shuffled_arm(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["sweep", "--real", real, "--synthetic", "gen:shuffle", *SMALL[:-2], "--out", "r", "--quiet"]
+    assert run([*flags, "--fast", "--replicates", "2"]) == USAGE
+    assert "--fast is one replicate without the shuffled arm" in capsys.readouterr().err
+    assert run([*flags, "--fast"]) == DONE
+    cells = load("r").cells()
+    assert set(cells.replicate) == {0}
+    assert set(cells.arm) == {"real", "synthetic"}
+    assert run(flags) == DONE
+    assert sorted(set(load("r").cells().replicate)) == [0, 1, 2, 3, 4]
 
 
 def test_a_dry_run_writes_nothing(real: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,11 @@ def drawn(wanted: Sequence[Wanted]) -> Mapping[str, Panel]:
 def planned(
     sources: Any = "gen:stl-bootstrap", forecasters: Sequence[Any] = (Noisy, "linear"), real: Any = None, **given: Any
 ) -> Plan:
-    """The plan of an experiment on `seasonal()`; settings of the data, of reading and of the sources by their names."""
+    """The plan of an experiment on `seasonal()`; settings of the data, of reading and of the sources by their names.
+
+    One replicate, unless another number (or None, the default of an experiment) is asked for.
+    """
+    given = {"replicates": 1, **given}
     reading = {k: given.pop(k) for k in list(given) if k in ReadOptions.__dataclass_fields__ and k != "inverse"}
     split = {k: given.pop(k) for k in ("windows", "step", "first_cutoff") if k in given}
     inverse = given.pop("inverse", None)
@@ -200,6 +204,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
 def swept(folder: Path, synthetic: Any = "gen:stl-bootstrap", real: Any = None, **given: Any) -> None:
     settings: dict[str, Any] = {"forecasters": [Noisy], "horizons": [1, HORIZON], "windows": WINDOWS, "jobs": 0}
+    settings["replicates"] = 1
     tsgap.sweep(seasonal() if real is None else real, synthetic, out=folder, **{**settings, **given})
 
 
@@ -314,6 +319,58 @@ def test_fewer_replicates_of_a_file_are_used_again_and_more_are_all_used() -> No
     assert not [note for note in planned(draws[:2], replicates=4).notes if "in turn" in note]
 
 
+# replicates by default --------------------------------------------------------------------------------------------
+
+
+def drawings(made: Plan, arm: str = "synthetic", forecaster: str = "linear", source: str = "s") -> list[Row]:
+    """The rows of one arm and forecaster, by replicate."""
+    found = [r for r in made.rows if (r.arm, r.forecaster, r.source) == (arm, forecaster, source)]
+    return sorted(found, key=lambda r: r.replicate)
+
+
+def test_five_draws_of_what_is_left_to_chance_are_the_default() -> None:
+    made = planned(replicates=None)
+    rows = drawings(made)
+    assert [r.replicate for r in rows] == [r.draw for r in rows] == [0, 1, 2, 3, 4]
+    assert len({r.cell for r in rows}) == len({r.trained_on for r in rows}) == 5
+    nulls = drawings(made, "null")
+    assert len({r.trained_on for r in nulls}) == 5
+    assert len({r.cell for r in drawings(made, "real")}) == 1
+    assert len({r.cell for r in drawings(made, "real", "noisy")}) == 5
+    assert {(r.stochastic, r.fixed) for r in rows} == {(True, False)}
+
+
+def test_files_are_as_many_replicates_as_there_are_and_one_file_is_fixed() -> None:
+    several = drawings(planned([seasonal(seed=k) for k in range(3)], replicates=None))
+    assert [(r.draw, r.stochastic, r.fixed) for r in several] == [(k, True, False) for k in range(3)]
+    assert [r.draw for r in drawings(planned([seasonal(seed=k) for k in range(2)], replicates=4))] == [0, 1, 0, 1]
+    made = planned(seasonal(seed=9), replicates=None)
+    one = drawings(made)
+    assert [(r.draw, r.stochastic, r.fixed) for r in one] == [(k, False, True) for k in range(5)]
+    assert len({r.cell for r in one}) == 1
+    chance = drawings(made, forecaster="noisy")
+    assert [(r.draw, r.stochastic, r.fixed) for r in chance] == [(k, True, True) for k in range(5)]
+    assert len({r.cell for r in chance}) == 5
+    assert len({r.trained_on for r in chance}) == 1
+
+
+def test_a_generator_that_always_gives_the_same_is_drawn_once_and_is_no_fixed_file() -> None:
+    rows = drawings(planned("gen:copy", replicates=None))
+    assert {(r.stochastic, r.fixed, r.cell) for r in rows} == {(False, False, rows[0].cell)}
+    assert len(rows) == 5
+
+
+def test_a_row_says_what_its_forecaster_can_remember_and_one_that_learns_nothing_is_not_left_to_chance() -> None:
+    made = planned(forecasters=["linear", "seasonal-naive", "gradient-boosting", "lag-probe"], replicates=None)
+    assert {r.forecaster: r.memory for r in made.rows if r.source} == {
+        "linear": "linear",
+        "seasonal-naive": "",
+        "gradient-boosting": "nonlinear",
+        "lag-probe": "lag",
+    }
+    assert not any(r.stochastic for r in drawings(made, forecaster="seasonal-naive"))
+
+
 # keys -------------------------------------------------------------------------------------------------------------
 
 #: What changes each field of a job; those that only say where its rows lie follow from the rest.
@@ -329,6 +386,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "least_history": ({}, {"forecasters": [spec(min_history=2)]}),
     "figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
     "views figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
+    "quantile_levels": ({}, {"quantiles": (0.1, 0.9)}),
     "twins_only": (
         {"forecasters": [LOCAL], "synthetic": seasonal(seed=2)},
         {"forecasters": [LOCAL], "synthetic": seasonal(seed=2).assign(unique_id=lambda f: "x" + f.unique_id)},
@@ -390,6 +448,7 @@ def _values(frame: pd.DataFrame, at: int) -> pd.DataFrame:
         {"forecasters": [spec(scope="local")]},
         {"forecasters": [spec(uses_weights=True)]},
         {"forecasters": [spec(requires=("numpy",))]},
+        {"quantiles": (0.5,)},
         {"seed": 1},
     ],
     ids=lambda change: " ".join(f"{k}" for k in change),

@@ -335,3 +335,16 @@ def test_thirty_thousand_series_are_split_in_seconds() -> None:
     assert len(split.train) == len(split.scales.mae)
     assert len(split.histories(8)) == len(split.truth) == len(split.cutoffs)
     assert time.process_time() - before < 10
+
+
+@pytest.mark.parametrize("step", [2, 3, 5])
+def test_blocks_are_those_of_the_calendar_whichever_series_a_window_belongs_to(step: int) -> None:
+    starts = np.array(["2001-01", "2001-01", "2002-02"], dtype="datetime64[M]").astype("datetime64[ns]")
+    data = dataset([np.arange(60.0), np.arange(57.0), np.arange(47.0)], freq="MS", starts=starts)
+    split = rolling(data, horizon=3, windows=6, step=step)
+    month = split.cutoffs.astype("datetime64[M]").astype(np.int64)
+    assert split.blocks.tolist() == ((month - month.min()) // max(3, step)).tolist()
+    of = [split.blocks[split.series == s].tolist() for s in range(3)]
+    assert of[0] == of[2]
+    if step >= 3:
+        assert all(len(set(mine)) == 6 for mine in of)
