@@ -59,8 +59,9 @@ class Slow(Broken):
 
 
 def swept(tmp_path: Path, synthetic: Any = "gen:copy", **given: Any) -> Run:
-    """A small sweep in this process."""
+    """A small sweep in this process, of one replicate."""
     settings: dict[str, Any] = {
+        "replicates": 1,
         "forecasters": FAST,
         "horizons": [1, 6],
         "windows": 3,
@@ -356,7 +357,7 @@ def test_a_preview_says_what_would_be_computed_and_why_and_writes_nothing(tmp_pa
 
     def experiment(*forecasters: str, real: pd.DataFrame = frame) -> Experiment:
         data = (DataSpec("data", real, horizons=(1, 6), windows=3),)
-        return Experiment(data, (SourceSpec("shuffle", "gen:shuffle"),), forecasters)
+        return Experiment(data, (SourceSpec("shuffle", "gen:shuffle"),), forecasters, replicates=1)
 
     fresh = preview(experiment(*FAST), out=out)
     assert (fresh.tasks, fresh.reused) == (4, 0)
@@ -430,7 +431,7 @@ class Views:
                 if one.training is not None:
                     plan._cell(one.data, one.chosen, one.training, one.seed, cells, view="later", split=split)
             seen.update(cells)
-            return replace(found, cells=cells)
+            return replace(found, rows=tuple(row for row in found.rows if row.cell in cells), cells=cells)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plan, "made", made)
