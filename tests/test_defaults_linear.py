@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tsgap.defaults import linear
 from tsgap.defaults.linear import Linear, default_context, teachable
 from tsgap.errors import ForecastError
 from tsgap.panel import Floats, Panel
@@ -130,6 +131,64 @@ def test_without_a_context_it_takes_two_seasons(seasons: tuple[int, ...], length
     if lengths == [400]:
         made = Panel.of({"a": np.arange(400.0)}, seasons=seasons)
         assert fitted(made, context=None).context == context
+
+
+def test_quantiles_are_those_of_the_errors_on_the_training_pairs() -> None:
+    made, levels = Panel.of({str(i): y[: 12 + 9 * i] for i, y in enumerate(ar(4, 60))}), (0.05, 0.5, 0.9)
+    model, histories = fitted(made), ar(3, 20, seed=1)
+    x, y = windows(made, 6, 4)
+    errors = y - x @ model.coefficients
+    found = model.predict(histories, horizon=4, quantile_levels=levels)
+    assert found.quantile_levels == levels
+    assert found.quantiles is not None
+    assert found.mean.tobytes() == model.predict(histories, horizon=4).mean.tobytes()
+    for k, level in enumerate(levels):
+        wanted = found.mean + np.quantile(errors, level, axis=0)
+        np.testing.assert_allclose(found.quantiles[..., k], wanted, rtol=1e-12)
+    shorter = model.predict(histories, horizon=2, quantile_levels=(0.5,)).quantiles
+    assert shorter is not None
+    assert shorter.tolist() == found.quantiles[:, :2, 1:2].tolist()
+
+
+def test_without_levels_there_are_no_quantiles_and_a_short_history_has_none() -> None:
+    model = fitted(ar(4, 80))
+    assert model.predict(ar(2, 20), horizon=4).quantiles is None
+    found = model.predict(Panel.of({"a": np.arange(5.0), "b": np.arange(6.0)}), horizon=4, quantile_levels=(0.5,))
+    assert set(found.failed) == {0}
+    assert found.quantiles is not None
+    assert np.isfinite(found.quantiles).all((1, 2)).tolist() == [False, True]
+
+
+def test_quantiles_cover_what_they_promise_on_series_of_the_same_process() -> None:
+    train, test = ar(40, 200), ar(4000, 44, seed=1)
+    histories = Panel.of({key: y[:-4] for key, y in zip(test.keys, test, strict=True)})
+    truth = np.array([y[-4:] for y in test])
+    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
+    found = fitted(train, context=12).predict(histories, horizon=4, quantile_levels=levels).quantiles
+    assert found is not None
+    below = (truth[..., None] < found).mean(0)
+    assert np.abs(below - levels).max() < 0.03
+
+
+def test_many_pairs_give_their_errors_by_a_sample_that_meets_every_season(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, levels = ar(6, 400), (0.1, 0.5, 0.9)
+    whole = fitted(train).predict(ar(2, 20), horizon=4, quantile_levels=levels).quantiles
+    for name, value in (("PAIRS", 500), ("ERRORS", 2000)):
+        with monkeypatch.context() as patch:
+            patch.setattr(linear, name, value)
+            model = fitted(train)
+            some = model.predict(ar(2, 20), horizon=4, quantile_levels=levels).quantiles
+            assert len(model._training_errors()) <= 500
+        assert some is not None
+        assert whole is not None
+        assert not np.array_equal(some, whole)
+        np.testing.assert_allclose(some, whole, atol=0.35)
+    # every tenth value is far above the one before it, and one pair in ten is kept
+    spikes = Panel.of({"a": np.where(np.arange(4000) % 10 == 0, 5.0, 0.0)})
+    monkeypatch.setattr(linear, "PAIRS", 400)
+    model = fitted(spikes, context=1, horizon=1)
+    far = model._training_errors() > 2
+    assert 0.05 < far.mean() < 0.2
 
 
 def test_many_windows_are_summed_in_blocks() -> None:

@@ -229,6 +229,30 @@ class FallingQuantiles(Quantiles):
         return -levels
 
 
+class QuantilesOfTheWholeCall(Quantiles):
+    """Further apart the more histories come together."""
+
+    def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
+        self.size = len(history)
+        return super().predict(history, horizon=horizon, quantile_levels=quantile_levels)
+
+    def spread(self, levels: Any) -> Any:
+        return levels * self.size
+
+
+class QuantilesOfOtherLevels(Quantiles):
+    """Where a level lies depends on which others are asked for."""
+
+    def spread(self, levels: Any) -> Any:
+        return levels - levels[0]
+
+
+class QuantilesForAllLevelsOnly(Quantiles):
+    def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
+        levels = quantile_levels if len(quantile_levels) > 1 else ()
+        return super().predict(history, horizon=horizon, quantile_levels=levels)
+
+
 class QuantilesMoveTheMean(Honest):
     def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
         return Forecast(super().predict(history, horizon=horizon).mean + len(quantile_levels))
@@ -313,6 +337,13 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("check_min_history_is_enough", spec(NeedsMore), "declares that 1 values are enough, but 24 are not: too short"),
     ("check_quantiles_rise", spec(FallingQuantiles), "rise with their level"),
     ("check_quantiles_rise", spec(QuantilesMoveTheMean), "asking for quantiles changes the mean forecast"),
+    (
+        "check_quantiles_of_a_row_are_its_own",
+        spec(QuantilesOfTheWholeCall),
+        "two of them left out, have other quantiles",
+    ),
+    ("check_quantiles_of_a_row_are_its_own", spec(QuantilesOfOtherLevels), "one level have other quantiles"),
+    ("check_quantiles_of_a_row_are_its_own", spec(QuantilesForAllLevelsOnly), "one level have no quantiles"),
     ("check_two_of_them_do_not_disturb_each_other", spec(SharesState), "changes the forecasts of the first"),
     (
         "check_global_state_is_left_alone",
@@ -556,6 +587,20 @@ def moves_its_input(truth: Any, forecast: Any, scale: Any) -> Any:
     return np.abs(forecast) / scale
 
 
+def pinball(truth: Any, quantiles: Any, scale: Any, levels: Any) -> Any:
+    error = truth[..., None] - quantiles
+    return np.maximum(levels * error, (levels - 1) * error).mean(-1) / scale
+
+
+def of_quantiles(loss: Any, **declared: Any) -> MetricSpec:
+    return metric(loss, needs="quantiles", **declared)
+
+
+def moves_its_quantiles(truth: Any, quantiles: Any, scale: Any, levels: Any) -> Any:
+    quantiles += 1.0
+    return pinball(truth, quantiles, scale, levels)
+
+
 def leaves_out_the_worst(truth: Any, forecast: Any, scale: Any) -> Any:
     error = absolute(truth, forecast, scale)
     return np.where(error < 5, error, np.nan)
@@ -607,6 +652,22 @@ BROKEN_METRICS: list[tuple[str, MetricSpec, str]] = [
     ),
     ("check_the_same_pairs_have_the_same_losses", metric(counts_calls()), "have other losses the second time"),
     ("check_inputs_are_not_mutated", metric(moves_its_input), "the loss changed the forecast it was given"),
+    ("check_inputs_are_not_mutated", of_quantiles(moves_its_quantiles), "the loss changed the quantiles, scale or"),
+    (
+        "check_every_pair_has_a_loss_of_its_own",
+        of_quantiles(lambda t, q, s, levels: np.abs(t[..., None] - q)),
+        "losses of shape (6, 8, 3) came back",
+    ),
+    (
+        "check_no_error_costs_nothing_where_declared",
+        of_quantiles(lambda t, q, s, levels: pinball(t, q, s, levels) + 0.5),
+        "a forecast equal to the truth costs 0.5",
+    ),
+    (
+        "check_losses_are_not_negative_where_declared",
+        of_quantiles(lambda t, q, s, levels: (levels * (t[..., None] - q)).mean(-1)),
+        "declares nonnegative=True",
+    ),
 ]
 
 
@@ -629,7 +690,8 @@ def test_for_each_law_of_metrics_there_is_one_that_breaks_it() -> None:
     [
         metric(absolute, scaled="mae"),
         metric(lambda t, f, s: (f - t) / s, nonnegative=False, gateable=False),
-        *("mae", "rmse", "mape", "smape", "mase", "rmsse"),
+        of_quantiles(pinball, scaled="mae"),
+        *("mae", "rmse", "mape", "smape", "mase", "rmsse", "wql"),
     ],
 )
 def test_an_honest_metric_keeps_every_law(what: Any) -> None:
@@ -642,6 +704,7 @@ def test_an_honest_metric_keeps_every_law(what: Any) -> None:
         ("masse", "did you mean 'mase'"),
         (absolute, "a metric is a MetricSpec, or the name or address of one, got <function absolute"),
         (metric(lambda truth, forecast: truth), r"its loss cannot be called with .truth, forecast, scale."),
+        (of_quantiles(absolute), r"its loss cannot be called with .truth, quantiles, scale, levels."),
         ("numpy:abs", "a metric is a MetricSpec"),
     ],
 )

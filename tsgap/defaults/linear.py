@@ -15,6 +15,8 @@ from tsgap.panel import Floats, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
 
 _BLOCK = 8192
+#: At most this many training pairs, and this many of their errors in all leads together, give the quantiles.
+PAIRS, ERRORS = 100_000, 2**22
 
 
 def teachable(lengths: NDArray[np.int64], context: int, horizon: int) -> int:
@@ -42,7 +44,9 @@ def reach(train: Panel, *, horizon: int, context: int | None) -> tuple[int, int]
 class Linear:
     """Least squares from the last `context` values, their mean subtracted, to every lead; ridge against collinearity.
 
-    `ridge` is relative to the mean second moment of a context value.
+    `ridge` is relative to the mean second moment of a context value. Quantiles are the forecast plus the quantiles of
+    the errors on the training pairs, lead by lead, pooled over series (scaled, as they come): the same for every
+    history. They are in-sample errors, too small where pairs are few for the context.
     """
 
     def __init__(self, ridge: float = 1e-4) -> None:
@@ -64,6 +68,8 @@ class Linear:
                 xy += x.T @ block[:, c:]
         weight = self.ridge * np.trace(xx) / c
         self.context = c
+        self._train = train
+        self._errors: Floats | None = None
         self.coefficients: Floats = np.linalg.solve(xx + max(weight, 1e-12) * np.eye(c), xy)
 
     def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
@@ -78,7 +84,34 @@ class Linear:
             # einsum, not a matrix product: its sums do not depend on how many rows, or leads, come together
             mean[rows] = (np.einsum("nc,ch->nh", x - level, self.coefficients) + level)[:, :leads]
         short = np.flatnonzero(history.lengths < c)
-        return Forecast(mean, {int(i): f"{history.lengths[i]} values are less than the context of {c}" for i in short})
+        failed = {int(i): f"{history.lengths[i]} values are less than the context of {c}" for i in short}
+        if not quantile_levels:
+            return Forecast(mean, failed)
+        if self._errors is None:
+            self._errors = self._training_errors()
+        around = np.quantile(self._errors[:, :leads], quantile_levels, axis=0).T
+        return Forecast(mean, failed, mean[..., None] + around, quantile_levels)
+
+    def _training_errors(self) -> Floats:
+        """Truth less forecast (N, H′) of the training pairs: all, or one from each of as many stretches as are kept.
+
+        Where in its stretch a pair lies is random, from a fixed seed: equal steps could always meet the same season.
+        """
+        train, c, leads = self._train, self.context, self.coefficients.shape[1]
+        counts = np.maximum(train.lengths - c - leads + 1, 0)
+        ends = np.cumsum(counts)
+        total = int(ends[-1])
+        every = -(-total // min(PAIRS, ERRORS // leads))
+        chosen = np.arange(0, total, every)
+        chosen += np.random.default_rng(0).integers(0, np.minimum(every, total - chosen))
+        row = np.searchsorted(ends, chosen, side="right")
+        begins = train.offsets[row] + chosen - (ends - counts)[row]
+        errors = np.empty((len(chosen), leads))
+        for start in range(0, len(chosen), _BLOCK):
+            block = train.values[begins[start : start + _BLOCK, None] + np.arange(c + leads)]
+            block = block - block[:, :c].mean(1, keepdims=True)
+            errors[start : start + _BLOCK] = block[:, c:] - block[:, :c] @ self.coefficients
+        return errors
 
 
 SPECS = (

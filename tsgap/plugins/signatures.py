@@ -19,7 +19,8 @@ def misfit(spec: Any) -> str:
     if getattr(spec, "refused", ""):
         return ""
     if isinstance(spec, MetricSpec):
-        return _refusal(spec.loss, f"metric {name!r}: its loss", "(truth, forecast, scale)", 3)
+        called = "(truth, forecast, scale)" if spec.needs == "mean" else "(truth, quantiles, scale, levels)"
+        return _refusal(spec.loss, f"metric {name!r}: its loss", called, called.count(",") + 1)
     if isinstance(spec, DiagnosticSpec):
         return _refusal(spec.build, f"diagnostic {name!r}: its build", "(real, synthetic, *, seed)", 2, seed=0)
     if isinstance(spec, DatasetSpec):

@@ -268,6 +268,29 @@ def check_quantiles_rise(subject: ForecasterSubject) -> str:
     return f"{len(levels)} levels"
 
 
+def check_quantiles_of_a_row_are_its_own(subject: ForecasterSubject) -> str:
+    """Quantiles, if there are any, depend on neither the order nor the number of rows, leads and levels asked for."""
+    model = subject.fitted(subject.train)
+    histories = joined(subject.seen, subject.unseen)
+    whole = subject.predict(model, histories, levels=(0.1, 0.5, 0.9)).quantiles
+    if whole is None:
+        return "no quantiles"
+    order = np.random.default_rng(5).permutation(len(histories))[: len(histories) - 2]
+    notes = []
+    for what, rows, levels, horizon in (
+        ("histories in another order, two of them left out,", order, [0, 1, 2], HORIZON),
+        ("a horizon of 3", range(len(histories)), [0, 1, 2], 3),
+        ("one level", range(len(histories)), [1], HORIZON),
+    ):
+        asked = tuple((0.1, 0.5, 0.9)[k] for k in levels)
+        found = subject.predict(model, histories.take(rows), horizon=horizon, levels=asked).quantiles
+        if found is None:
+            raise BrokenLaw(f"{what} have no quantiles, though all together have them")
+        wanted = whole[np.asarray(rows)][:, :horizon][..., levels]
+        notes.append(equal(found, wanted, f"{what} have other quantiles"))
+    return max(notes, key=len)
+
+
 def check_two_of_them_do_not_disturb_each_other(subject: ForecasterSubject) -> str:
     """Fitting a second one leaves the first as it was: they share no state."""
     few, others = subject.train.take(range(4)), subject.other_train.take(range(4))
@@ -311,6 +334,7 @@ FORECASTER_LAWS: tuple[Callable[[ForecasterSubject], str], ...] = (
     check_a_failed_row_does_not_fail_the_others,
     check_min_history_is_enough,
     check_quantiles_rise,
+    check_quantiles_of_a_row_are_its_own,
     check_two_of_them_do_not_disturb_each_other,
     check_global_state_is_left_alone,
 )

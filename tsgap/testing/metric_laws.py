@@ -14,6 +14,7 @@ from tsgap.protocols import MetricSpec
 from tsgap.testing.subject import BrokenLaw
 
 _SIZES = (1.0, 1e-6, 1e9)
+_LEVELS = (0.1, 0.5, 0.8)
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,18 @@ class MetricSubject:
         scale = rng.uniform(0.2, 2.0, (6, 1)) if self.spec.scaled else np.ones((6, 1))
         return size * truth, size * forecast, size * scale if self.spec.scaled else scale
 
-    def losses(self, truth: Any, forecast: Any, scale: Any) -> Floats:
-        """One number for each pair, or a broken law."""
+    def losses(self, truth: Any, forecast: Any, scale: Any, *, spread: float = 0.4) -> Floats:
+        """One number for each pair, or a broken law; quantiles are the forecast and shares of it, `spread` apart."""
         wanted = np.broadcast_shapes(*(np.shape(part) for part in (truth, forecast, scale)))
+        given = [truth, forecast, scale]
+        if self.spec.needs == "quantiles":
+            levels = np.array(_LEVELS)
+            given[1:] = np.sort(forecast[..., None] * (1 + spread * (levels - 0.5)), axis=-1), scale, levels
+        before = [np.array(part) for part in given[1:]]
         with np.errstate(all="ignore"):
-            found = np.asarray(self.spec.loss(truth, forecast, scale))
+            found = np.asarray(self.spec.loss(*given))
+        if self.spec.needs == "quantiles" and any((a != b).any() for a, b in zip(before, given[1:], strict=True)):
+            raise BrokenLaw("the loss changed the quantiles, scale or levels; copy what you want to change")
         if found.dtype.kind not in "fiub":
             raise BrokenLaw(f"the loss must be numbers, got an array of {found.dtype}")
         if found.shape != wanted:
@@ -114,12 +122,12 @@ def check_losses_are_not_negative_where_declared(subject: MetricSubject) -> str:
 
 
 def check_no_error_costs_nothing_where_declared(subject: MetricSubject) -> str:
-    """One declared nonnegative is 0, or NaN, where forecast and truth are equal."""
+    """One declared nonnegative is 0, or NaN, where forecast (or every quantile) and truth are equal."""
     if not subject.spec.nonnegative:
         return "declared to fall below 0: nothing promised"
     for size in _SIZES:
         truth, _, scale = subject.pairs(size=size)
-        found = subject.losses(truth, truth.copy(), scale)
+        found = subject.losses(truth, truth.copy(), scale, spread=0.0)
         wrong = ~np.isnan(found) & (np.abs(found) > 1e-12)
         if wrong.any():
             raise BrokenLaw(
