@@ -438,7 +438,7 @@ class Views:
             swept(self.folder, self.synthetic, forecasters=[spec], out=self.folder / name, null=False, **given)
         with Store.open(self.folder / name, create=False) as store:
             return {
-                (one.view, one.training.panel.fingerprint): store.forecasts(key)[0]
+                (one.view, one.training.panel.fingerprint): store.forecasts(key).mean
                 for key, one in seen.items()
                 if one.training is not None
             }
@@ -514,6 +514,72 @@ def test_scaling_train_has_the_figures_of_each_views_own_series(tmp_path: Path) 
     last = [y[-1] for y in read_data(DataSpec("d", seasonal(seed=5), horizons=(1, 6), windows=2)).split.histories()]
     real = next(found for place, found in both.items() if place[0] == "later")
     np.testing.assert_allclose(real[:, 0], last, rtol=0.1)
+
+
+class Spread(Broken):
+    """A forecaster with quantiles around the last value; only if `honest` do they rise."""
+
+    def __init__(self, honest: bool = True) -> None:
+        self.honest = honest
+
+    def fit(self, train: tsgap.Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        self.size = float(np.mean([np.abs(np.diff(y)).mean() for y in train]))
+
+    def predict(self, history: tsgap.Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> tsgap.Forecast:
+        mean = np.repeat(np.array([y[-1] + 0.01 * self.size for y in history])[:, None], horizon, axis=1)
+        if not quantile_levels:
+            return tsgap.Forecast(mean)
+        around = self.size * (np.array(quantile_levels) - 0.5) * (1 if self.honest else -1)
+        return tsgap.Forecast(mean, {}, mean[..., None] + around, quantile_levels)
+
+
+def test_quantiles_are_asked_for_stored_in_units_and_scored(tmp_path: Path) -> None:
+    losses = pytest.importorskip("utilsforecast.losses", reason="comes with tsgap-statsforecast")
+    levels = (0.1, 0.5, 0.8)
+    run = swept(tmp_path, "gen:shuffle", forecasters=[Spread, "seasonal-naive"], quantiles="0.8,0.1,0.5", null=False)
+    found = run.profile("wql").query("horizon == 6").set_index("forecaster")
+    assert found.loc["spread", "status"] == "ok"
+    assert found.loc["seasonal-naive", "status"] == "no quantiles"
+    assert np.isnan(found.loc["seasonal-naive", "ratio"])
+    # shuffling makes the steps of a series larger, and with them the spread
+    assert found.loc["spread", "ratio"] != 1
+    cells = run.cells().query("forecaster == 'spread' and arm == 'real'")
+    with Store.open(run.path, create=False) as store:
+        stored = store.forecasts(cells.cell.iloc[0])
+    assert stored.levels == levels
+    assert stored.quantiles is not None
+    errors = run.errors("wql").query("forecaster == 'spread' and arm == 'real'")
+    scale = Atoms(Store.open(run.path, create=False), run.manifest["data"], {}).truth("data").scales["mae"]
+    frame = pd.DataFrame({"unique_id": errors.unique_id, "y": errors.y})
+    names = [f"q{level}" for level in levels]
+    for k, name in enumerate(names):
+        frame[name] = stored.quantiles[:, :, k].ravel()
+    theirs = losses.mqloss(frame, models={"model": names}, quantiles=np.array(levels)).set_index("unique_id").model
+    by_series = dict(zip(errors.unique_id.unique(), scale[::3], strict=True))
+    ours = errors.groupby("unique_id").loss.mean()
+    for key, value in ours.items():
+        assert value == pytest.approx(2 * theirs[key] / by_series[key])
+
+
+def test_quantiles_that_cross_are_sorted_and_counted(tmp_path: Path) -> None:
+    spec = tsgap.ForecasterSpec("crossing", "", Spread, params={"honest": False})
+    run = swept(tmp_path, forecasters=[spec, Spread], quantiles=(0.1, 0.9), null=False)
+    found = run.cells().query("arm == 'real' and source != ''").set_index("forecaster").cell
+    with Store.open(run.path, create=False) as store:
+        one, other = (store.forecasts(found[name]) for name in ("crossing", "spread"))
+        told = [store.parts(found[name])[0].info["crossed"] for name in ("crossing", "spread")]
+    assert told == [18 * 6, 0]
+    assert one.quantiles is not None
+    np.testing.assert_allclose(one.quantiles, other.quantiles)
+
+
+def test_without_quantiles_nothing_is_asked_and_a_metric_of_them_says_so(tmp_path: Path) -> None:
+    run = swept(tmp_path, forecasters=[Spread], null=False)
+    assert set(run.profile("wql").status) == {"no quantiles"}
+    assert run.errors("wql").loss.isna().all()
+    cells = {key for key in run.cells().cell if key}
+    asked = swept(tmp_path, forecasters=[Spread], null=False, quantiles=0.5)
+    assert not cells & set(asked.cells().cell)
 
 
 KILLED = """
