@@ -33,7 +33,7 @@ def worse_than(
         why = ""
         if before is None or before.status != "ok":
             why = "it is not there" if before is None else before.status
-        elif before.truth != one.truth or before.places != one.places or (before.used != one.used).any():
+        elif before.truth != one.truth or before.places != one.places or before.pairs != one.pairs:
             why = "other windows, horizons or scored pairs"
         elif before.control != one.control:
             why = f"its control is {before.control}, here it is {one.control}"

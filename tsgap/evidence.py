@@ -14,7 +14,7 @@ from tsgap.errors import ContractError
 from tsgap.gap import Clusters, Linear, log_ratio, shortfall
 from tsgap.horizon import METRIC_FAILED, NO_EFFECT
 from tsgap.metrics import losses
-from tsgap.panel import Floats, Ints
+from tsgap.panel import Floats, Ints, digest
 from tsgap.protocols import MetricSpec
 
 #: The control of each view of the gap, the first that there is: real windows as short as the synthetic ones, or all.
@@ -32,8 +32,8 @@ class Evidence:
     the leads of each place (K, N, P), K = 1 where all replicates are one cell: the pairs are those that every
     replicate of every arm has. `status` is "ok", or why there is nothing. `taught` (P,): whether every arm has a
     forecast for all leads of the place; `uneven`: windows that failed in some arm or replicate and not in all.
-    `missing`: what keeps the table from being whole, in words. `overlapping`: origins of a series lie closer
-    together than the longest horizon.
+    `missing`: what keeps the table from being whole, in words. `pairs`: hash of the pairs that count and of their
+    weights. `overlapping`: origins of a series lie closer together than the longest horizon.
     """
 
     data: str
@@ -54,6 +54,7 @@ class Evidence:
     fixed: bool = False
     control: str = "real"
     truth: str = ""
+    pairs: str = ""
     overlapping: bool = False
 
     @property
@@ -138,8 +139,16 @@ def gathered(
     summed = {arm: _by_place(np.where(known, one, 0.0) * weights, places) for arm, one in found.items()}
     taught = np.array([last <= reached for _, last in places])
     counted = _by_place(known[None].astype(np.float64), places)[0].sum(0).astype(np.int64)
+    # a series or block without a single pair that counts must not make the others look like a larger sample
+    counting = _by_place(weights[None], places)[0].any(1)
+    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, counting)
     return Evidence(
-        losses=summed, taught=taught, used=counted * taught, uneven=_uneven(list(whole.values()), len(known)), **facts
+        losses=summed,
+        taught=taught,
+        used=counted * taught,
+        uneven=_uneven(list(whole.values()), len(known)),
+        pairs=digest(weights),
+        **facts,
     )
 
 
