@@ -55,10 +55,10 @@ def larger(log_ratio: float) -> str:
     return f"{abs(size):.1f} % {'larger' if size > 0 else 'smaller'}"
 
 
-def percent(log_ratio: float) -> str:
+def signed(log_ratio: float) -> str:
     """A log ratio of errors as signed per cent, for a table: above 0 the synthetic arm's are larger.
 
-    >>> percent(0.0), percent(math.log(1.1)), percent(float("inf")), percent(float("nan"))
+    >>> signed(0.0), signed(math.log(1.1)), signed(float("inf")), signed(float("nan"))
     ('0.0', '+10.0', '>+999', '-')
     """
     if math.isnan(log_ratio):
@@ -67,6 +67,15 @@ def percent(log_ratio: float) -> str:
         return ">+999"
     size = round(100 * math.expm1(log_ratio), 1)
     return f"{size:+.1f}" if size else "0.0"
+
+
+def percent(log_ratio: float) -> str:
+    """The same with its unit.
+
+    >>> percent(math.log(0.9)), percent(float("nan"))
+    ('-10.0 %', 'unknown')
+    """
+    return "unknown" if math.isnan(log_ratio) else f"{signed(log_ratio)} %"
 
 
 def leads(first: int, last: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsgap.formats import html_text, one_line
 from tsgap.gate import FAIL, PASS, Bin, Finding, Rules, Verdict
-from tsgap.sentences import leads, percent, reasons, sentence, share
+from tsgap.sentences import leads, percent, reasons, sentence, share, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ def _told(b: Bin) -> dict[str, Any]:
 
 def html_of(gate: Gate) -> str:
     """Sentences, and the bins as a table, for a notebook."""
-    rows = [cells for verdict in gate.verdicts for cells in _table(verdict, everything=True)]
+    rows = [[*map(one_line, cells)] for verdict in gate.verdicts for cells in _table(verdict, everything=True)]
     said = "".join(f"<p>{html.escape(one_line(sentence(one)))}</p>" for one in gate.verdicts)
     import pandas as pd
 
@@ -103,12 +103,12 @@ def _table(verdict: Verdict, *, everything: bool = False) -> Iterator[list[str]]
     for one in verdict.findings:
         for i, b in enumerate(one.bins):
             name = one.forecaster if one.gated else f"{one.forecaster} ({one.why})"
-            spread = "-" if math.isnan(b.low) or math.isnan(b.high) else f"{percent(b.low)} to {percent(b.high)}"
+            spread = "-" if math.isnan(b.low) or math.isnan(b.high) else f"{signed(b.low)} to {signed(b.high)}"
             yield [
                 *((verdict.data, verdict.source) if everything else ()),
                 name if everything or not i else "",
                 str(b.first) if b.first == b.last else f"{b.first}-{b.last}",
-                *(percent(b.gap), spread, percent(b.upper), percent(b.assay)),
+                *(signed(b.gap), spread, signed(b.upper), signed(b.assay)),
                 "-" if math.isnan(b.rho) else f"{round(100 * (1 - b.rho))} %",
                 _outcome(b, verdict.rules),
             ]
@@ -138,12 +138,29 @@ def next_command(gate: Gate) -> str:
     if worst.verdict == FAIL:
         return f"tsgap show {run} --gap --by lead{only}   (where it breaks)"
     if worst.damage:
-        return f"tsgap show {run} --failures   (what failed; the same sweep with --retry failed tries it again)"
+        return _repair(worst, run)
     if worst.verdict != PASS:
         return f"tsgap show {run} --gap{only}   (what more series or windows would settle)"
     if worst.checked is None:
         return "the same sweep with --selfcheck   (does the bench see what it claims to see on these data?)"
     return f"tsgap show {run}"
+
+
+def _repair(verdict: Verdict, run: str) -> str:
+    """The command for what forbids a PASS and is no lack of data; what weighs most comes first."""
+    told = " ".join(verdict.damage)
+    if "LEAK" in told:
+        return (
+            "tsgap split REAL --out train.parquet   (with the flags of the sweep: fit the generator on that part alone)"
+        )
+    if "self-check failed" in told:
+        return "tsgap selfcheck REAL   (what the bench does not see on these data)"
+    if "baseline" in told:
+        return "the sweep of the baseline again, with the real data, windows and horizons of this one"
+    taught = min((max((b.last for b in one.bins if b.taught), default=0) for one in verdict.gated), default=0)
+    if all("NOT TAUGHT" in one for one in verdict.damage) and taught:
+        return f"tsgap gate {run} --horizons {taught}   (the leads that were taught; longer series would teach more)"
+    return f"tsgap show {run} --failures   (what failed; the same sweep with --retry failed tries it again)"
 
 
 def json_of(gate: Gate, *, inconclusive: str = "fail") -> str:
@@ -258,7 +275,7 @@ def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
                 case = xml.Element("testcase", classname=place, name=name, time="0")
                 cases.append(case)
                 if b.outcome != "safe":
-                    why = f"{b.outcome}: gap {percent(b.gap)} %, {percent(b.low)} to {percent(b.high)}"
+                    why = f"{b.outcome}: gap {percent(b.gap)}, from {percent(b.low)} to {percent(b.high)}"
                     kind = "failure" if b.outcome == "broken" else "skipped"
                     xml.SubElement(case, kind, {"message": one_line(why), "type": b.outcome})
         counts = {
