@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,11 @@ from numpy.typing import NDArray
 from tsgap.errors import ContractError, ForecastError
 from tsgap.panel import Floats, Ints, Panel, frozen
 from tsgap.protocols import Forecast, Forecaster, Generator
+from tsgap.replies import checked, laid_out, rising, unusable
 
-#: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.local`, whose code
-#: no forecaster's identity holds: part of every cell's key.
+#: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.replies` or in
+#: `tsgap.local`, whose code no forecaster's identity holds: part of every cell's key.
 VERSION = 1
-#: A forecast further out than this many times the history's range and level has diverged.
-DIVERGED = 1e3
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class _Asked:
     failed: Mapping[int, str]
     info: Mapping[str, Any]
 
-    @property
+    @cached_property
     def ready(self) -> Ints:
         """Rows that are forecast: those that have not failed already."""
         return np.array([i for i in range(len(self.histories)) if i not in self.failed], dtype=np.int64)
@@ -248,15 +248,15 @@ def _answered(job: Job, asked: _Asked, forecaster: Forecaster, told: Mapping[str
             answer = forecaster.predict(given, horizon=job.horizon, **levels)
         info["predict_seconds"] = clock.lap()
         stage = "check"
-        mean = _checked(answer, len(ready), job.horizon)
-        quantiles = _rising(answer, job.quantile_levels, info)
+        mean = checked(answer, len(ready), job.horizon)
+        quantiles = rising(answer, job.quantile_levels, info)
         with np.errstate(over="ignore", invalid="ignore"):
             mean = mean * scale + location
             if quantiles is not None:
                 quantiles = quantiles * scale[:, None] + location[:, None]
         failed |= {int(ready[i]): str(reason) for i, reason in answer.failed.items()}
-        failed |= _unusable(mean, quantiles, histories.take(ready), ready, failed)
-        out = _laid_out(mean, len(histories), ready, failed)
+        failed |= unusable(mean, quantiles, histories.take(ready), ready, failed)
+        out = laid_out(mean, len(histories), ready, failed)
         if failed and len(failed) == len(histories) and asked.view.rows is None:
             first = min(failed)
             raise ForecastError(f"all {len(failed)} windows failed, first {histories.keys[first]!r}: {failed[first]}")
@@ -264,16 +264,8 @@ def _answered(job: Job, asked: _Asked, forecaster: Forecaster, told: Mapping[str
         raise
     except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result
         return _failure(job, asked.view, stage, err, info)
-    spread = None if quantiles is None else _laid_out(quantiles, len(histories), ready, failed)
+    spread = None if quantiles is None else laid_out(quantiles, len(histories), ready, failed)
     return Result("ok", out, failed, info, spread)
-
-
-def _laid_out(values: Floats, n: int, ready: Ints, failed: Mapping[int, str]) -> Floats:
-    """Values of the `ready` rows as those of `n` rows, NaN in the others and where a row failed."""
-    out = np.full((n, *values.shape[1:]), np.nan)
-    out[ready] = values
-    out[list(failed)] = np.nan
-    return out
 
 
 def _failure(job: Job, view: View, stage: str, err: Exception, info: Mapping[str, Any]) -> Result:
@@ -295,49 +287,6 @@ def _too_short(histories: Panel, least: int) -> dict[int, str]:
 def _without_twin(histories: Panel, train: Panel) -> dict[int, str]:
     known = set(train.keys)
     return {i: "its series has no twin in the training panel" for i, s in enumerate(histories.series) if s not in known}
-
-
-def _checked(answer: Any, n: int, horizon: int) -> Floats:
-    if not isinstance(answer, Forecast):
-        raise ContractError(f"predict must return a Forecast, got {type(answer).__name__}")
-    rows, leads = answer.mean.shape
-    if rows != n or not 1 <= leads <= horizon:
-        raise ContractError(f"predict was asked for {n} rows and up to {horizon} leads, it gave {answer.mean.shape}")
-    return answer.mean
-
-
-def _rising(answer: Forecast, levels: tuple[float, ...], info: dict[str, Any]) -> Floats | None:
-    """The quantiles (N, H′, Q) of the levels that were asked for, sorted where they cross; None where there are none.
-
-    A sorted set is never further from the true quantiles than the one that crosses (Chernozhukov, Fernández-Val &
-    Galichon 2010, Econometrica 78).
-    """
-    if not levels or answer.quantiles is None:
-        return None
-    if tuple(answer.quantile_levels) != levels:
-        raise ContractError(f"predict was asked for the quantiles {levels}, it gave {tuple(answer.quantile_levels)}")
-    info["crossed"] = int((np.diff(answer.quantiles, axis=2) < 0).any(2).sum())
-    return np.sort(answer.quantiles, axis=2)
-
-
-def _unusable(
-    mean: Floats, quantiles: Floats | None, histories: Panel, ready: Ints, failed: Mapping[int, str]
-) -> dict[int, str]:
-    """Rows that are not finite, or have diverged from the range and level of their history."""
-    out = {int(ready[i]): "the forecast is not finite" for i in np.flatnonzero(~np.isfinite(mean).all(1))}
-    if quantiles is not None:
-        mean = np.concatenate([mean, quantiles.reshape(len(mean), mean.shape[1] * quantiles.shape[2])], axis=1)
-        bad = {int(ready[i]): "a quantile is not finite" for i in np.flatnonzero(~np.isfinite(mean).all(1))}
-        out = {**bad, **out}
-    if len(ready):
-        begin = histories.offsets[:-1]
-        high, low = np.maximum.reduceat(histories.values, begin), np.minimum.reduceat(histories.values, begin)
-        size = high - low + np.maximum(np.abs(high), np.abs(low))
-        size[size == 0] = 1.0
-        with np.errstate(invalid="ignore"):
-            far = (np.abs(mean) > DIVERGED * size[:, None]).any(1)
-        out |= {int(ready[i]): "the forecast has diverged" for i in np.flatnonzero(far) if int(ready[i]) not in out}
-    return {row: reason for row, reason in out.items() if row not in failed}
 
 
 def draw(job: Draw) -> Panel:
