@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MetricSpec,
     )
     from tsgap.run import Run, load
+    from tsgap.selfchecks import SelfCheck, selfcheck
     from tsgap.sweeps import sweep
     from tsgap.synthesis import synth
 
@@ -42,6 +43,8 @@ _HOMES = {
     "TsgapError": "tsgap.errors",
     "hookimpl": "tsgap.hookspecs",
     "register": "tsgap.plugins",
+    "selfcheck": "tsgap.selfchecks",
+    "SelfCheck": "tsgap.selfchecks",
     "sweep": "tsgap.sweeps",
     "synth": "tsgap.synthesis",
     "load": "tsgap.run",
@@ -61,11 +64,13 @@ __all__ = [
     "MetricSpec",
     "Panel",
     "Run",
+    "SelfCheck",
     "TsgapError",
     "__version__",
     "hookimpl",
     "load",
     "register",
+    "selfcheck",
     "sweep",
     "synth",
 ]

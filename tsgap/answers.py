@@ -166,7 +166,7 @@ def on_the_curve(one: Evidence, curve: Floats, rules: Rules) -> Check:
     return Check(name, one.forecaster, expected, told, OK)
 
 
-def spectrum_kept(one: Evidence, unfit: str) -> Check:
+def spectrum_kept(one: Evidence, rules: Rules, unfit: str) -> Check:
     """IAAFT surrogates as a source, for a linear forecaster: no gap, where series are long and stationary.
 
     `unfit` says why these are not.
@@ -185,7 +185,7 @@ def spectrum_kept(one: Evidence, unfit: str) -> Check:
     told = f"{_range(found.value[bins])} in {_bins(one, bins)}"
     if any(off[i] > TOLERANCE for i in bins):
         return Check(name, one.forecaster, expected, told, BROKEN)
-    near = bins and all(np.abs(found.value[i]) + found.half(0.975)[i] < Rules().log_margin for i in bins)
+    near = bins and all(np.abs(found.value[i]) + found.half(0.975)[i] < rules.log_margin for i in bins)
     return Check(name, one.forecaster, expected, told, OK if near else UNDECIDED)
 
 

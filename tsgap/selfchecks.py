@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsgap import answers, resampling
-from tsgap.answers import BROKEN, OK, Check
+from tsgap.answers import OK, Check
 from tsgap.arms import train_figures
 from tsgap.cell import location_and_scale, scaled
 from tsgap.config import listed
@@ -40,7 +40,7 @@ SEASONS = 20
 #: Share of the variance that may lie between the two halves of a series that counts as stationary.
 DRIFT = 0.05
 
-PASSED, BROKEN_BENCH, NOTHING_SHOWN = "passed", "broken", "nothing shown"
+PASSED, BROKEN, NOTHING_SHOWN = "passed", "broken", "nothing shown"
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class SelfCheck:
     @property
     def verdict(self) -> str:
         """``"passed"``, ``"broken"`` or ``"nothing shown"``."""
-        if any(one.outcome == BROKEN for one in self.checks):
-            return BROKEN_BENCH
+        if any(one.outcome == answers.BROKEN for one in self.checks):
+            return BROKEN
         shown = {name: [one.outcome for one in self.checks if one.name == name] for name in ("copy", "canary")}
         exact = all(found and set(found) == {OK} for found in shown.values())
         seen = any(one.name == "shuffle" and one.outcome == OK for one in self.checks)
@@ -199,15 +199,15 @@ def _memory(run: Run, data: Data, block: int, why_no_blocks: str) -> list[Check]
     rules, every = Rules(), _evidence(run, "mase")
     found = [answers.shuffled(every["shuffle"]["linear"], rules)]
     if why_no_blocks:
-        for name in ("linear", "lag-probe"):
-            found.append(Check("block-bootstrap", name, "what is lost is seen", why_no_blocks, answers.NOT_APPLICABLE))
+        unfit = ("what is lost is seen", why_no_blocks, answers.NOT_APPLICABLE)
+        found += [Check("block-bootstrap", name, *unfit) for name in ("linear", "lag-probe")]
     else:
         linear = every["block-bootstrap"]["linear"]
         probe = _evidence(run, "rmsse")["block-bootstrap"]["lag-probe"]
         foretold = _Foretold(run, data, block)
         found.append(answers.blocks_break(linear, foretold.linear(linear.places), rules))
         found.append(answers.on_the_curve(probe, foretold.probe(probe.places), rules))
-    found.append(answers.spectrum_kept(every["iaaft"]["linear"], unfit_for_surrogates(data.train)))
+    found.append(answers.spectrum_kept(every["iaaft"]["linear"], rules, unfit_for_surrogates(data.train)))
     return found
 
 

@@ -16,10 +16,11 @@ DONE, USAGE, FAILED_CELLS, IO_ERROR, INTERRUPTED = 0, 2, 3, 74, 130
 
 #: command → (module, one line of help). A module is imported only when its command is called.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("demo", "A real sweep on embedded real data, in a few minutes."),
+    "demo": ("demo", "A real sweep on embedded real data, with its verdicts."),
     "sweep": ("sweep", "Train on synthetic, score on real, next to a control trained on real."),
     "show": ("show", "The tables of a finished or running sweep."),
     "gate": ("gate", "The verdict on a run, as an exit code and in words."),
+    "selfcheck": ("selfcheck", "Known answers on your own data: does the bench see what it claims to see?"),
     "split": ("split", "Write the training part of a sweep, for your own generator."),
     "synth": ("synth", "Write a synthetic panel that a generator makes from real data."),
     "data": ("data", "Real data sets with a card: list, show, check."),
@@ -54,7 +55,8 @@ def cli() -> None:
     """Does a forecaster trained on synthetic series work on real ones, and how many steps ahead?
 
     Exit codes: 0 done, 2 usage or data, 3 done with failed cells, 74 input or output, 130 interrupted.
-    'gate' exits with 0 for PASS, 1 for FAIL and 3 for neither; 'check' with 1 where a law is broken.
+    'gate' exits with 0 for PASS, 1 for FAIL and 3 for neither; 'check' with 1 where a law is broken; 'selfcheck' with 1
+    where the bench is broken, 3 where nothing was shown.
     """
 
 

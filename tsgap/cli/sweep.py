@@ -19,6 +19,7 @@ from tsgap.errors import UsageError
 if TYPE_CHECKING:
     from tsgap.readers import ReadOptions
     from tsgap.run import Run
+    from tsgap.selfchecks import SelfCheck
     from tsgap.sweeps import Progress
 
 #: Seconds between two lines of progress where there is no terminal.
@@ -69,6 +70,7 @@ EVERY = 30.0
 @click.option("--jobs", type=int, help="Worker processes; 0 none, for debugging. Default: the cores there are.")
 @click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds a cell may take.")
 @click.option("--retry", type=click.Choice(["failed"]), help="Try failed cells again.")
+@click.option("--selfcheck", is_flag=True, help="Check the bench on these data too: without it a PASS is 'unchecked'.")
 @click.option("--dry-run", is_flag=True, help="Say what would be computed, and why.")
 @click.option("--save-config", type=click.Path(dir_okay=False, path_type=Path), help="Write these flags as TOML.")
 @click.option("--metric", default="mase", show_default=True, help="Metrics of the table, joined by commas.")
@@ -109,7 +111,16 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
             retry_failed=retry,
             on_progress=report,
         )
-    return _show(run, given)
+        checks = _self_checked(experiment, run, given, report) if given["selfcheck"] else ()
+    for one in checks:
+        click.echo(str(one), err=given["as_json"])
+    return max(_show(run, given), *(FAILED_CELLS * (one.verdict == "broken") for one in checks), DONE)
+
+
+def _self_checked(experiment: Any, run: Run, given: dict[str, Any], report: Any) -> tuple[SelfCheck, ...]:
+    from tsgap.selfchecks import record
+
+    return record(experiment, run, jobs=given["jobs"], timeout=given["timeout"], on_progress=report)
 
 
 def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]) -> Any:
