@@ -352,9 +352,9 @@ def blocks(work: Cell) -> list[Block]:
         return [Block(0)]
     last = (len(keys) - 1) // PAIRED_BLOCK
     places = {key: i // PAIRED_BLOCK for i, key in enumerate(keys)}
-    of_series = np.array([places.get(key, last) for key in work.split.data.keys])
+    of_window = np.array([places.get(key, last) for key in work.split.data.keys])[work.split.series]
     of_training = np.array([places.get(key, last) for key in work.training.panel.keys])
-    cut = [Block(k, _rows(of_training == k), _rows(of_series[work.split.series] == k)) for k in range(last + 1)]
+    cut = [Block(k, _rows(of_training == k), _rows(of_window == k)) for k in range(last + 1)]
     return [block for block in cut if block.rows is not None and len(block.rows)]
 
 
