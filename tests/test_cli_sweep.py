@@ -63,6 +63,29 @@ def test_a_file_of_settings_gives_the_same_as_the_flags_it_was_saved_from(
     assert "--seed: say it in e.toml" in capsys.readouterr().err
 
 
+def test_quantiles_are_scored_by_wql(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = [
+        "sweep",
+        "--real",
+        real,
+        "--synthetic",
+        "gen:shuffle",
+        *SMALL,
+        "-f",
+        "seasonal-naive",
+        "--no-null",
+        "--metric",
+        "wql",
+        "--json",
+    ]
+    assert run([*flags, "--quantiles", "0.1,0.5,0.9", "--out", "q", "--save-config", "q.toml"]) == DONE
+    rows = json.loads(capsys.readouterr().out)
+    found = {(row["forecaster"], row["status"]) for row in rows}
+    assert found == {("linear", "ok"), ("seasonal-naive", "no quantiles")}
+    assert all(row["ratio"] > 1 for row in rows if row["forecaster"] == "linear")
+    assert "quantiles = [0.1, 0.5, 0.9]" in Path("q.toml").read_text()
+
+
 def test_a_fast_run_is_one_replicate_without_the_shuffled_arm(real: str, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["sweep", "--real", real, "--synthetic", "gen:shuffle", *SMALL[:-2], "--out", "r", "--quiet"]
     assert run([*flags, "--fast", "--replicates", "2"]) == USAGE
@@ -105,6 +128,7 @@ def test_a_dry_run_writes_nothing(real: str, capsys: pytest.CaptureFixture[str])
         (["--real", "real.csv", "--synthetic", "gen:copy", "--first-cutoff", "soon"], "is not a date"),
         (["--real", "real.csv", "--synthetic", "gen:copy", "--generator-cutoff", "2010-12-01"], "has seen the test"),
         (["--real", "real.csv", "--synthetic", "gen:copy", "--metric", "maes"], "did you mean 'mae'"),
+        (["--real", "real.csv", "--synthetic", "gen:copy", "--quantiles", "10,90"], "between 0 and 1, got 10"),
         (["nowhere.toml"], "nowhere.toml"),
     ],
 )

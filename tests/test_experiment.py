@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,6 +103,21 @@ def test_an_unknown_scaling_and_an_unknown_data_set_list_what_there_is() -> None
         Experiment(_data("a"), (SourceSpec("s", "x.csv", data="b"),))
 
 
+@pytest.mark.parametrize("given", ["0.1,0.9", "0.9, 0.1,", (0.9, 0.1), [0.1, np.float64(0.9)], np.array([0.1, 0.9])])
+def test_quantile_levels_may_be_text_or_numbers_in_any_order(given: Any) -> None:
+    assert Experiment(_data("a"), (SourceSpec("s", "gen:copy"),), quantiles=given).quantiles == (0.1, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("0.1,1", "got 1$"), ((0.0, 0.5), "got 0$"), ((float("nan"),), "got nan"), ("0.5,0.5", "one twice"),
+     ("low", "numbers between 0 and 1, got"), (50, "got 50"), (object(), "got")],
+)  # fmt: skip
+def test_levels_that_are_no_share_are_refused(given: Any, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        Experiment(_data("a"), (SourceSpec("s", "gen:copy"),), quantiles=given)
+
+
 def test_a_file_says_the_same_as_the_experiment_it_was_written_from(tmp_path: Path) -> None:
     options = ReadOptions(freq="D", season_length=(7, 365), id_col='odd "name"', groups=("region",), missing="error")
     experiment = Experiment(
@@ -121,6 +137,7 @@ def test_a_file_says_the_same_as_the_experiment_it_was_written_from(tmp_path: Pa
         match=False,
         null=False,
         generator_cutoff="2019-12-31",
+        quantiles=(0.1, 0.5),
     )
     path = tmp_path / "experiment.toml"
     path.write_text(to_toml(experiment, tmp_path))

@@ -127,6 +127,8 @@ def test_a_pair_without_all_of_its_quantiles_has_no_loss_and_without_any_none_ha
         assert np.isnan(losses(wql, truth, quantiles, np.ones(2), given_levels)).all()
     assert np.isnan(losses(wql, truth, truth, np.ones(2), levels)).all()
     assert losses(BY_NAME["mae"], truth, truth, np.ones(2), levels).tolist() == [[0, 0], [0, 0]]
+    forgiving = replace(wql, loss=lambda truth, quantiles, scale, levels: np.nanmean(quantiles, axis=-1) * scale)
+    assert np.isnan(losses(forgiving, truth, quantiles, np.ones(2), levels)).tolist() == [[False, True], [False] * 2]
 
 
 def test_a_quantile_loss_that_keeps_the_axis_of_the_levels_breaks_its_contract() -> None:

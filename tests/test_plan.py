@@ -460,6 +460,12 @@ def test_no_trained_cell_survives_a_change_of(change: dict[str, Any]) -> None:
     assert not trained[0] & trained[1]
 
 
+def test_quantiles_that_are_not_asked_for_are_in_no_key() -> None:
+    assert all("quantiles" not in one.content for one in planned().cells.values())
+    asked = planned(quantiles="0.9, 0.1").cells.values()
+    assert all((one.content["quantiles"], one.quantile_levels) == ([0.1, 0.9], (0.1, 0.9)) for one in asked)
+
+
 def test_another_version_of_the_cell_or_of_a_needed_library_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["gradient-boosting"]
     keys = [set(planned(forecasters=names).cells)]

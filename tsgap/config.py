@@ -147,7 +147,7 @@ def to_toml(experiment: Experiment, home: str | Path = ".") -> str:
     lines = []
     for key in SHARED:
         value = getattr(experiment, key)
-        if value is not None:
+        if value is not None and value != ():
             lines.append(f"{key} = {_toml(value)}")
     lines.append(f"forecasters = {_toml([_text(f, 'forecaster', None) for f in experiment.forecasters])}")
     for source in experiment.sources:
