@@ -64,6 +64,47 @@ def test_every_format_can_be_written_to_a_file(
         assert pd.read_csv(io.StringIO(written_text)).ratio.tolist() == [2.0, 2.0, 3.0, 3.0]
 
 
+def test_the_gap_is_shown_and_exported_in_every_format(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tsgap(["show", folder, "--gap"]) == 0
+    assert "95 % interval" in capsys.readouterr().out
+    assert tsgap(["show", folder, "--gap", "--source", "s", "--metric", "mae,rmse", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {r["metric"] for r in rows} == {"mae", "rmse"}
+    assert [r["bin"] for r in rows if r["metric"] == "mae"] == ["1", "2-3", "4"]
+    assert rows[0]["percent"] == pytest.approx(100.0)
+    for by, ends in (("lead", [1, 2, 3, 4]), ("horizon", [1, 4])):
+        args = ["--gap", "--by", by, "--source", "s", "--format", "csv", "-o", str(tmp_path / by)]
+        assert tsgap(["show", folder, *args]) == 0
+        assert pd.read_csv(tmp_path / by)[by].tolist() == ends
+    assert tsgap(["show", folder, "--gap", "--format", "parquet", "-o", str(tmp_path / "p")]) == 0
+    assert set(pd.read_parquet(tmp_path / "p").source) == {"s", "t"}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--by", "bin"], "--by bin does not go without --gap"),
+        (["--gap", "--by", "series"], "--by series does not go with --gap"),
+        (["--gap", "--group", "region"], "--group does not go with --gap"),
+        (["--failures", "--gap"], "--gap does not go with it"),
+    ],
+)
+def test_what_does_not_go_together_is_a_mistake_of_one_line(
+    folder: str, args: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tsgap(["show", folder, *args]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_failed_cell_is_an_exit_code_of_the_gap_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, COMPARED, {**CELLS, "real": "crash"})
+    for fmt in ("table", "json"):
+        assert tsgap(["show", str(tmp_path), "--gap", "--format", fmt]) == 3
+        assert "crash" in capsys.readouterr().out
+
+
 def test_parquet_is_not_poured_into_a_terminal(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert tsgap(["show", folder, "--format", "parquet"]) == 2
     assert "-o FILE" in capsys.readouterr().err

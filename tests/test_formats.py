@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.hand_made import CELLS, PLAN, off_by, row, written
-from tsgap.formats import HTML_ROWS, csv_text, html_text, json_text, latex_text, records
+from tsgap.formats import HTML_ROWS, aligned, csv_text, html_text, json_text, latex_text, records
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -95,3 +95,8 @@ def test_a_run_in_a_notebook_is_its_profile_and_hostile_names_stay_text(tmp_path
     assert "<script" not in text
     assert text.count("&lt;script&gt;") == 2
     assert "ratio" in text
+
+
+def test_aligned_lines_have_names_to_the_left_figures_to_the_right_and_no_blank_at_the_end() -> None:
+    rows = [("name", "x", ""), ("a\x1bb", "1.5", "so"), ("a long one", "22.5", "")]
+    assert aligned(rows) == ["name           x", "a b          1.5  so", "a long one  22.5"]

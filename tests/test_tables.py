@@ -14,7 +14,7 @@ from tests.hand_made import CELLS, COMPARED, PLAN, off_by, offered, row, written
 from tsgap.plugins import Registered
 from tsgap.protocols import MetricSpec
 from tsgap.run import Run
-from tsgap.tables import figure, render
+from tsgap.tables import figure, render, render_gap
 
 
 def shown(run: Run, width: int = 200, terminal: bool = False, **asked: Any) -> str:
@@ -164,7 +164,7 @@ def test_notes_that_say_the_same_of_several_sources_are_one(tmp_path: Path) -> N
     rows += [row(arm, arm, source="v", context=3) for arm in ("real", "synthetic")]
     notes = ["d: s: UNPAIRED: of two", "d: filled: 3 values", "d: t: UNPAIRED: of two", "d: u: UNPAIRED: alone"]
     run = written(tmp_path, rows, CELLS, notes=notes, sources=dict.fromkeys("stuv", "gen:copy"))
-    listed = shown(run).partition("Notes\n")[2].splitlines()
+    listed = shown(run).partition("Notes\n")[2].partition("\n\nVerdict")[0].splitlines()
     assert listed == [
         "- d: s, t: UNPAIRED: of two",
         "- d: filled: 3 values",
@@ -175,7 +175,7 @@ def test_notes_that_say_the_same_of_several_sources_are_one(tmp_path: Path) -> N
     ]
     only = shown(run, source=["t"]).partition("Notes\n")[2]
     assert "- d: t: UNPAIRED: of two" in only
-    assert "alone" not in only
+    assert "UNPAIRED: alone" not in only
 
 
 def test_percentages_on_actuals_near_zero_are_called_meaningless(tmp_path: Path) -> None:
@@ -228,6 +228,70 @@ def test_names_are_text_whatever_they_hold(tmp_path: Path) -> None:
     text = shown(written(tmp_path, rows, CELLS, sources={name: "file"}, notes=[name]))
     assert "[red]x[/red]?[2J?" in text
     assert "\x1b" not in text
+
+
+def test_the_tables_end_with_the_verdict_on_each_source_and_where_to_read_more(tmp_path: Path) -> None:
+    rows = [*COMPARED, *(row(arm, f"t{arm}", source="t") for arm in ("real", "synthetic"))]
+    run = written(tmp_path, rows, {**CELLS, "treal": off_by(1.0), "tsynthetic": off_by(2.0)})
+    title, first, second, last = shown(run).rstrip().splitlines()[-4:]
+    assert title == "Verdict at a margin of 5 %"
+    assert first.startswith("- INSUFFICIENT_DATA: d has 2 series and 2 separate test periods; 5 series, or 20 test ")
+    assert "about 't'" in second
+    assert last == f"tsgap gate {tmp_path}: why, bin by bin, for other margins, and as an exit code"
+    assert "about 's'" not in shown(run, source=["t"])
+
+
+def test_a_run_without_a_source_has_no_verdict_and_one_without_figures_has_one(tmp_path: Path) -> None:
+    assert "Verdict" not in shown(written(tmp_path / "none", PLAN, {"naive": CELLS["naive"]}))
+    failed = shown(written(tmp_path / "failed", COMPARED, dict.fromkeys(CELLS, "crash")))
+    assert "- INCONCLUSIVE: nothing can be said of 's' on d: f: synthetic arm: crash" in failed
+
+
+@pytest.mark.parametrize(
+    ("arms", "why"),
+    [
+        (("real", "synthetic"), "f: without the shuffled arm nobody knows what it could have lost"),
+        (("real", "synthetic", "null"), "f: 1 replicates say nothing about chance, 3 would"),
+    ],
+)
+def test_a_quick_sweep_says_in_its_verdict_why_it_cannot_pass(tmp_path: Path, arms: tuple[str, ...], why: str) -> None:
+    ids = [f"s{i}" for i in range(6) for _ in range(5)]
+    truth = np.random.default_rng(0).normal(10.0, 1.0, (30, 4))
+    noise = np.random.default_rng(1).normal(0.0, 1.0, truth.shape)
+    errors = {"naive": 3.0, "real": 1.0, "synthetic": 1.01, "null": 2.0}
+    rows = [*PLAN, *(row(arm, arm, stochastic="null" in arms) for arm in arms)]
+    cells = {name: truth + times * noise for name, times in errors.items() if name in ("naive", *arms)}
+    text = shown(written(tmp_path, rows, cells, truth=truth, ids=ids)).rstrip().splitlines()
+    assert "INCONCLUSIVE" in text[-2]
+    assert why in text[-2]
+
+
+def gap_shown(run: Run, **asked: Any) -> str:
+    file = io.StringIO()
+    render_gap(run, console=Console(file=file, width=200), **asked)
+    return file.getvalue()
+
+
+def test_the_gap_has_a_table_with_interval_assay_and_what_could_be_told(tmp_path: Path) -> None:
+    still = (row(arm, "naive", forecaster="still", transfer="none") for arm in ("real", "synthetic"))
+    rows = [*COMPARED, row("null", "null"), *still]
+    run = written(tmp_path, rows, {**CELLS, "synthetic": off_by(1.5), "null": off_by(3.0)})
+    text = gap_shown(run, metrics=("mae", "rmse"))
+    assert text.count("MAE") == text.count("RMSE") == 1
+    assert line_of(text, "forecaster") == "forecaster leads gap % 95 % interval could tell shuffled skill kept"
+    assert line_of(text, "f 1 ") == "f 1 +50.0 +50.0 to +50.0 0.0 +200.0 75 %"
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("still")] == ["4", "4"]
+    assert line_of(text, "still").endswith("0.0 - - not applicable")
+    assert "no proof of fidelity" in text
+    by_lead = gap_shown(run, by="lead", forecaster=["f"])
+    assert [line.split()[1] for line in by_lead.splitlines() if line.startswith("f ")] == ["1", "2", "3", "4"]
+    assert line_of(gap_shown(run, by="horizon"), "f 1-4 ").startswith("f 1-4 +50.0")
+
+
+def test_a_gap_without_figures_says_why_and_failures_are_listed(tmp_path: Path) -> None:
+    text = gap_shown(written(tmp_path, COMPARED, {**CELLS, "synthetic": "crash"}))
+    assert line_of(text, "f 1 ") == "f 1 - - - - - crash"
+    assert "- d: f, trained on s: crash in fit: crash it is" in text
 
 
 def test_figures_fit_into_a_few_characters() -> None:

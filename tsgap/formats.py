@@ -1,10 +1,11 @@
-"""A profile as text for other programs: CSV, JSON rows, a LaTeX table, and HTML for a notebook."""
+"""A frame as text for other programs: CSV, JSON rows, a LaTeX table, aligned lines, and HTML for a notebook."""
 
 from __future__ import annotations
 
 import html
 import json
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -94,6 +95,19 @@ def _latex(value: Any) -> str:
     if isinstance(value, float):
         return "--" if math.isnan(value) else r"$\infty$" if math.isinf(value) else f"{value:.4g}"
     return "".join(_LATEX.get(c, c) for c in one_line(value))
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Rows as lines of text: the first columns (`left`) and the last one to the left, figures to the right."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        *cells, last = (
+            c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join([*cells, last.strip()]).rstrip())
+    return lines
 
 
 def html_text(frame: pd.DataFrame, *, title: str = "") -> str:

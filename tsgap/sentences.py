@@ -197,6 +197,7 @@ def _inconclusive(verdict: Verdict) -> str:
     spread = f", anything from {larger(worst.low)} to {larger(worst.high)} ({share(0.95)} sure)"
     if math.isnan(worst.low) or math.isnan(worst.high) or worst.low == worst.high:
         spread = ""
+    capped = f" There can be no {PASS} in any case: {why}." if verdict.caps else ""
     unsure = f"that cannot be told from the margin of {share(verdict.rules.margin)}"
     if worst.upper < verdict.rules.log_margin:
         unsure = (
@@ -206,7 +207,7 @@ def _inconclusive(verdict: Verdict) -> str:
     return (
         f"{_trained(verdict)}, the errors of {one.forecaster} are {larger(worst.gap)} at "
         f"{leads(worst.first, worst.last)}{spread}: {unsure}.{_lean(verdict)}"
-        f"{settle([b for _, b in undecided], verdict.counts)}"
+        f"{settle([b for _, b in undecided], verdict.counts)}{capped}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A run on the terminal: the horizon profile of each data set and source, then what failed and what was noted."""
+"""A run on the terminal: profile or gap of each data set and source, what failed, what was noted, the verdicts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tsgap.formats import aligned
+from tsgap.gate import Rules
 from tsgap.horizon import NO_EFFECT, By
 from tsgap.remarks import failures, notes, rows_of, without_figures, words
+from tsgap.sentences import share, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from tsgap.run import Run
+    from tsgap.verdicts import GapBy
 
 #: More leads than this are thinned out in a table, more series cut to the worst.
 LEADS, SERIES = 24, 10
@@ -32,6 +36,13 @@ VERSUS = {
     "real-full": ("vs all real data", "the control, real-full, was trained on all real data, before matching cut them"),
 }
 
+GAP_HEADS = ("forecaster", "leads", "gap %", "95 % interval", "could tell", "shuffled", "skill kept", "")
+GAP_LEGEND = (
+    "gap: how much larger errors are after training on synthetic than on real series, in %; below 0 is better than "
+    "real, which is no proof of fidelity. could tell: the smallest gap that could be told from none. shuffled: the gap "
+    "of training on shuffled real series, which is what can be seen at all. skill kept: share of what real training "
+    "gains over shuffled training, where that is proven to be more than 5 %. all: geometric mean over those that learn."
+)
 LEGEND = (
     "control: error after training on real series. ratio: synthetic / control, 1 is no loss, more is worse. shuffled: "
     "that ratio after training on shuffled real series. skill: 1 - error / error of the seasonal-naive forecast. "
@@ -80,12 +91,69 @@ def render(
                 _say(console, aside, style="dim")
     if len(frame):
         _say(console, "\n" + " ".join(_legend(frame, by)), style="dim")
-    for title, told in (("Failures", failures(run)), ("Notes", notes(run, frame))):
-        if told:
-            _say(console, f"\n{title}", style="bold")
-        for text in told:
-            _say(console, f"- {text}")
+    _listed(console, Failures=failures(run), Notes=notes(run, frame))
+    if len(frame):
+        found = run.gate(data=data, source=source, forecaster=forecaster)
+        _listed(console, **{f"Verdict at a margin of {share(Rules().margin)}": found.sentences})
+        _say(console, f"tsgap gate {run.path}: why, bin by bin, for other margins, and as an exit code", style="dim")
     return frame
+
+
+def render_gap(
+    run: Run,
+    *,
+    metrics: Sequence[str] = ("mase",),
+    by: GapBy = "bin",
+    data: Sequence[str] | None = None,
+    source: Sequence[str] | None = None,
+    forecaster: Sequence[str] | None = None,
+    console: Console,
+) -> pd.DataFrame:
+    """Print the gap with its interval, one table for each data set, source and metric. Returns it."""
+    import pandas as pd
+    from rich.text import Text
+
+    frames = [run.gap(metric, by, data=data, source=source, forecaster=forecaster) for metric in metrics]
+    frame = pd.concat(frames, ignore_index=True)
+    for (name,), of_data in frame.groupby(["data"], sort=False):
+        about = _about(run, str(name)) if name in run.manifest["data"] else f"{name}: geometric mean over data sets"
+        _say(console, "\n" + about, style="bold")
+        for (where, metric), block in of_data.groupby(["source", "metric"], sort=False):
+            _say(console, f"\n{where}: {str(metric).upper()}", style="bold")
+            still = block.forecaster.isin(_learning_nothing(block)) & block.forecaster.duplicated(keep="last")
+            head, *lines = aligned([GAP_HEADS, *(_gap_cells(row, by) for row in rows_of(block[~still]))], left=2)
+            console.print(Text(head, style="underline"), soft_wrap=True)
+            for line in lines:
+                console.print(Text(line), soft_wrap=True)
+    if len(frame):
+        _say(console, "\n" + GAP_LEGEND, style="dim")
+    _listed(console, Failures=failures(run))
+    return frame
+
+
+def _gap_cells(row: dict[str, Any], by: GapBy) -> list[str]:
+    leads = {"bin": row.get("bin"), "lead": row.get("lead"), "horizon": f"1-{row.get('horizon')}"}[by]
+    known = not math.isnan(row["gap"])
+    kept = 1 - row["rho"]
+    return [
+        row["forecaster"],
+        str(leads),
+        signed(row["gap"]),
+        f"{signed(row['low'])} to {signed(row['high'])}" if known and not math.isnan(row["low"]) else "-",
+        signed(row["half_width"]),
+        signed(row["assay"]),
+        "-" if math.isnan(kept) else f"{round(100 * kept)} %",
+        "" if row["status"] == "ok" else str(row["status"]),
+    ]
+
+
+def _listed(console: Console, **told: Sequence[str]) -> None:
+    """Lists under their titles; without anything to say no title."""
+    for title, lines in told.items():
+        if lines:
+            _say(console, f"\n{title}", style="bold")
+        for text in lines:
+            _say(console, f"- {text}")
 
 
 @contextmanager

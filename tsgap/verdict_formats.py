@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tsgap.formats import html_text, one_line
+from tsgap.formats import aligned, html_text, one_line
 from tsgap.gate import FAIL, PASS, Bin, Finding, Rules, Verdict
 from tsgap.sentences import leads, percent, reasons, sentence, share, signed
 
@@ -70,7 +70,7 @@ def text_of(gate: Gate) -> str:
         lines += ["", f"{verdict.data}, {verdict.source}: {verdict.label} ({_rests_on(gate, verdict)})"]
         rows = list(_table(verdict))
         if rows:
-            lines += _aligned([list(_HEADS), *rows])
+            lines += aligned([_HEADS, *rows])
         lines += [f"- {told}" for told in reasons(verdict)]
     lines += ["", _LEGEND, "", f"next: {next_command(gate)}"]
     return "\n".join(one_line(line) for line in lines) + "\n"
@@ -117,17 +117,6 @@ def _table(verdict: Verdict, *, everything: bool = False) -> Iterator[list[str]]
 def _outcome(b: Bin, rules: Rules) -> str:
     lacks = ": skill kept?" if b.outcome == "undecided" and b.upper < rules.log_margin else ""
     return b.outcome + lacks + (", better than real" if b.better else "")
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines: the first column and the last to the left, figures to the right."""
-    rows = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *figures, last in rows:
-        middle = (cell.rjust(width) for cell, width in zip(figures, widths[1:-1], strict=True))
-        lines.append("  ".join([first.ljust(widths[0]), *middle, last]).rstrip())
-    return lines
 
 
 def next_command(gate: Gate) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +13,6 @@ from tsgap.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tsgap.horizon import By
-
 FORMATS = ("table", "csv", "json", "parquet", "latex")
 
 
@@ -23,15 +21,15 @@ FORMATS = ("table", "csv", "json", "parquet", "latex")
 @click.option("--metric", default="mase", show_default=True, metavar="A,B,…", help="'tsgap metrics' lists them.")
 @click.option(
     "--by",
-    type=click.Choice(["horizon", "lead", "series"]),
-    default="horizon",
-    show_default=True,
-    help="Leads 1..h together, lead h alone, or 1..h of each series.",
+    type=click.Choice(["horizon", "lead", "series", "bin"]),
+    help="Leads 1..h together, lead h alone, 1..h of each series, or bins of leads (of the gap only). "
+    "Default: horizon, bin for the gap.",
 )
 @click.option("--group", metavar="NAME", help="One block for each value of this static column.")
 @click.option("--data", multiple=True, metavar="NAME", help="Only this data set. Repeatable, as the next two.")
 @click.option("--source", multiple=True, metavar="NAME", help="Only this source of synthetic series.")
 @click.option("--forecaster", "-f", multiple=True, metavar="NAME", help="Only this forecaster.")
+@click.option("--gap", is_flag=True, help="Instead: the gap with its interval, and what could be seen at all.")
 @click.option("--failures", is_flag=True, help="Instead: what failed, its windows, and the tracebacks that were kept.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; parquet needs it.")
@@ -40,11 +38,12 @@ def show(
     ctx: click.Context,
     run: Path,
     metric: str,
-    by: By,
+    by: str | None,
     group: str | None,
     data: tuple[str, ...],
     source: tuple[str, ...],
     forecaster: tuple[str, ...],
+    gap: bool,
     failures: bool,
     fmt: str,
     out: Path | None,
@@ -56,6 +55,7 @@ def show(
 
     \b
     tsgap show tsgap-runs/demo --by lead --metric mae,smape
+    tsgap show tsgap-runs/demo --gap
     tsgap show tsgap-runs/demo --format json -o profile.json
     tsgap show tsgap-runs/demo --failures
     """
@@ -64,10 +64,10 @@ def show(
 
     if fmt == "parquet" and out is None:
         raise UsageError("--format parquet is not for a terminal; say where to write it: -o FILE")
-    only = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
+    only: dict[str, Any] = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
     found = load(run)
     if failures:
-        for name in ("metric", "by", "group"):
+        for name in ("metric", "by", "group", "gap"):
             if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
                 raise UsageError(f"--failures shows no errors of forecasts, so --{name} does not go with it")
         if fmt == "table":
@@ -80,13 +80,25 @@ def show(
     metrics = [m.strip() for m in metric.split(",") if m.strip()]
     if not metrics:
         raise UsageError("--metric names no metric; 'tsgap metrics' lists them")
+    place: Any = by or ("bin" if gap else "horizon")
+    if place == ("series" if gap else "bin") or (gap and group is not None):
+        wrong = "--group" if group is not None else f"--by {place}"
+        raise UsageError(f"{wrong} does not go {'with' if gap else 'without'} --gap")
     if fmt == "table":
-        from tsgap.tables import console_for, render
+        from tsgap.tables import console_for, render, render_gap
 
         with console_for(out) as console:
-            frame = render(found, metrics=metrics, by=by, group=group, console=console, **only)
+            if gap:
+                frame = render_gap(found, metrics=metrics, by=place, console=console, **only)
+            else:
+                frame = render(found, metrics=metrics, by=place, group=group, console=console, **only)
     else:
-        frame = found.profile(metrics, by, group=group, **only)
+        import pandas as pd
+
+        if gap:
+            frame = pd.concat([found.gap(name, place, **only) for name in metrics], ignore_index=True)
+        else:
+            frame = found.profile(metrics, place, group=group, **only)
         _export(frame, fmt, out)
     return DONE if all_well(found, frame) else FAILED_CELLS
 
