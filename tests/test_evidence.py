@@ -155,6 +155,16 @@ def test_a_series_without_a_pair_that_counts_makes_no_sample_larger(tmp_path: Pa
     assert evidence(run, "mae").clusters.counts == Counts(4, 2, 1)
 
 
+def test_leads_without_a_pair_that_counts_have_no_losses_rather_than_none(tmp_path: Path) -> None:
+    truth = TRUTH.copy()
+    truth[:, 0] = np.nan
+    one = evidence(run_of(tmp_path, truth=truth), by="lead")
+    assert np.isnan(one.losses["synthetic"][..., 0]).all()
+    assert not np.isnan(one.losses["synthetic"][..., 1:]).any()
+    assert np.isnan(one.gap.value[0])
+    assert (one.taught.all(), one.used[0]) == (True, 0)
+
+
 def test_a_root_metric_gives_the_ratio_of_roots(tmp_path: Path) -> None:
     one = evidence(run_of(tmp_path), "rmse", by="horizon")
     assert one.root

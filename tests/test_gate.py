@@ -369,12 +369,17 @@ def test_errors_of_nothing_on_one_side_prove_nothing() -> None:
         assert not any(b.safe or b.broken for b in found.findings[0].bins)
 
 
-def test_pairs_of_which_none_counts_prove_nothing() -> None:
-    one = made()
-    empty = changed(one, losses={arm: np.where([True, True, False], of, 0.0) for arm, of in one.losses.items()})
-    found = verdict(empty)
-    assert found.verdict != PASS
-    assert not found.findings[0].bins[2].safe
+@pytest.mark.parametrize("none", [0.0, np.nan])
+def test_pairs_of_which_none_counts_prove_nothing(none: float) -> None:
+    def emptied(one: Evidence) -> Evidence:
+        return changed(one, losses={arm: np.where([True, True, False], of, none) for arm, of in one.losses.items()})
+
+    found = verdict(emptied(made()))
+    assert found.verdict in (INCONCLUSIVE, NO_SIGNAL)
+    assert [b.safe for b in found.findings[0].bins] == [True, True, False]
+    assert not found.findings[0].bins[2].broken
+    # what is known still shows who is behind the naive forecast
+    assert verdict(emptied(made(naive=-0.3))).gated == ()
 
 
 @given(

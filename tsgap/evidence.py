@@ -30,10 +30,11 @@ class Evidence:
 
     `losses` maps each arm that there is (``synthetic``, ``control``, ``null``, ``naive``) to its losses summed over
     the leads of each place (K, N, P), K = 1 where all replicates are one cell: the pairs are those that every
-    replicate of every arm has. `status` is "ok", or why there is nothing. `taught` (P,): whether every arm has a
-    forecast for all leads of the place; `uneven`: windows that failed in some arm or replicate and not in all.
-    `missing`: what keeps the table from being whole, in words. `pairs`: hash of the pairs that count and of their
-    weights. `overlapping`: origins of a series lie closer together than the longest horizon.
+    replicate of every arm has, NaN where a place has none that counts. `status` is "ok", or why there is nothing.
+    `taught` (P,): whether every arm has a forecast for all leads of the place; `uneven`: windows that failed in some
+    arm or replicate and not in all. `missing`: what keeps the table from being whole, in words. `pairs`: hash of the
+    pairs that count and of their weights. `overlapping`: origins of a series lie closer together than the longest
+    horizon.
     """
 
     data: str
@@ -140,8 +141,11 @@ def gathered(
     taught = np.array([last <= reached for _, last in places])
     counted = _by_place(known[None].astype(np.float64), places)[0].sum(0).astype(np.int64)
     # a series or block without a single pair that counts must not make the others look like a larger sample
-    counting = _by_place(weights[None], places)[0].any(1)
-    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, counting)
+    counting = _by_place(weights[None], places)[0] > 0
+    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, counting.any(1))
+    for one in summed.values():
+        # no error because of no pairs is not the same as no error
+        one[:, :, taught & ~counting.any(0)] = np.nan
     return Evidence(
         losses=summed,
         taught=taught,

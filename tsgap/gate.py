@@ -262,7 +262,7 @@ def _behind_naive(one: Evidence, rules: Rules) -> float | None:
     """By how much the control is proven worse than the seasonal-naive forecast over all places; None if it is not."""
     if "naive" not in one.losses:
         return None
-    naive, control = (one.losses[arm].sum(2, keepdims=True) for arm in ("naive", "control"))
+    naive, control = (np.nansum(one.losses[arm], axis=2, keepdims=True) for arm in ("naive", "control"))
     least = float(log_ratio(control, naive, root=one.root).estimated(one.clusters).lower(rules.level)[0])
     return float(np.expm1(least)) if least > 0 else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -15,6 +15,8 @@ from tsgap.formats import one_line
 from tsgap.frequency import horizons as parsed_horizons
 from tsgap.gap import Estimate, Linear, independent_mean, lead_bins, mean
 from tsgap.gate import Rules, Verdict, judged
+from tsgap.horizon import NO_EFFECT
+from tsgap.metrics import NO_QUANTILES
 from tsgap.sentences import sentence
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ GapBy = Literal["bin", "lead", "horizon"]
 Horizons = str | int | Sequence[int | str]
 #: What stands in a table for the geometric mean over forecasters, or over data sets.
 ALL = "all"
+#: What a forecaster lacks that is no loss: it is left out, and the mean over the others is whole.
+EXCUSED = (NO_EFFECT, NO_QUANTILES)
 #: Verdicts from the worst to the best: that of several is the worst.
 SEVERITY = (gate.FAIL, gate.INSUFFICIENT_DATA, gate.INCONCLUSIVE, gate.NO_SIGNAL, gate.PASS)
 #: How a verdict that is neither PASS nor FAIL may be taken.
@@ -77,23 +81,29 @@ def gaps(
 
     level = 0.975
     rows: list[dict[str, Any]] = []
-    means: dict[tuple[str, int], list[tuple[str, Place, Estimate]]] = {}
+    means: dict[tuple[str, int], list[_Found]] = {}
+    names = set()
     for (name, where), evidence in run.evidence(metric, by, data=data, source=source, forecaster=forecaster, on=on):
+        names.add(name)
         for one in evidence:
             rows += _rows(one, by, metric, level)
-        battery = [one for one in evidence if one.status == "ok" and one.transfer == "learned" and one.memory != "lag"]
+        learning = [one for one in evidence if one.transfer == "learned" and one.memory != "lag"]
+        battery = [one for one in learning if one.status == "ok"]
         if not battery:
             continue
+        whole = all((one.status == "ok" and not one.uneven) or one.status in EXCUSED for one in learning)
         gap, assays = mean([one.gap for one in battery]), [one.assay for one in battery]
         assay = mean([a for a in assays if a is not None]) if None not in assays else None
         taught = np.logical_and.reduce([one.taught for one in battery])
         if len(battery) > 1:
-            rows += _rows(battery[0], by, metric, level, label=ALL, combined=(gap, assay, taught))
+            used = np.min([one.used for one in battery], axis=0)
+            together = replace(battery[0], forecaster=ALL, taught=taught, used=used, uneven=int(not whole))
+            rows += _rows(together, by, metric, level, combined=(gap, assay))
         found = gap.estimated(battery[0].clusters)
         for i, place in enumerate(battery[0].places):
-            if taught[i]:
-                means.setdefault((where, i), []).append((name, place, found.at(i)))
-    rows += _over_data(means, len({name for at in means.values() for name, _, _ in at}), by, metric, level)
+            if taught[i] and not np.isnan(gap.value[i]):
+                means.setdefault((where, i), []).append(_Found(place, found.at(i), whole))
+    rows += _over_data(means, len(names), by, metric, level)
     return pd.DataFrame(rows, columns=["data", "source", "forecaster", "versus", "metric", *_PLACES[by], *_FIGURES])
 
 
@@ -103,27 +113,26 @@ def _rows(
     metric: str,
     level: float,
     *,
-    label: str = "",
-    combined: tuple[Linear, Linear | None, Any] | None = None,
+    combined: tuple[Linear, Linear | None] | None = None,
 ) -> list[dict[str, Any]]:
     head = {
         "data": one.data,
         "source": one.source,
-        "forecaster": label or one.forecaster,
+        "forecaster": one.forecaster,
         "versus": one.control,
         "metric": metric,
     }
     if one.status != "ok":
         return [{**head, **_place(by, place), "status": one.status} for place in one.places]
-    gap, assay, taught = combined or (one.gap, one.assay, one.taught)
+    gap, assay = combined or (one.gap, one.assay)
     found = gap.estimated(one.clusters)
     seen = None if assay is None else assay.estimated(one.clusters)
     needed = found.needed(np.abs(np.log1p(Rules().margin) - found.value))
     out = []
     for i, place in enumerate(one.places):
         row = {**head, **_place(by, place), "n_used": int(one.used[i])}
-        if not taught[i]:
-            out.append({**row, "status": "not taught"})
+        if not one.taught[i] or np.isnan(gap.value[i]):
+            out.append({**row, "status": "no pairs" if one.taught[i] else "not taught"})
             continue
         row |= _figures(found, i, level) | {"needed_series": needed[0][i], "needed_blocks": needed[1][i]}
         if seen is not None:
@@ -159,20 +168,30 @@ def _figures(found: Estimate, i: int, level: float) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The mean over the forecasters of a data set at one place, and whether all of them are in it, without a loss."""
+
+    place: Place
+    gap: Estimate
+    whole: bool
+
+
 def _over_data(
-    means: dict[tuple[str, int], list[tuple[str, Place, Estimate]]], n: int, by: GapBy, metric: str, level: float
+    means: Mapping[tuple[str, int], Sequence[_Found]], n: int, by: GapBy, metric: str, level: float
 ) -> Iterator[dict[str, Any]]:
     """The geometric mean over data sets: of the bins of equal rank, or of leads and horizons that all of them have."""
     if n < 2:
         return
     for (source, _), at in means.items():
-        places = {place for _, place, _ in at}
+        places = {one.place for one in at}
         if len(at) < n or (len(places) > 1 and by != "bin"):
             continue
-        found = independent_mean([one for _, _, one in at])
+        found = independent_mean([one.gap for one in at])
+        status = "ok" if all(one.whole for one in at) else "partial"
         first, last = min(p[0] for p in places), max(p[1] for p in places)
         head = {"data": ALL, "source": source, "forecaster": ALL, "versus": "", "metric": metric}
-        yield {**head, **_place(by, (first, last)), **_figures(found, 0, level), "status": "ok"}
+        yield {**head, **_place(by, (first, last)), **_figures(found, 0, level), "status": status}
 
 
 @dataclass(frozen=True)
