@@ -10,7 +10,7 @@ import pytest
 
 from tsgap.config import from_toml, listed, to_toml
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.experiment import DataSpec, Experiment, SourceSpec, data_specs, label_of, named, source_specs
+from tsgap.experiment import SHARED, DataSpec, Experiment, SourceSpec, data_specs, label_of, named, source_specs
 from tsgap.readers import ReadOptions
 
 
@@ -146,6 +146,14 @@ def test_a_file_says_the_same_as_the_experiment_it_was_written_from(tmp_path: Pa
     for name in Experiment.__dataclass_fields__:
         if name != "sources":
             assert getattr(again, name) == getattr(experiment, name)
+
+
+def test_what_a_file_does_not_say_has_the_default_of_an_experiment(tmp_path: Path) -> None:
+    path = tmp_path / "e.toml"
+    path.write_text('[[data]]\nreal = "a.csv"\n[[sources]]\nsynthetic = "gen:copy"\n')
+    found, plain = from_toml(path), Experiment(_data("a"), (SourceSpec("copy", "gen:copy"),))
+    assert [getattr(found, name) for name in SHARED] == [getattr(plain, name) for name in SHARED]
+    assert "quantiles" not in to_toml(found)
 
 
 def test_files_named_in_a_file_lie_beside_it(tmp_path: Path) -> None:
