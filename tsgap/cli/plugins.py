@@ -77,11 +77,12 @@ def metrics(as_json: bool) -> None:
             "summary": r.spec.summary,
             "units": r.spec.units,
             "aggregate": r.spec.aggregate,
+            "needs": r.spec.needs,
             "gateable": r.spec.gateable,
         }
         for name, r in registry().metrics.items()
     ]
-    _show(rows, ("name", "distribution", "units", "aggregate", "gateable", "summary"), as_json)
+    _show(rows, ("name", "distribution", "units", "needs", "aggregate", "gateable", "summary"), as_json)
 
 
 def _forecaster(name: str, r: Registered) -> dict[str, Any]:
