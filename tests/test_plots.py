@@ -57,6 +57,37 @@ def test_what_has_no_figure_has_no_point_and_the_legend_says_why(tmp_path: Path)
     assert found["canary (not applicable)"] == []
 
 
+def test_the_gap_is_drawn_by_bin_with_its_interval_the_margin_and_the_shuffled_arm(tmp_path: Path) -> None:
+    rows = [*COMPARED, row("null", "null"), *(row(arm, f"t{arm}", source="t") for arm in ("real", "synthetic"))]
+    rows += [row(arm, "naive", forecaster="canary", transfer="none") for arm in ("real", "synthetic")]
+    uneven = off_by(2.0) + np.arange(4.0)[:, None]
+    cells = {**CELLS, "synthetic": uneven, "null": off_by(6.0), "treal": off_by(1.0), "tsynthetic": "crash"}
+    run = written(tmp_path, rows, cells)
+    figure = run.plot.gap(metric="mae", margin=0.1)
+    assert [axes.get_title() for axes in figure.axes] == ["d: s", "d: t"]
+    frame = run.gap("mae", source="s", forecaster="f")
+    found = lines(figure)
+    assert list(found) == ["f", "canary (not applicable)"]
+    assert found["f"] == pytest.approx(np.exp(frame.gap).tolist())
+    heights = [np.asarray(line.get_ydata()).tolist() for line in figure.axes[0].get_lines()]
+    assert [1.1, 1.1] in heights
+    assert any(height == pytest.approx(np.exp(frame.assay).tolist()) for height in heights)
+    band = figure.axes[0].collections[0].get_paths()[0].vertices
+    low, high = figure.axes[0].get_ylim()
+    assert low <= band[:, 1].min() < found["f"][0] < band[:, 1].max() <= high
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["1", "2-3", "4"]
+    assert [t.get_text() for t in figure.axes[1].get_legend().get_texts()] == ["f (crash)"]
+    assert figure.legends[0].get_texts()[0].get_text() == "margin of 10 %"
+
+
+def test_the_panels_of_a_row_show_all_that_is_compared_in_any_of_them(tmp_path: Path) -> None:
+    rows = [*COMPARED, *(row(arm, f"t{arm}", source="t") for arm in ("real", "synthetic"))]
+    run = written(tmp_path, rows, {**CELLS, "treal": off_by(1.0), "tsynthetic": off_by(40.0)})
+    low, high = run.plot.gap(metric="mae").axes[0].get_ylim()
+    assert low < 1.0
+    assert high > 40.0
+
+
 def test_no_figure_stays_open(tmp_path: Path) -> None:
     import matplotlib.pyplot as pyplot
 
@@ -74,8 +105,10 @@ def test_names_are_drawn_as_text(tmp_path: Path) -> None:
 
 
 def test_a_run_with_nothing_to_draw_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nothing to draw"):
-        written(tmp_path, PLAN, {}).plot()
+    run = written(tmp_path, PLAN, {})
+    for draw in (run.plot, run.plot.gap):
+        with pytest.raises(UsageError, match="nothing to draw"):
+            draw()
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,4 +119,6 @@ def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_accessor_says_what_it_can_draw(tmp_path: Path) -> None:
-    assert "profile" in repr(written(tmp_path, COMPARED, CELLS).plot)
+    said = repr(written(tmp_path, COMPARED, CELLS).plot)
+    assert "profile" in said
+    assert "gap" in said

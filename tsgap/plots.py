@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tsgap.errors import UsageError
@@ -26,20 +26,23 @@ _SIZE = (4.6, 3.4)
 
 
 class Profiled(Protocol):
-    """Anything with a profile: a `Run`."""
+    """Anything with a profile and a gap: a `Run`."""
 
     def profile(self, metric: str, by: Any, *, data: Names, source: Names, forecaster: Names) -> pd.DataFrame:
         """See `Run.profile`."""
 
+    def gap(self, metric: str, by: Any, *, data: Names, source: Names, forecaster: Names, on: Any) -> pd.DataFrame:
+        """See `Run.gap`."""
+
 
 class Plots:
-    """The pictures of a run: `run.plot()` or `run.plot.profile()`."""
+    """The pictures of a run: `run.plot()` or `run.plot.profile()`, and `run.plot.gap()`."""
 
     def __init__(self, run: Profiled) -> None:
         self._run = run
 
     def __repr__(self) -> str:
-        return "run.plot: profile (the default)"
+        return "run.plot: profile (the default), gap"
 
     def __call__(self, **asked: Any) -> Figure:
         """`profile`, with the same options."""
@@ -60,43 +63,100 @@ class Plots:
         on shuffled real series gives. Where there is no figure there is no point, and the legend says why. Returns
         a matplotlib Figure that belongs to nobody else: save it with `savefig`, or let a notebook show it.
         """
-        pyplot = _pyplot()
         if by not in ("horizon", "lead"):
             raise UsageError(f"a profile is drawn by 'horizon' or 'lead', got {by!r}")
         frame = self._run.profile(metric, by, data=data, source=source, forecaster=forecaster)
-        if not len(frame):
-            raise UsageError("there is nothing to draw: the run has no comparison of that kind")
-        rows, columns = list(dict.fromkeys(frame.data)), list(dict.fromkeys(frame.source))
-        colours = {name: f"C{i % 10}" for i, name in enumerate(dict.fromkeys(frame.forecaster))}
-        figure, axes = pyplot.subplots(
-            len(rows),
-            len(columns),
-            figsize=(_SIZE[0] * len(columns), _SIZE[1] * len(rows)),
-            squeeze=False,
-            sharey="row",
-            layout="constrained",
+        figure = _drawn(frame, metric, lambda axes, block, colours: _panel(axes, block, by, colours))
+        there = set(zip(frame.arm, frame.versus, strict=True))
+        _explain(figure, [(style, text) for key, (style, text) in _LINES.items() if key in there])
+        return figure
+
+    def gap(
+        self,
+        *,
+        metric: str = "mase",
+        margin: float = 0.05,
+        data: Names = None,
+        source: Names = None,
+        forecaster: Names = None,
+        on: Literal["total", "fidelity"] = "total",
+    ) -> Figure:
+        """The gap in bins of leads, as a ratio of errors, with its 95 % interval, the margin, and what could be seen.
+
+        One panel for data set and source, as in `profile`. The dashed line is the margin; a dotted line in the colour
+        of a forecaster is training on shuffled real series: where it is near 1, nothing can be lost.
+        """
+        frame = self._run.gap(metric, "bin", data=data, source=source, forecaster=forecaster, on=on)
+        frame = frame[frame.bin.notna() & (frame.versus != "") & ~frame.forecaster.isin(["all"])]
+        figure = _drawn(frame, metric, lambda axes, block, colours: _gap_panel(axes, block, margin, colours))
+        _explain(figure, [("--", f"margin of {100 * margin:g} %"), _LINES["null", "real"]])
+        return figure
+
+
+def _drawn(frame: pd.DataFrame, metric: str, draw: Callable[[Axes, pd.DataFrame, dict[str, str]], None]) -> Figure:
+    """A figure that nobody else holds, with a panel for each data set (row) and source (column)."""
+    pyplot = _pyplot()
+    if not len(frame):
+        raise UsageError("there is nothing to draw: the run has no comparison of that kind")
+    rows, columns = list(dict.fromkeys(frame.data)), list(dict.fromkeys(frame.source))
+    colours = {name: f"C{i % 10}" for i, name in enumerate(dict.fromkeys(frame.forecaster))}
+    figure, axes = pyplot.subplots(
+        len(rows),
+        len(columns),
+        figsize=(_SIZE[0] * len(columns), _SIZE[1] * len(rows)),
+        squeeze=False,
+        sharey="row",
+        layout="constrained",
+    )
+    pyplot.close(figure)
+    for i, name in enumerate(rows):
+        for j, where in enumerate(columns):
+            block = frame[(frame.data == name) & (frame.source == where)]
+            if len(block):
+                axes[i, j].axhline(1.0, color="0.6", linewidth=1, zorder=0)
+                draw(axes[i, j], block, colours)
+                axes[i, j].legend(fontsize="small", frameon=False)
+                axes[i, j].set_title(_plain(f"{name}: {where}"))
+            else:
+                axes[i, j].set_axis_off()
+        axes[i, 0].set_ylabel(f"{metric.upper()}, ratio to control")
+        _ratio_axis(axes[i])
+    drawn: Figure = figure
+    return drawn
+
+
+def _gap_panel(axes: Axes, block: pd.DataFrame, margin: float, colours: dict[str, str]) -> None:
+    """Gaps with their intervals over bins of leads."""
+    import numpy as np
+
+    axes.axhline(1 + margin, color="0.3", linewidth=1, linestyle="--", zorder=0)
+    seen = np.exp(block[["gap", "assay"]].to_numpy(float))
+    seen = seen[np.isfinite(seen) & (seen > 0)]
+    # a band may be far wider than all that is compared: then its end is not in the picture
+    least, most = min(seen.min(initial=1.0), 1.0) / 1.5, max(seen.max(initial=1.0), 1 + margin) * 1.5
+    for name, line in block.groupby("forecaster", sort=False):
+        ratio, low, high, shuffled = (np.exp(line[c].to_numpy(float)) for c in ("gap", "low", "high", "assay"))
+        drawn = np.isfinite(ratio) & (ratio > 0) & (line.status != "not applicable").to_numpy()
+        label, colour = _plain(name) + _reason(line, line["first"].to_numpy(), drawn), colours[str(name)]
+        if not drawn.any():
+            axes.plot([], [], color=colour, label=label)
+            continue
+        at = np.arange(len(line))
+        axes.plot(
+            at, np.where(drawn, ratio, np.nan), color=colour, linewidth=1.6, marker="o", markersize=4, label=label
         )
-        pyplot.close(figure)
-        for i, name in enumerate(rows):
-            for j, where in enumerate(columns):
-                block = frame[(frame.data == name) & (frame.source == where)]
-                if len(block):
-                    _panel(axes[i, j], block, by, colours)
-                    axes[i, j].set_title(_plain(f"{name}: {where}"))
-                else:
-                    axes[i, j].set_axis_off()
-            axes[i, 0].set_ylabel(f"{metric.upper()}, ratio to control")
-            _ratio_axis(axes[i])
-        _legend_of_lines(figure, frame, len(columns))
-        drawn: Figure = figure
-        return drawn
+        axes.plot(at, np.where(drawn, shuffled, np.nan), color=colour, linewidth=1.0, linestyle=":")
+        low, high = np.clip(low, least, most), np.clip(high, least, most)
+        axes.fill_between(at, low, high, where=drawn, color=colour, alpha=0.15, linewidth=0)
+    bins = block.drop_duplicates("bin")
+    axes.set_xticks(range(len(bins)), list(bins.bin))
+    axes.set_xlabel("leads (steps)")
 
 
 def _panel(axes: Axes, block: pd.DataFrame, by: str, colours: dict[str, str]) -> None:
     """One data set and source: a line for each forecaster and comparison."""
     import numpy as np
 
-    axes.axhline(1.0, color="0.6", linewidth=1, zorder=0)
     for key, line in block.groupby(["forecaster", "arm", "versus"], sort=False):
         forecaster, arm, versus = map(str, key)
         at, ratio = line[by].to_numpy(), line.ratio.to_numpy()
@@ -120,7 +180,6 @@ def _panel(axes: Axes, block: pd.DataFrame, by: str, colours: dict[str, str]) ->
     axes.set_xlabel("horizon (leads 1 to h together)" if by == "horizon" else "lead (steps)")
     if by == "horizon":
         axes.set_xticks(sorted(set(block.horizon)))
-    axes.legend(fontsize="small", frameon=False)
 
 
 def _ratio_axis(row: Sequence[Axes]) -> None:
@@ -146,18 +205,18 @@ def _reason(line: pd.DataFrame, at: Any, drawn: Any) -> str:
         here = ~drawn & (line.status == status).to_numpy()
         said = str(status).partition(":")[0]
         lacking.append(said if here.all() else f"{said} from {at[here].min()}")
-    failed = int(line.failed_control.max() + line.failed_synthetic.max())
+    failed = int(line.failed_control.max() + line.failed_synthetic.max()) if "failed_control" in line else 0
     if failed and set(line.status) <= {"partial", "not taught"}:
         lacking.append(f"{failed} windows failed")
     return f" ({', '.join(lacking)})" if lacking else ""
 
 
-def _legend_of_lines(figure: Figure, frame: pd.DataFrame, columns: int) -> None:
+def _explain(figure: Figure, styles: Sequence[tuple[Any, str]]) -> None:
+    """What the styles of the lines mean, below the panels."""
     from matplotlib.lines import Line2D
 
-    there = set(zip(frame.arm, frame.versus, strict=True))
-    lines = [Line2D([], [], color="0.3", linestyle=s, label=text) for key, (s, text) in _LINES.items() if key in there]
-    figure.legend(handles=lines, loc="outside lower center", ncols=columns, fontsize="small", frameon=False)
+    lines = [Line2D([], [], color="0.3", linestyle=style, label=text) for style, text in styles]
+    figure.legend(handles=lines, loc="outside lower center", ncols=2, fontsize="small", frameon=False)
 
 
 def _plain(name: Any) -> str:
