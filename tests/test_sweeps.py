@@ -19,7 +19,7 @@ import tsgap
 from tests.worlds import seasonal
 from tsgap import plan
 from tsgap.atoms import Atoms
-from tsgap.errors import DataError, ForecastError, UnknownNameError, UsageError
+from tsgap.errors import DataError, ForecastError, StoreError, UnknownNameError, UsageError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
 from tsgap.inputs import read_data
 from tsgap.plan import seed_of
@@ -415,11 +415,12 @@ class Views:
     clean: bool = True
     later: bool = True
     synthetic: Any = None
+    build: Any = Counted
 
     def __call__(self, name: str, **given: Any) -> dict[tuple[str, str], Any]:
         """Forecasts by view and training series."""
         spec = tsgap.ForecasterSpec(
-            "counted", "", Counted, params={"log": str(self.folder / "log")}, scope=self.scope
+            "counted", "", self.build, params={"log": str(self.folder / "log")}, scope=self.scope
         )  # fmt: skip
         split = read_data(DataSpec("later", seasonal(seed=5), horizons=(1, 6), windows=2)).split
         real, seen = plan.made, {}
@@ -473,6 +474,27 @@ def test_views_are_forecast_from_one_fit_and_are_what_they_are_alone(
     for place, found in both.items():
         assert found.tobytes() == (clean | later)[place].tobytes()
         assert len(found) == {"clean": 18, "later": 12}[place[0]]
+
+
+class Dies(Counted):
+    """A forecaster whose process ends where it is asked for twelve histories."""
+
+    def predict(self, history: tsgap.Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> tsgap.Forecast:
+        if len(history) == 12:
+            os._exit(3)
+        return super().predict(history, horizon=horizon)
+
+
+def test_a_view_that_ends_its_worker_takes_no_other_with_it(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    views = Views(tmp_path, "global", synthetic="gen:copy", build=Dies)
+    with pytest.raises(StoreError, match="no forecasts, part 0 is crash"):
+        views("run", jobs=1, on_progress=seen.append)
+    assert (seen[-1].total, seen[-1].ok, seen[-1].failed) == (3, 2, 1)
+    with Store.open(tmp_path / "run", create=False) as store:
+        cells = store.read_json("plan")["cells"]
+        ended = {cells[key]["view"]: status for key, status in store.finished().items() if cells[key]["training"]}
+    assert ended == {"clean": "ok", "later": "crash"}
 
 
 def test_only_the_view_that_is_missing_is_forecast(tmp_path: Path) -> None:
@@ -586,7 +608,7 @@ KILLED = """
 import sys, tsgap
 from tests.worlds import seasonal
 tsgap.sweep(seasonal(series=8, length=160), ["gen:stl-bootstrap", "gen:shuffle", "gen:block-bootstrap:length=6"],
-            forecasters=["seasonal-naive", "linear", "gradient-boosting"], horizons=[1, 6], jobs=2, out=sys.argv[1])
+            forecasters=["seasonal-naive", "linear", "gradient-boosting"], horizons=[1, 6], jobs=2, replicates=1, out=sys.argv[1])
 """
 
 
@@ -608,6 +630,7 @@ def test_a_sweep_that_was_killed_halfway_is_finished_by_the_same_call(tmp_path: 
         "forecasters": ["seasonal-naive", "linear", "gradient-boosting"],
         "horizons": [1, 6],
         "jobs": 0,
+        "replicates": 1,
     }
     sources = ["gen:stl-bootstrap", "gen:shuffle", "gen:block-bootstrap:length=6"]
     frame = seasonal(series=8, length=160)

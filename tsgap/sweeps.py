@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from tsgap.store import Part, Store
 
 #: Statuses that count as missing in the next run, and those that are tried again only when asked.
 AGAIN, FAILED = ("crash", "skipped"), ("error", "timeout", "oom", "contract")
+#: Ends of a task that say nothing of a single view.
+LOST = ("crash", "timeout", "oom")
 #: Where runs go when no folder is named.
 RUNS = "tsgap-runs"
 
@@ -69,8 +71,8 @@ def sweep(
     arrays of windows.
 
     `settings` are those of `Experiment` (`replicates`, `seed`, `scaling`, `context`, `match`, `null`,
-    `generator_cutoff`, `quantiles`) and of `ReadOptions` (`freq`, `season_length`, `id_col`, `time_col`, `target_col`,
-    `wide`, `groups`, `weights`, `missing`, `data_dir`).
+    `generator_cutoff`, `quantiles`, `oracle_split`, `validation`) and of `ReadOptions` (`freq`, `season_length`,
+    `id_col`, `time_col`, `target_col`, `wide`, `groups`, `weights`, `missing`, `data_dir`).
 
     Results go to the folder `out` (default: one under ``tsgap-runs/`` that the same experiment always gets); the
     same call again computes only what is missing. `jobs` worker processes (default: the cores there are; 0: none,
@@ -135,8 +137,7 @@ def perform(
         state = Progress(total, 0, 0, total - sum(len(plan.blocks(one)) for one in todo))
         if on_progress:
             on_progress(state)
-        tasks = _tasks(todo, work, timeout)
-        with closing(engines.run(cell.execute, tasks, jobs=jobs, log_dir=store.path / "logs")) as ends:
+        with closing(_ended(todo, work, timeout, jobs, store.path / "logs")) as ends:
             for outcome in ends:
                 for part in _parts(outcome, made):
                     store.add(part)
@@ -178,13 +179,30 @@ def _todo(made: plan.Plan, store: Store, retry_failed: bool) -> list[plan.Cell]:
     return todo
 
 
-def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float) -> Iterator[Task]:
-    """One task for each block of a fit: the views that are forecast from it share it."""
+def _ended(
+    todo: Sequence[plan.Cell], work: Path, timeout: float, jobs: int, logs: Path
+) -> Generator[Outcome, None, None]:
+    """How every task ended; what a worker did not survive with several views is done again, each view alone."""
+    alone: set[str] | None = None
+    while alone is None or alone:
+        tasks, lost = _tasks(todo, work, timeout, alone), set[str]()
+        with closing(engines.run(cell.execute, tasks, jobs=jobs, log_dir=logs)) as ends:
+            for outcome in ends:
+                views = outcome.task.id.split(" ")
+                if outcome.status in LOST and len(views) > 1:
+                    lost.update(views)
+                else:
+                    yield outcome
+        alone = lost
+
+
+def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float, alone: set[str] | None) -> Iterator[Task]:
+    """One task for each block of a fit, shared by the views that are forecast from it, or of each view in `alone`."""
     import cloudpickle
 
     fits: dict[tuple[Any, ...], list[plan.Cell]] = {}
     for one in todo:
-        fits.setdefault(one.fit, []).append(one)
+        fits.setdefault(one.fit if alone is None else (one.key,), []).append(one)
     for views in fits.values():
         first, training = views[0], views[0].training
         spec, split = first.chosen.spec, first.split
@@ -210,6 +228,8 @@ def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float) -> Iterator[Ta
             )
             n = sum(len(one.split) if b.rows is None else len(b.rows) for one, _, _, b in shared)
             label = " ".join(f"{one.key}/{i}/{count}" for one, i, count, _ in shared)
+            if alone is not None and label not in alone:
+                continue
             yield Task(label, first.chosen.label, cloudpickle.dumps(job), timeout * max(1.0, n / 2000))
 
 
@@ -236,7 +256,7 @@ def _of_rows(figures: Floats | None, rows: Ints | None) -> Floats | None:
 
 
 def _parts(outcome: Outcome, made: plan.Plan) -> Iterator[Part]:
-    """What a task says of each cell it served; those that share a fit share its seconds, and how it failed."""
+    """What a task says of each cell it served; those that share a fit share its seconds."""
     labels = outcome.task.id.split(" ")
     results = None
     if outcome.status == "ok" and outcome.value is not None:
