@@ -16,10 +16,11 @@ from tsgap.sentences import leads, percent
 OK, BROKEN, UNDECIDED, NOT_APPLICABLE = "ok", "broken", "undecided", "not applicable"
 #: Chance of a false alarm of a check, over all of its bins.
 ALARM = 0.01
-#: How far a lag probe trained on blocks may lie from its curve beyond what chance explains, a log ratio; in trials on
-#: real series that hold ten blocks it was at most .008, since drawn series are scaled by their own mean size.
+#: How far a lag probe trained on blocks may lie from its curve beyond what chance explains, a log ratio: drawn series
+#: are scaled by their own mean size, which the curve leaves out.
 CURVE = 0.01
-#: How far a linear forecaster trained on IAAFT surrogates may lie from 0 likewise; at most .013 in the same trials.
+#: How far a linear forecaster trained on IAAFT surrogates may lie from 0 likewise: the last step of the iteration
+#: imposes the values and leaves the spectrum a little off.
 SPECTRUM = 0.02
 
 
