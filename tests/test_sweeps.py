@@ -608,7 +608,8 @@ KILLED = """
 import sys, tsgap
 from tests.worlds import seasonal
 tsgap.sweep(seasonal(series=8, length=160), ["gen:stl-bootstrap", "gen:shuffle", "gen:block-bootstrap:length=6"],
-            forecasters=["seasonal-naive", "linear", "gradient-boosting"], horizons=[1, 6], jobs=2, replicates=1, out=sys.argv[1])
+            forecasters=["seasonal-naive", "linear", "gradient-boosting"], horizons=[1, 6], jobs=2,
+            replicates=1, out=sys.argv[1])
 """
 
 
