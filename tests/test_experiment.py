@@ -136,6 +136,8 @@ def test_a_file_says_the_same_as_the_experiment_it_was_written_from(tmp_path: Pa
         context=9,
         match=False,
         null=False,
+        oracle_split=True,
+        validation=True,
         generator_cutoff="2019-12-31",
         quantiles=(0.1, 0.5),
     )

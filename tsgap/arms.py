@@ -125,6 +125,7 @@ def arms_of(
     scope: Scope,
     rules: Rules,
     seed: int,
+    whole: Panel | None = None,
 ) -> Arms:
     """The training sets that one synthetic panel needs, for forecasters of one scope.
 
@@ -133,7 +134,8 @@ def arms_of(
     context and horizon: `real-short`, real windows of that length, like `synthetic`; `real` then has the full
     context and size, and neither of the two more pairs than it. Local forecasters have no pairs to match: they learn
     from the twin, or from a pool of `POOL` series, equally many in every arm. Twins of different lengths are cut to
-    the last values of the longer one. `UsageError` where the context leaves the real series no lead to teach.
+    the last values of the longer one. `whole` is the panel whose figures scaling 'train' takes, where that is more than
+    `real`. `UsageError` where the context leaves the real series no lead to teach.
     """
     horizon = max(rules.horizons)
     context = rules.context or default_context(real.seasons, horizon, real.lengths)
@@ -159,7 +161,7 @@ def arms_of(
         seed,
         min(POOL, len(real), len(synthetic)),
         real.keys,
-        train_figures(real) if scaling == "train" else None,
+        train_figures(whole or real) if scaling == "train" else None,
     )
     null = None if null is None else _alike(null, real, found)
     ours, theirs = _alike(real, real, found), _alike(synthetic, real, found)

@@ -64,6 +64,8 @@ class _File(_Table):
     context: int | None = None
     match: bool = True
     null: bool = True
+    oracle_split: bool = False
+    validation: bool = False
     quantiles: list[float] = []
     generator_cutoff: Annotated[str | int | None, _dated] = None
 

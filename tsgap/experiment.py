@@ -19,6 +19,8 @@ from tsgap.readers.options import ReadOptions
 DEFAULT_FORECASTERS = ("seasonal-naive", "lag-probe", "linear", "gradient-boosting")
 #: Draws of a generator, and model seeds for a source of one file, where nothing else is asked for.
 REPLICATES = 5
+#: Name of the pair of arms that shows the noise floor; no source may be called so.
+ORACLE = "oracle-split"
 #: Always scored on the real arm: what skill is measured against.
 BASELINE = "seasonal-naive"
 
@@ -68,7 +70,9 @@ class Experiment:
     arrays of windows, else 'mean-abs'. `context` None: by season, horizon and length. `match` puts the arms at the
     same number of training pairs. `null` adds the arm trained on shuffled real series. `generator_cutoff` declares
     up to when the makers of the synthetic data saw real data. `quantiles` are the levels, in (0, 1), whose quantiles
-    are asked from forecasters beside the mean.
+    are asked from forecasters beside the mean. `oracle_split` adds the noise floor: one half of the real training part
+    in place of a source, the other half as its control. `validation` adds what shows how far validating on the
+    synthetic series can be trusted.
     """
 
     data: tuple[DataSpec, ...]
@@ -82,12 +86,14 @@ class Experiment:
     null: bool = True
     generator_cutoff: str | None = None
     quantiles: tuple[float, ...] = ()
+    oracle_split: bool = False
+    validation: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quantiles", levels_of(self.quantiles))
         if not self.data:
             raise UsageError("a sweep needs at least one real data set (--real FILE, or real=…)")
-        if not self.sources:
+        if not self.sources and not self.oracle_split:
             raise UsageError("a sweep needs at least one synthetic source (--synthetic FILE or gen:NAME)")
         if not self.forecasters:
             raise UsageError("a sweep needs at least one forecaster; the list is empty")
@@ -98,6 +104,10 @@ class Experiment:
         for name, value in (("replicates", self.replicates), ("context", self.context)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}")
+        if any(s.name == ORACLE for s in self.sources):
+            raise UsageError(
+                f"no source may be called {ORACLE!r}: it is the name of the noise floor; name it otherwise"
+            )
         for source in self.sources:
             if source.data and source.data not in self.names:
                 raise UnknownNameError.of("data set", source.data, self.names)
@@ -108,7 +118,7 @@ class Experiment:
                 )
 
         for one in self.data:
-            if not self.sources_of(one.name):
+            if not self.sources_of(one.name) and not self.oracle_split:
                 raise UsageError(
                     f"data set {one.name!r} has no synthetic source: give it one (--synthetic {one.name}/NAME=FILE, or "
                     "a generator, which serves every data set) or leave it out"

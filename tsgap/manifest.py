@@ -21,6 +21,9 @@ from tsgap.run import PLAN_VERSION
 from tsgap.splits import Split
 from tsgap.store import Store
 
+#: Settings that say nothing unless they are asked for.
+_ASKED_FOR = ("quantiles", "oracle_split", "validation")
+
 
 def write(experiment: Experiment, made: Plan, store: Store) -> None:
     """The truth of every data set and view, `plan` and `manifest`."""
@@ -73,7 +76,7 @@ def described(experiment: Experiment) -> dict[str, Any]:
         ],
         "forecasters": [shown(f) for f in experiment.forecasters],
         # what is not asked for changes neither what is written nor the folder of a run
-        **{name: value for name in SHARED if (value := getattr(experiment, name)) != ()},
+        **{name: value for name in SHARED if (value := getattr(experiment, name)) or name not in _ASKED_FOR},
     }
 
 

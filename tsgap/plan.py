@@ -1,10 +1,10 @@
-"""From inputs to cells: draw the sources, build the arms, and name every cell by its content."""
+"""From inputs to cells: build the arms of what is compared, and name every cell by its content."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,25 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap import cell
-from tsgap.arms import Arms, Rules, TrainingSet, arms_of
-from tsgap.drawing import Wanted
-from tsgap.errors import DataError
-from tsgap.experiment import BASELINE, REPLICATES, Experiment
-from tsgap.inputs import Data, Inputs, NotDrawn, Source
-from tsgap.panel import Ints, Panel, digest
-from tsgap.plugins import Chosen, choose_forecaster, choose_generator
+from tsgap.arms import Arms, TrainingSet, arms_of
+from tsgap.draws import Compared, Drawing, Replicate, compared, seed_of
+from tsgap.errors import DataError, UsageError
+from tsgap.experiment import BASELINE, ORACLE, Experiment
+from tsgap.inputs import Data, Inputs, NotDrawn
+from tsgap.panel import Ints, digest
+from tsgap.plugins import Chosen, choose_forecaster
+from tsgap.protocols import Scope
 from tsgap.splits import Split
 
 #: Name of the view that every cell has: the histories of the data set as they are.
 CLEAN = "clean"
-#: Draws synthetic panels, or says why not; given by the sweep, which owns the workers and the store.
-Drawing = Callable[[Sequence[Wanted]], Mapping[str, "Panel | NotDrawn"]]
-
-
-def seed_of(*parts: object) -> int:
-    """A seed in [0, 2³¹) that depends on the parts alone, not on order, process or platform."""
-    raw = hashlib.blake2b(json.dumps([str(p) for p in parts]).encode(), digest_size=4).digest()
-    return int.from_bytes(raw, "little") >> 1
 
 
 @dataclass(frozen=True)
@@ -117,26 +110,6 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
 
 
-def sources_of(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) -> list[Source]:
-    """The sources of a data set, in the order they were given; those of generators are drawn."""
-    wanted = {}
-    for (name, source), chosen in inputs.generators.items():
-        if name == data.name:
-            times = 1 if chosen.spec.deterministic else experiment.replicates or REPLICATES
-            seeds = [seed_of(experiment.seed, data.name, chosen.address, k) for k in range(times)]
-            wanted[source] = [Wanted(f"{source}/{k}", chosen, data.train, seed) for k, seed in enumerate(seeds)]
-    drawn = draw([one for every in wanted.values() for one in every]) if wanted else {}
-    out = []
-    for spec in experiment.sources_of(data.name):
-        if spec.name in wanted:
-            panels = tuple(drawn[one.name] for one in wanted[spec.name])
-            chance = not inputs.generators[data.name, spec.name].spec.deterministic
-            out.append(Source(spec.name, data.name, panels, None, stochastic=chance))
-        else:
-            out.append(inputs.handed[data.name, spec.name])
-    return out
-
-
 def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
     """Draw the sources of what was read, and lay out all cells."""
     baseline = choose_forecaster(BASELINE)
@@ -144,56 +117,28 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
     cells: dict[str, Cell] = {}
     notes: list[str] = []
     for data in inputs.data:
-        rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
-        nulls = _nulls(data, experiment, draw)
         untrained = _cell(data, baseline, None, 0, cells, quantiles=experiment.quantiles)
         rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none", baseline.spec.scope))
-        for source in sources_of(data, inputs, experiment, draw):
-            notes += [f"{data.name}: {source.name}: {note}" for note in source.notes]
-            draws = len(source.replicates)
-            times = max(experiment.replicates or (REPLICATES if draws == 1 else draws), draws)
-            if more := times % draws:
-                notes.append(
-                    f"{data.name}: {source.name}: its {draws} replicates are used in turn for {times}; the first "
-                    f"{more} count once more than the others"
-                )
-            for k in range(times):
-                rows += _replicate(data, source, k, nulls, rules, experiment, inputs.forecasters, cells, notes)
+        for one in compared(data, inputs, experiment, draw):
+            told = list(one.source.notes)
+            for replicate in one.replicates:
+                rows += _replicate(data, one, replicate, experiment, inputs.forecasters, cells, told)
+            notes += [f"{data.name}: {one.source.name}: {note}" for note in told]
     notes = [f"{d.name}: {note}" for d in inputs.data for note in d.notes] + list(dict.fromkeys(notes))
     return Plan(inputs.data, tuple(rows), cells, tuple(notes))
 
 
-def _nulls(data: Data, experiment: Experiment, draw: Drawing) -> list[Panel | None]:
-    times = experiment.replicates or REPLICATES
-    if not experiment.null:
-        return [None]
-    shuffle = choose_generator("shuffle")
-    wanted = [
-        Wanted(f"null/{k}", shuffle, data.train, seed_of(experiment.seed, data.name, "null", k)) for k in range(times)
-    ]
-    drawn = draw(wanted)
-    panels: list[Panel | None] = []
-    for one in wanted:
-        panel = drawn[one.name]
-        if isinstance(panel, NotDrawn):
-            raise DataError(f"{data.name}: the shuffled arm could not be made: {panel.reason}")
-        panels.append(panel)
-    return panels
-
-
 def _replicate(
     data: Data,
-    source: Source,
-    k: int,
-    nulls: Sequence[Panel | None],
-    rules: Rules,
+    one: Compared,
+    replicate: Replicate,
     experiment: Experiment,
     forecasters: Mapping[str, Chosen],
     cells: dict[str, Cell],
     notes: list[str],
 ) -> list[Row]:
     """The rows of one source and replicate, and the cells they need."""
-    synthetic = source.replicates[k % len(source.replicates)]
+    source, k = one.source, replicate.number
     own: dict[str, dict[str, Any]] = {
         label: {
             "data": data.name,
@@ -204,53 +149,66 @@ def _replicate(
             "scope": chosen.spec.scope,
             "generator_saw": source.generator_saw,
             "memory": chosen.spec.memory,
-            "draw": k if len(source.replicates) == 1 else k % len(source.replicates),
+            "draw": replicate.draw,
             "stochastic": chosen.spec.transfer == "learned" and (source.stochastic or not chosen.spec.deterministic),
             "fixed": source.fixed,
         }
         for label, chosen in forecasters.items()
     }
-    if isinstance(synthetic, NotDrawn):
-        why = synthetic
-        return [
-            Row(**facts, arm="synthetic", cell="", error=why.reason, traceback=why.traceback) for facts in own.values()
-        ]
-    arms = {}
-    for scope in {c.spec.scope for c in forecasters.values()}:
-        arms[scope] = arms_of(
-            data.train,
-            synthetic,
-            null=nulls[k % len(nulls)],
-            windows=source.windows,
-            scope=scope,
-            rules=rules,
-            seed=seed_of(experiment.seed, data.name, "arms", k),
-        )
-        notes += [f"{data.name}: {source.name}: {note}" for note in (*_pairing(arms[scope]), *arms[scope].notes)]
     rows = []
-    for label, chosen in forecasters.items():
-        seed = seed_of(experiment.seed, data.name, chosen.address, k)
-        for made_set in arms[chosen.spec.scope].sets:
-            training = None if chosen.spec.transfer == "none" else made_set
-            key = _cell(data, chosen, training, seed, cells, quantiles=experiment.quantiles)
-            footing = made_set.footing
-            rows.append(
-                Row(
-                    **own[label],
-                    arm=made_set.arm,
-                    cell=key,
-                    paired=footing.paired,
-                    scaling=footing.scaling,
-                    context=footing.context,
-                    leads=footing.leads,
-                    short=arms[chosen.spec.scope].short,
-                    pairs=made_set.pairs,
-                    pairs_before=made_set.pairs_before,
-                    trained_on=made_set.panel.fingerprint,
-                    seed=cells[key].seed,
-                )
-            )
-    return rows
+    for scope in dict.fromkeys(c.spec.scope for c in forecasters.values()):
+        arms = _arms(data, one, replicate, scope, experiment)
+        if not isinstance(arms, NotDrawn):
+            notes += [*(() if source.name == ORACLE else _pairing(arms)), *arms.notes]
+        for label, chosen in forecasters.items():
+            if chosen.spec.scope != scope:
+                continue
+            if isinstance(arms, NotDrawn):
+                rows.append(Row(**own[label], arm="synthetic", cell="", error=arms.reason, traceback=arms.traceback))
+                continue
+            seed = seed_of(experiment.seed, data.name, chosen.address, k)
+            for made_set in arms.sets:
+                training = None if chosen.spec.transfer == "none" else made_set
+                key = _cell(data, chosen, training, seed, cells, quantiles=experiment.quantiles)
+                rows.append(Row(**own[label], cell=key, seed=cells[key].seed, short=arms.short, **_told(made_set)))
+    order = list(forecasters)
+    return sorted(rows, key=lambda row: order.index(row.forecaster))
+
+
+def _arms(data: Data, one: Compared, replicate: Replicate, scope: Scope, experiment: Experiment) -> Arms | NotDrawn:
+    """The training sets of a replicate, or why there are none."""
+    if isinstance(replicate.synthetic, NotDrawn):
+        return replicate.synthetic
+    try:
+        return arms_of(
+            replicate.real,
+            replicate.synthetic,
+            null=replicate.null,
+            windows=one.source.windows,
+            scope=scope,
+            rules=one.rules,
+            seed=seed_of(experiment.seed, data.name, "arms", replicate.number),
+            whole=data.train,
+        )
+    except UsageError as err:
+        if one.source.name != ORACLE:
+            raise
+        return NotDrawn(f"half of the real training part is too little: {err}")
+
+
+def _told(made_set: TrainingSet) -> dict[str, Any]:
+    """What a row says of the training set of its arm."""
+    footing = made_set.footing
+    return {
+        "arm": made_set.arm,
+        "paired": footing.paired,
+        "scaling": footing.scaling,
+        "context": footing.context,
+        "leads": footing.leads,
+        "pairs": made_set.pairs,
+        "pairs_before": made_set.pairs_before,
+        "trained_on": made_set.panel.fingerprint,
+    }
 
 
 def _pairing(arms: Arms) -> list[str]:

@@ -59,6 +59,8 @@ EVERY = 30.0
     "--match/--no-match", default=True, show_default=True, help="The same number of training pairs in all arms."
 )
 @click.option("--null/--no-null", default=True, show_default=True, help="The arm trained on shuffled real series.")
+@click.option("--oracle-split", is_flag=True, help="Add the noise floor: half of the real data against the other half.")
+@click.option("--validation", is_flag=True, help="Also validate on held-out synthetic series: can that be trusted?")
 @click.option("--inverse", type=click.Choice(["minmax", "zscore"]), help="Undo the normalisation of arrays of windows.")
 @click.option("--channels", default="", metavar="A,B,…", help="Names of the channels of arrays (N, L, C).")
 @click.option("--quantiles", default="", metavar="0.1,0.5,0.9", help="Levels to ask of forecasters, for 'wql'.")
@@ -149,9 +151,10 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
         first_cutoff=given["first_cutoff"],
     )
     channels = tuple(c.strip() for c in given["channels"].split(",") if c.strip())
-    if not given["synthetic"]:
+    if not given["synthetic"] and not given["oracle_split"]:
         raise UsageError("a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)")
-    sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
+    named = list(given["synthetic"])
+    sources = source_specs(named, inverse=given["inverse"], channels=channels) if named else ()
     forecasters = tuple(given["forecaster"]) or DEFAULT_FORECASTERS
     if given["fast"]:
         if given["replicates"] is not None:
@@ -163,6 +166,7 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
 _SWEEP_OPTIONS = (
     *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "fast"),
     *("seed", "scaling", "context", "match", "null", "inverse", "channels", "quantiles", "generator_cutoff"),
+    *("oracle_split", "validation"),
 )
 _READ_OPTIONS = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
 

@@ -1,0 +1,138 @@
+"""What is compared with what: the replicates of every source, each with its control and the shuffled control."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tsgap.arms import Rules
+from tsgap.drawing import Wanted
+from tsgap.errors import DataError
+from tsgap.experiment import ORACLE, REPLICATES, Experiment
+from tsgap.footing import default_context
+from tsgap.halves import halves
+from tsgap.inputs import Data, Inputs, NotDrawn, Source
+from tsgap.panel import Panel
+from tsgap.plugins import choose_generator
+
+#: Draws synthetic panels, or says why not; given by the sweep, which owns the workers and the store.
+Drawing = Callable[[Sequence[Wanted]], Mapping[str, "Panel | NotDrawn"]]
+
+
+def seed_of(*parts: object) -> int:
+    """A seed in [0, 2³¹) that depends on the parts alone, not on order, process or platform."""
+    raw = hashlib.blake2b(json.dumps([str(p) for p in parts]).encode(), digest_size=4).digest()
+    return int.from_bytes(raw, "little") >> 1
+
+
+@dataclass(frozen=True, eq=False)
+class Replicate:
+    """The `number`-th replicate of a source, which holds its `draw`-th draw: the panel, its control, and that shuffled.
+
+    `null` is None where no shuffled arm is asked for.
+    """
+
+    number: int
+    draw: int
+    synthetic: Panel | NotDrawn
+    real: Panel
+    null: Panel | None
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A source with its replicates, and the rules by which its arms are put on an equal footing."""
+
+    source: Source
+    rules: Rules
+    replicates: tuple[Replicate, ...]
+
+
+def compared(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) -> Iterator[Compared]:
+    """Every source of a data set in the order they were given; the noise floor, if it is asked for, comes last."""
+    rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
+    k = range(experiment.replicates or REPLICATES)
+    seeds = [seed_of(experiment.seed, data.name, "null", i) for i in k]
+    nulls = _shuffled(data, [data.train for _ in k], seeds, "null", draw) if experiment.null else [None]
+    for source in _sources(data, inputs, experiment, draw):
+        draws = len(source.replicates)
+        times = max(experiment.replicates or (REPLICATES if draws == 1 else draws), draws)
+        if more := times % draws:
+            told = (
+                f"its {draws} replicates are used in turn for {times}; the first {more} count once more than the others"
+            )
+            source = replace(source, notes=(*source.notes, told))
+        of = [
+            Replicate(
+                i, i if draws == 1 else i % draws, source.replicates[i % draws], data.train, nulls[i % len(nulls)]
+            )
+            for i in range(times)
+        ]
+        yield Compared(source, rules, tuple(of))
+    if experiment.oracle_split:
+        yield _oracle(data, rules, experiment, draw)
+
+
+def _sources(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) -> list[Source]:
+    """The sources of a data set, in the order they were given; those of generators are drawn."""
+    wanted = {}
+    for (name, source), chosen in inputs.generators.items():
+        if name == data.name:
+            times = 1 if chosen.spec.deterministic else experiment.replicates or REPLICATES
+            seeds = [seed_of(experiment.seed, data.name, chosen.address, k) for k in range(times)]
+            wanted[source] = [Wanted(f"{source}/{k}", chosen, data.train, seed) for k, seed in enumerate(seeds)]
+    drawn = draw([one for every in wanted.values() for one in every]) if wanted else {}
+    out = []
+    for spec in experiment.sources_of(data.name):
+        if spec.name in wanted:
+            panels = tuple(drawn[one.name] for one in wanted[spec.name])
+            chance = not inputs.generators[data.name, spec.name].spec.deterministic
+            out.append(Source(spec.name, data.name, panels, None, stochastic=chance))
+        else:
+            out.append(inputs.handed[data.name, spec.name])
+    return out
+
+
+def _oracle(data: Data, rules: Rules, experiment: Experiment, draw: Drawing) -> Compared:
+    """One half of the real training part against the other half, halved anew for each replicate."""
+    seeds = [seed_of(experiment.seed, data.name, ORACLE, k) for k in range(experiment.replicates or REPLICATES)]
+    pairs = [halves(data.train, seed=seed) for seed in seeds]
+    controls = [pair.real for pair in pairs]
+    nulls: Sequence[Panel | None] = [None] * len(pairs)
+    if experiment.null:
+        nulls = _shuffled(data, controls, seeds, f"{ORACLE} null", draw)
+    first: dict[str, int] = {}
+    draws = [first.setdefault(pair.synthetic.fingerprint, k) for k, pair in enumerate(pairs)]
+    in_time = pairs[0].by == "time"
+    if rules.context is None:
+        # the same for all replicates, whichever series their halves got
+        lengths = data.train.lengths // 2 if in_time else data.train.lengths
+        rules = replace(rules, context=default_context(data.train.seasons, max(data.horizons), lengths))
+    n = len(pairs[0].synthetic)
+    told = (
+        f"the noise floor, no source: one half of the time of each of {n} real series against the other half"
+        if in_time
+        else f"the noise floor, no source: {n} real series against {n} others"
+    )
+    saw = "no generator: half of the time of each real series" if in_time else "no generator: half of the real series"
+    source = Source(ORACLE, data.name, tuple(p.synthetic for p in pairs), None, (told,), saw, stochastic=True)
+    of = (Replicate(k, draws[k], pair.synthetic, pair.real, nulls[k]) for k, pair in enumerate(pairs))
+    return Compared(source, rules, tuple(of))
+
+
+def _shuffled(data: Data, panels: Sequence[Panel], seeds: Sequence[int], name: str, draw: Drawing) -> list[Panel]:
+    """Each panel with its values shuffled in time."""
+    shuffle = choose_generator("shuffle")
+    wanted = [
+        Wanted(f"{name}/{k}", shuffle, panel, seed) for k, (panel, seed) in enumerate(zip(panels, seeds, strict=True))
+    ]
+    drawn = draw(wanted)
+    out: list[Panel] = []
+    for one in wanted:
+        panel = drawn[one.name]
+        if isinstance(panel, NotDrawn):
+            raise DataError(f"{data.name}: the shuffled arm could not be made: {panel.reason}")
+        out.append(panel)
+    return out
