@@ -71,25 +71,32 @@ def resampled(panel: Panel, lags: int, length: int) -> Lagged:
 
 
 def linear_gap(real: Lagged, synthetic: Lagged, context: int, horizon: int) -> Floats:
-    """Log ratio of root mean squared errors (H,) of the best linear forecasts from `context` values.
+    """Log ratio of root mean squared errors (H,) of linear forecasts from `context` values, their mean subtracted.
 
     Those that the autocovariances of `synthetic` suggest over those that `real` suggests, both used on what `real`
     describes. Needs the lags up to context + horizon − 1.
     """
-    from scipy.linalg import toeplitz
-
-    near, far = real.covariance, synthetic.covariance
-    matrix = toeplitz(near[:context])
+    inside, across, variance = _second_moments(real, context, horizon)
     errors = []
-    for own in (far, near):
-        # lags that are estimated each on its own need not be those of any process: a little white noise mends that
-        mine = toeplitz(own[:context]) + 1e-3 * own[0] * np.eye(context)
-        ahead = np.array([own[h : h + context] for h in range(1, horizon + 1)]).T
-        truth = np.array([near[h : h + context] for h in range(1, horizon + 1)]).T
-        weights = np.linalg.lstsq(mine, ahead, rcond=None)[0]
-        errors.append(near[0] - 2 * (weights * truth).sum(0) + (weights * (matrix @ weights)).sum(0))
+    for own in (synthetic, real):
+        xx, xy, _ = _second_moments(own, context, horizon)
+        weights = np.linalg.solve(xx + 1e-4 * np.trace(xx) / context * np.eye(context), xy)
+        errors.append(variance - 2 * (weights * across).sum(0) + (weights * (inside @ weights)).sum(0))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(0.5 * (np.log(errors[0]) - np.log(errors[1])))
+
+
+def _second_moments(moments: Lagged, context: int, horizon: int) -> tuple[Floats, Floats, Floats]:
+    """Of context (C, C), of context and leads (C, H), and of leads (H,), all less the mean of the context."""
+    from scipy.linalg import toeplitz
+
+    by_lag = moments.covariance
+    inside: Floats = toeplitz(by_lag[:context])
+    across = np.array([by_lag[h : h + context] for h in range(1, horizon + 1)]).T
+    centre = np.eye(context) - 1 / context
+    mean = inside.mean(1)
+    variance = by_lag[0] - 2 * across.mean(0) + mean.mean()
+    return centre @ inside @ centre, centre @ (across - mean[:, None]), variance
 
 
 def _running(values: Floats, width: int) -> Floats:
