@@ -16,6 +16,7 @@ from tsgap.errors import UsageError
 from tsgap.experiment import ORACLE, DataSpec, Experiment, SourceSpec
 from tsgap.inputs import read_data
 from tsgap.plan import Plan, Row
+from tsgap.remarks import notes
 from tsgap.run import Run
 
 FEW, MANY = seasonal(series=4), seasonal(series=12)
@@ -67,6 +68,14 @@ def test_halves_that_come_again_are_the_same_draw() -> None:
     rows = floor(made, "synthetic")
     assert {r.draw for r in rows} == {0, next(r.replicate for r in rows if r.trained_on != rows[0].trained_on)}
     assert all(r.trained_on == rows[r.draw].trained_on for r in rows)
+
+
+def test_one_replicate_of_it_is_no_file_and_no_generator(tmp_path: Path) -> None:
+    assert not any(r.fixed for r in planned({}, [Noisy], MANY, oracle_split=True).rows)
+    run = swept(tmp_path, MANY, "gen:copy", forecasters=["linear"], replicates=1, generator_cutoff="2005-01-01")
+    told = notes(run, run.profile())
+    assert any("noise floor" in line for line in told)
+    assert not any("saw real data" in line for line in told)
 
 
 def test_the_noise_floor_changes_no_cell_of_a_source() -> None:

@@ -67,7 +67,7 @@ class Source:
     @property
     def fixed(self) -> bool:
         """Whether it is one file: what is found is about this file, not about what made it."""
-        return len(self.replicates) == 1 and self.generator_saw != "the training part"
+        return len(self.replicates) == 1 and not self.stochastic and self.generator_saw != "the training part"
 
 
 @dataclass(frozen=True, eq=False)
