@@ -187,7 +187,10 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estima
 def _sums(values: Floats, ids: Ints) -> Floats:
     """Values (n, …) added up within each id (G, …)."""
     out = np.zeros((int(ids.max(initial=-1)) + 1, *values.shape[1:]))
-    np.add.at(out, ids, values)
+    if len(ids):
+        order = np.argsort(ids, kind="stable")
+        starts = np.flatnonzero(np.diff(ids[order], prepend=-1))
+        out[ids[order[starts]]] = np.add.reduceat(values[order], starts, axis=0)
     return out
 
 
