@@ -83,11 +83,12 @@ def test_a_sweep_remembers_its_self_check_and_reuses_it(real: str, capsys: pytes
 
 
 def test_a_broken_bench_shows_in_the_exit_code_of_its_sweep_and_forbids_a_pass(
-    real: str, monkeypatch: pytest.MonkeyPatch
+    real: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tsgap.defaults.surrogates.iaaft", lambda y, rng: rng.permutation(y))
     flags = ["sweep", "--real", real, "--synthetic", "gen:copy", "-f", "linear", *SPLIT, "--out", "r"]
     assert run([*flags, "--selfcheck", "--quiet"]) == FAILED_CELLS
+    assert capsys.readouterr().out == ""
     assert load("r").checked("real") is False
     (verdict,) = load("r").gate().verdicts
     assert verdict.verdict == "INCONCLUSIVE"

@@ -114,7 +114,7 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
             on_progress=report,
         )
         checks = _self_checked(experiment, run, given, report) if given["selfcheck"] else ()
-    for one in checks:
+    for one in () if given["quiet"] else checks:
         click.echo(str(one), err=given["as_json"])
     return max(_show(run, given), *(FAILED_CELLS * (one.verdict == "broken") for one in checks), DONE)
 
