@@ -16,6 +16,7 @@ from tsgap.protocols import MetricSpec
 
 #: What each arm is compared with.
 COMPARISONS = (("synthetic", "real"), ("synthetic", "real-short"), ("synthetic", "real-full"), ("null", "real"))
+_COMPARED = {arm for pair in COMPARISONS for arm in pair}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +55,13 @@ def comparisons(rows: Iterable[Mapping[str, Any]]) -> Iterator[Comparison]:
 def is_without_effect(rows: Iterable[Mapping[str, Any]], atoms: Atoms) -> bool:
     """Whether the forecasts of a forecaster are bit for bit the same whatever it was trained on.
 
-    `rows` are all those of one data set and forecaster. Cells are compared that differ in their training series
-    alone; one pair that differs shows that training has an effect, and where there is no pair nothing is known.
+    `rows` are all those of one data set and forecaster; the arms that are compared forecast the same windows. Cells are
+    compared that differ in their training series alone; one pair that differs shows that training has an effect, and
+    where there is no pair nothing is known.
     """
     alike: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
-        if row["cell"] and row["transfer"] != "none":
+        if row["cell"] and row["transfer"] != "none" and row["arm"] in _COMPARED:
             place = tuple(row[name] for name in ("scaling", "context", "paired", "seed"))
             alike.setdefault(place, []).append(row)
     compared = False

@@ -13,6 +13,7 @@ import numpy as np
 import tsgap
 from tsgap.atoms import truth_table
 from tsgap.experiment import SHARED, Experiment
+from tsgap.holdout import LEVELS, levels
 from tsgap.inputs import Data
 from tsgap.leaks import found_in
 from tsgap.panel import Floats, digest
@@ -44,6 +45,7 @@ def write(experiment: Experiment, made: Plan, store: Store) -> None:
                 *(f"{data}: {source}: LEAK: {t}" for (data, source), of in leaks.items() for t in of),
             ],
             "leaks": {f"{data}/{source}": told for (data, source), told in leaks.items()},
+            **({"validation": _held(made, store)} if experiment.validation else {}),
             "generator_cutoff": experiment.generator_cutoff or "undeclared",
             "machine": {"python": platform.python_version(), "platform": platform.platform()},
             "versions": _versions(made),
@@ -113,6 +115,36 @@ def _told(data: Data) -> dict[str, Any]:
         "last_cutoff": str(split.cutoffs.max()),
         "left_out": [list(pair) for pair in split.left_out],
     }
+
+
+def _held(made: Plan, store: Store) -> dict[str, list[dict[str, Any]]]:
+    """What each source has to validate on, by data set and source: the table of its truth, or why there is nothing.
+
+    `levels` is the table of what errors are divided by, first those on the real windows, where there are no twins.
+    """
+    import pyarrow as pa
+
+    out: dict[str, list[dict[str, Any]]] = {}
+    written = set()
+    for one in made.held:
+        told: dict[str, Any] = {"replicate": one.replicate, "scope": one.scope, "why": "", "truth": "", "levels": ""}
+        out.setdefault(f"{one.data.name}/{one.source}", []).append(told)
+        if isinstance(one.what, str):
+            told["why"] = one.what
+            continue
+        footing = one.what.training.footing
+        told["truth"] = truth_table(one.what.split.fingerprint)
+        told["scaled_by"] = "seasonal-naive error of the real series"
+        if footing.paired:
+            continue
+        told["scaled_by"] = LEVELS[footing.scaling]
+        splits = one.data.split, one.what.split
+        told["levels"] = f"levels-{digest(*(s.fingerprint for s in splits), footing.scaling, footing.context)}"
+        if told["levels"] not in written:
+            written.add(told["levels"])
+            found = np.concatenate([levels(split, footing.scaling, footing.context) for split in splits])
+            store.write_table(told["levels"], pa.table({"level": found}))
+    return out
 
 
 def _write_truth(split: Split, store: Store) -> None:

@@ -16,6 +16,7 @@ from tsgap.arms import Arms, TrainingSet, arms_of
 from tsgap.draws import Compared, Drawing, Replicate, compared, seed_of
 from tsgap.errors import DataError, UsageError
 from tsgap.experiment import BASELINE, ORACLE, Experiment
+from tsgap.holdout import HEAD, ON_SYNTHETIC, VIEW, HeldOut, held_out
 from tsgap.inputs import Data, Inputs, NotDrawn
 from tsgap.panel import Ints, digest
 from tsgap.plugins import Chosen, choose_forecaster
@@ -100,6 +101,21 @@ class Cell:
         return self.chosen.spec.scope == "local" and self.training is not None and self.training.footing.paired
 
 
+#: An arm, its training set, and the windows that it forecasts, None for those of the data set.
+_Asked = tuple[str, TrainingSet, Split | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What one replicate of a source has to validate on, for forecasters of one scope, or why there is nothing."""
+
+    data: Data
+    source: str
+    scope: Scope
+    replicate: int
+    what: HeldOut | str
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """All cells, and the rows that say which comparison reads which."""
@@ -108,6 +124,7 @@ class Plan:
     rows: tuple[Row, ...]
     cells: Mapping[str, Cell]
     notes: tuple[str, ...] = field(default=())
+    held: tuple[Held, ...] = field(default=())
 
 
 def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
@@ -116,16 +133,17 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
     rows: list[Row] = []
     cells: dict[str, Cell] = {}
     notes: list[str] = []
+    held: list[Held] = []
     for data in inputs.data:
         untrained = _cell(data, baseline, None, 0, cells, quantiles=experiment.quantiles)
         rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none", baseline.spec.scope))
         for one in compared(data, inputs, experiment, draw):
             told = list(one.source.notes)
             for replicate in one.replicates:
-                rows += _replicate(data, one, replicate, experiment, inputs.forecasters, cells, told)
+                rows += _replicate(data, one, replicate, experiment, inputs.forecasters, cells, told, held)
             notes += [f"{data.name}: {one.source.name}: {note}" for note in told]
     notes = [f"{d.name}: {note}" for d in inputs.data for note in d.notes] + list(dict.fromkeys(notes))
-    return Plan(inputs.data, tuple(rows), cells, tuple(notes))
+    return Plan(inputs.data, tuple(rows), cells, tuple(notes), tuple(held))
 
 
 def _replicate(
@@ -136,6 +154,7 @@ def _replicate(
     forecasters: Mapping[str, Chosen],
     cells: dict[str, Cell],
     notes: list[str],
+    held: list[Held],
 ) -> list[Row]:
     """The rows of one source and replicate, and the cells they need."""
     source, k = one.source, replicate.number
@@ -158,21 +177,48 @@ def _replicate(
     rows = []
     for scope in dict.fromkeys(c.spec.scope for c in forecasters.values()):
         arms = _arms(data, one, replicate, scope, experiment)
-        if not isinstance(arms, NotDrawn):
-            notes += [*(() if source.name == ORACLE else _pairing(arms)), *arms.notes]
+        if isinstance(arms, NotDrawn):
+            failed: dict[str, Any] = {"arm": "synthetic", "cell": "", "error": arms.reason, "traceback": arms.traceback}
+            rows += [Row(**own[label], **failed) for label, c in forecasters.items() if c.spec.scope == scope]
+            continue
+        notes += [*(() if source.name == ORACLE else _pairing(arms)), *arms.notes]
+        asked: list[_Asked] = [(made_set.arm, made_set, None) for made_set in arms.sets]
+        if experiment.validation:
+            seed = seed_of(experiment.seed, data.name, VIEW)
+            taken = held_out(_of(arms, "synthetic"), data.split, scope=scope, seed=seed)
+            held.append(Held(data, source.name, scope, k, taken))
+            asked += _validating(arms, taken, notes)
         for label, chosen in forecasters.items():
             if chosen.spec.scope != scope:
                 continue
-            if isinstance(arms, NotDrawn):
-                rows.append(Row(**own[label], arm="synthetic", cell="", error=arms.reason, traceback=arms.traceback))
-                continue
             seed = seed_of(experiment.seed, data.name, chosen.address, k)
-            for made_set in arms.sets:
+            for arm, made_set, split in asked:
                 training = None if chosen.spec.transfer == "none" else made_set
-                key = _cell(data, chosen, training, seed, cells, quantiles=experiment.quantiles)
-                rows.append(Row(**own[label], cell=key, seed=cells[key].seed, short=arms.short, **_told(made_set)))
+                view = CLEAN if split is None else VIEW
+                quantiles = experiment.quantiles
+                key = _cell(data, chosen, training, seed, cells, quantiles=quantiles, view=view, split=split)
+                facts = {**own[label], **_told(made_set), "arm": arm, "short": arms.short}
+                rows.append(Row(**facts, cell=key, seed=cells[key].seed))
     order = list(forecasters)
     return sorted(rows, key=lambda row: order.index(row.forecaster))
+
+
+def _validating(arms: Arms, taken: HeldOut | str, notes: list[str]) -> list[_Asked]:
+    """What validating on synthetic series asks for: its head on the real windows, and both arms on those held out."""
+    if isinstance(taken, str):
+        notes.append(f"validation on these series is not measurable: {taken}")
+        return []
+    # a control that looks back as far as the synthetic arm does
+    control = _of(arms, "real-short" if arms.short is not None else "real")
+    return [
+        (HEAD, taken.training, None),
+        (ON_SYNTHETIC[HEAD], taken.training, taken.split),
+        (ON_SYNTHETIC["real"], control, taken.split),
+    ]
+
+
+def _of(arms: Arms, name: str) -> TrainingSet:
+    return next(made_set for made_set in arms.sets if made_set.arm == name)
 
 
 def _arms(data: Data, one: Compared, replicate: Replicate, scope: Scope, experiment: Experiment) -> Arms | NotDrawn:

@@ -99,7 +99,7 @@ def notes(run: Run, frame: pd.DataFrame) -> list[str]:
         who = ", ".join(sources)
         if until == "undeclared":
             lines.append(f"{who}: undeclared up to when the generator saw real data (--generator-cutoff)")
-        elif until != "the training part" and not until.startswith("no generator"):
+        elif until != "the training part" and not str(until).startswith("no generator"):
             lines.append(f"{who}: the generator saw real data up to {until}, as declared")
     lines += run.warnings
     return [words(line) for line in lines]

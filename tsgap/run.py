@@ -10,7 +10,7 @@ import numpy as np
 
 from tsgap.atoms import Atoms, Truth
 from tsgap.comparisons import comparisons, is_without_effect, profiled
-from tsgap.errors import StoreError, UnknownNameError
+from tsgap.errors import StoreError, UnknownNameError, UsageError
 from tsgap.horizon import BYS, By
 from tsgap.metrics import losses
 from tsgap.panel import Floats
@@ -146,7 +146,7 @@ class Run:
         why = row["error"] or info.get("error")
         if not why and info["failed"]:
             n, reason = next(iter(info["failed"].items()))
-            truth = self._atoms.truth(row["data"])
+            truth = self._atoms.truth_of(row)
             every = f"all {info['windows']} windows failed, first " if len(info["failed"]) == info["windows"] else ""
             why = f"{every}{truth.ids[n]!s}, window {truth.window[n]}: {reason}"
         told = {name: info.get(name) for name in ("stage", "seconds", "attempt", "distribution", "version")}
@@ -180,7 +180,7 @@ class Run:
         rows = []
         for row in self._picked(data, source, forecaster):
             for n, reason in self._atoms.info(row["cell"])["failed"].items():
-                truth = self._atoms.truth(row["data"])
+                truth = self._atoms.truth_of(row)
                 place = {"unique_id": truth.ids[n], "window": truth.window[n], "cutoff": truth.cutoff[n]}
                 rows.append({**row, **place, "reason": reason})
         return pd.DataFrame(rows, columns=list(_WINDOWS))
@@ -214,7 +214,7 @@ class Run:
             ended = self._atoms.ended(row)
             if ended.status != "ok":
                 continue
-            truth, (n, h) = self._atoms.truth(row["data"]), ended.forecasts.shape
+            truth, (n, h) = self._atoms.truth_of(row), ended.forecasts.shape
             y = truth.values[:, :h]
             table = {
                 **{name: row[name] for name in _PLACE},
@@ -314,6 +314,33 @@ class Run:
         from tsgap.verdicts import gaps
 
         return gaps(self, metric, by, data=data, source=source, forecaster=forecaster, on=on)
+
+    def validation(
+        self, metric: str = "mase", *, data: Names = None, source: Names = None, forecaster: Names = None
+    ) -> pd.DataFrame:
+        """How far an error found by validating on held-out synthetic series is below that of the real test.
+
+        One row for each `data`, `source` and `forecaster`, over leads 1..`horizon`, those that all have. The errors are
+        named by what was trained on and what was forecast: `synthetic_on_synthetic`, `real_on_synthetic`,
+        `synthetic_on_real` and `real_on_real`; the synthetic arm is trained on what is left of the synthetic series.
+        `drop` = ln(synthetic_on_real / synthetic_on_synthetic) with its 95 % interval `low` to `high`; above 0 the
+        synthetic validation looks better than the real test, `percent` (= 100 (1 − e^−drop)) by how much.
+
+        A scaled metric is divided by what `scaled_by` says, the same in both panels: the figure of the real series
+        where the synthetic ones are their twins; else, series by series, the mean |y| or standard deviation of as many
+        values before each window as a forecaster looks back. `n_real` and `n_synthetic` count windows. `status`: ok;
+        partial (some windows failed); control: … (the real arm has no errors); no pairs; no error (all forecasts of a
+        panel are exact); not measurable, with the reason; else as in `profile`. Raises `UsageError` where the sweep
+        was not asked for it.
+        """
+        from tsgap.validation import table
+
+        if "validation" not in self.manifest:
+            raise UsageError(
+                f"{self.path}: nothing was held out to validate on; run the sweep with --validation (validation=True)"
+            )
+        picked, held = self._picked(data, source, forecaster), self.manifest["validation"]
+        return table(picked, self._atoms, self._metric(metric), held, self._store.read_table)
 
     def gate(
         self,
