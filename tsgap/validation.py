@@ -255,10 +255,15 @@ def _sentence(row: Mapping[str, Any]) -> str:
     if not np.isfinite(row["drop"]):
         return f"{where}: {row['status']}"
     low, high = (-100 * np.expm1(-row[name]) for name in ("low", "high"))
+    over = f"{row['metric'].upper()}, leads 1-{int(row['horizon'])}"
     if row["low"] > 0:
-        told = f"{row['percent']:.3g} % (95 % interval {low:.3g} to {high:.3g} %) better than the real test"
+        told = (
+            f"looks {row['percent']:.3g} % better than the real test (95 % interval {low:.3g} to {high:.3g} %; {over})"
+        )
     elif row["high"] < 0:
-        told = f"{-row['percent']:.3g} % (95 % interval {-high:.3g} to {-low:.3g} %) worse than the real test"
+        interval = f"{-high:.3g} to {-low:.3g} %"
+        told = f"looks {-row['percent']:.3g} % worse than the real test (95 % interval {interval}; {over})"
     else:
-        told = f"about as good as the real test: {row['percent']:.3g} % better, 95 % interval {low:.3g} to {high:.3g} %"
-    return f"{where}: validating on the synthetic data looks {told}"
+        interval = f"{row['percent']:.3g} %, 95 % interval {low:.3g} to {high:.3g} %; {over}"
+        told = f"is not proven to look better or worse than the real test ({interval})"
+    return f"{where}: validating on the synthetic data {told}"

@@ -30,6 +30,7 @@ FORMATS = ("table", "csv", "json", "parquet", "latex")
 @click.option("--source", multiple=True, metavar="NAME", help="Only this source of synthetic series.")
 @click.option("--forecaster", "-f", multiple=True, metavar="NAME", help="Only this forecaster.")
 @click.option("--gap", is_flag=True, help="Instead: the gap with its interval, and what could be seen at all.")
+@click.option("--validation", is_flag=True, help="Instead: can validating on synthetic series be trusted?")
 @click.option("--failures", is_flag=True, help="Instead: what failed, its windows, and the tracebacks that were kept.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; parquet needs it.")
@@ -44,6 +45,7 @@ def show(
     source: tuple[str, ...],
     forecaster: tuple[str, ...],
     gap: bool,
+    validation: bool,
     failures: bool,
     fmt: str,
     out: Path | None,
@@ -67,7 +69,7 @@ def show(
     only: dict[str, Any] = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
     found = load(run)
     if failures:
-        for name in ("metric", "by", "group", "gap"):
+        for name in ("metric", "by", "group", "gap", "validation"):
             if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
                 raise UsageError(f"--failures shows no errors of forecasts, so --{name} does not go with it")
         if fmt == "table":
@@ -80,6 +82,17 @@ def show(
     metrics = [m.strip() for m in metric.split(",") if m.strip()]
     if not metrics:
         raise UsageError("--metric names no metric; 'tsgap metrics' lists them")
+    if validation:
+        if by is not None or group is not None or gap:
+            raise UsageError("--validation is over all leads and series: it does not go with --by, --group or --gap")
+        from tsgap.cli.validation import tables
+
+        frame, text = tables(found, metrics, **only)
+        if fmt == "table":
+            _write(text, out)
+        else:
+            _export(frame, fmt, out)
+        return DONE if found.complete and not found.n_failed else FAILED_CELLS
     place: Any = by or ("bin" if gap else "horizon")
     if place == ("series" if gap else "bin") or (gap and group is not None):
         wrong = "--group" if group is not None else f"--by {place}"

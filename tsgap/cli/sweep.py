@@ -245,4 +245,6 @@ def _show(run: Run, given: dict[str, Any]) -> int:
 
         frame = render(run, metrics=tuple(metrics), by=given["by"])
         click.echo(f"\nresults: {run.path}   (tsgap show {run.path} --by lead)")
+        if "validation" in run.manifest:
+            click.echo(f"validating on the synthetic series: tsgap show {run.path} --validation")
     return DONE if all_well(run, frame) else FAILED_CELLS
