@@ -132,6 +132,11 @@ def test_where_shuffled_training_is_as_good_there_is_no_signal() -> None:
     assert verdict(made((0.2, 0.0, 0.0), assay=(0.5, 0.5, 0.0))).verdict == FAIL
 
 
+def test_a_signal_below_half_of_the_margin_is_none() -> None:
+    assert verdict(made(0.012, assay=0.015)).verdict == NO_SIGNAL
+    assert verdict(made(0.03, assay=0.035)).verdict == INCONCLUSIVE
+
+
 @pytest.mark.parametrize(("series", "blocks", "enough"), [(5, 5, True), (5, 4, False), (4, 19, False), (4, 20, True)])
 def test_too_few_series_or_blocks_decide_nothing(series: int, blocks: int, enough: bool) -> None:
     for gap, decided in ((0.0, PASS), (0.5, FAIL)):
@@ -345,8 +350,9 @@ def test_uneven_windows_of_one_that_is_not_gated_matter_to_nobody() -> None:
     assert verdict(made(), made(forecaster="lag-probe", memory="lag", uneven=3)).verdict == PASS
 
 
-def test_a_bin_that_is_not_taught_is_neither_safe_nor_broken_and_has_no_figures() -> None:
-    found = verdict(made((0.0, 0.0, 0.5), taught=np.array([True, True, False])))
+@pytest.mark.parametrize("gap", [0.0, 0.5])
+def test_a_bin_that_is_not_taught_is_neither_safe_nor_broken_and_has_no_figures(gap: float) -> None:
+    found = verdict(made((0.0, 0.0, gap), taught=np.array([True, True, False])))
     (one,) = found.findings
     last = one.bins[-1]
     assert (last.taught, last.safe, last.broken, last.no_signal, last.outcome) == (
@@ -502,6 +508,7 @@ def test_an_oracle_passes_the_margin_does_not_and_lost_memory_fails(correlation:
     assert found["oracle"][FAIL] == 0
     assert Rate(found["at the margin"][PASS], runs).low <= 0.05
     assert found["at the margin"][PASS] <= 0.12 * runs
+    assert found[operating.ALONE][PASS] <= 0.15 * runs
     assert found["season lost"][PASS] == 0
     assert found["season lost"][FAIL] >= 0.9 * runs
 

@@ -24,7 +24,7 @@ from tsgap.defaults.probe import LagProbe
 from tsgap.gate import Rules, judged
 from tsgap.panel import Floats
 
-PHI, TRAIN, HORIZON, WINDOWS, REPLICATES = 0.98, 1000, 48, 20, 5
+PHI, TRAIN, HORIZON, WINDOWS, REPLICATES = 0.98, 2000, 48, 20, 5
 ENDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 PLACES = tuple(zip((1, *(end + 1 for end in ENDS[:-1])), ENDS, strict=True))
 LENGTHS = (12, 24, 48)
@@ -81,9 +81,10 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--series", type=int, nargs="+", default=[10, 50])
     asked = parser.parse_args()
     print("leads             " + "".join(f"{f'{a}-{b}' if a < b else a:>8}" for a, b in PLACES))
-    for series in (10, 50):
+    for series in asked.series:
         for length, told in found(series, asked.runs).items():
             mean, sd = np.mean(told.gaps, axis=0), np.std(told.gaps, axis=0)
             print(f"{series} x {WINDOWS}, blocks of {length}")

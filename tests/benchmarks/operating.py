@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from trials import Rate, Trial
 from worlds import autoregressions
 
 from tsgap.defaults.linear import Linear
+from tsgap.evidence import Evidence
 from tsgap.gap import lead_bins
 from tsgap.gate import Rules, judged
 from tsgap.panel import Floats
@@ -29,6 +31,8 @@ PHI, SEASONAL, SEASON, HORIZON, TRAIN = 0.3, 0.44, 24, 24, 480
 PLACES = tuple(lead_bins(HORIZON, SEASON))
 #: Share of the seasonal coefficient that each source has lost.
 LOST = {"oracle": 0.0, "at the margin": 0.686, "season lost": 1.0}
+#: The source at the margin in one bin of leads.
+ALONE = "one bin there"
 
 
 def trial(rng: np.random.Generator, shared: float, series: int = SERIES, blocks: int = BLOCKS) -> Trial:
@@ -58,13 +62,24 @@ def true_gap(lost: float, shared: float = 0.0, runs: int = 50, seed: int = 1) ->
 def verdicts(runs: int, shared: float, seed: int = 0) -> dict[str, Counter[str]]:
     """The verdicts on each source."""
     rng = np.random.default_rng([seed, int(100 * shared)])
-    out: dict[str, Counter[str]] = {name: Counter() for name in LOST}
+    out: dict[str, Counter[str]] = {name: Counter() for name in (*LOST, ALONE)}
     for _ in range(runs):
         one = trial(rng, shared)
         null = one.shuffled(REPLICATES, rng)
         for name, lost in LOST.items():
-            out[name][judged([one.evidence(draws(rng, lost, shared), null)], Rules()).verdict] += 1
+            found = one.evidence(draws(rng, lost, shared), null)
+            out[name][judged([found], Rules()).verdict] += 1
+            if name == "at the margin":
+                # all bins lie there; that is harder to pass than one alone, without a share of skill to be kept
+                out[ALONE][judged([alone(found)], Rules(retain=0.0)).verdict] += 1
     return out
+
+
+def alone(one: Evidence, place: int = 2) -> Evidence:
+    """The evidence of one place alone."""
+    only = slice(place, place + 1)
+    losses = {arm: of[..., only] for arm, of in one.losses.items()}
+    return replace(one, places=one.places[only], losses=losses, taught=one.taught[only], used=one.used[only])
 
 
 def main() -> None:
