@@ -80,6 +80,16 @@ def test_the_gap_is_drawn_by_bin_with_its_interval_the_margin_and_the_shuffled_a
     assert figure.legends[0].get_texts()[0].get_text() == "margin of 10 %"
 
 
+def test_an_interval_far_wider_than_all_that_is_compared_does_not_flatten_the_picture(tmp_path: Path) -> None:
+    uneven = off_by(0.0) + np.array([0.1, 0.1, 0.1, 9.0])[:, None]
+    run = written(tmp_path, COMPARED, {**CELLS, "synthetic": uneven})
+    frame = run.gap("mae")
+    assert np.exp(frame.high.max()) > 100
+    low, high = run.plot.gap(metric="mae").axes[0].get_ylim()
+    assert low > 0.3
+    assert np.exp(frame.gap.max()) < high < 10
+
+
 def test_the_panels_of_a_row_show_all_that_is_compared_in_any_of_them(tmp_path: Path) -> None:
     rows = [*COMPARED, *(row(arm, f"t{arm}", source="t") for arm in ("real", "synthetic"))]
     run = written(tmp_path, rows, {**CELLS, "treal": off_by(1.0), "tsynthetic": off_by(40.0)})

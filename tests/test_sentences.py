@@ -83,6 +83,7 @@ def test_where_nobody_was_gated_it_says_who_and_why() -> None:
     ("counts", "needed"),
     [
         (Counts(3, 6, 5), "3 series and 6 separate test periods; 5 series, or 20 test periods for these series alone,"),
+        (Counts(1, 6, 5), "1 series and 6 separate test periods; 5 series, or 20 test periods for this series alone,"),
         (Counts(30, 4, 5), "30 series and 4 separate test periods; 5 test periods are needed"),
     ],
 )
@@ -167,6 +168,7 @@ def test_equivalence_better_than_real_and_a_missing_self_check_are_reasons() -> 
         (LN(1.834), "83.4 % larger", "+83.4"),
         (LN(0.95), "5.0 % smaller", "-5.0"),
         (LN(12), "12 times as large", ">+999"),
+        (LN(2000), "more than 1000 times as large", ">+999"),
         (math.inf, "more than 1000 times as large", ">+999"),
         (-math.inf, "100.0 % smaller", "-100.0"),
         (math.nan, "unknown", "-"),

@@ -175,7 +175,8 @@ def _insufficient(verdict: Verdict) -> str:
             f"nothing then about {verdict.source!r}: {OVERLAPPING_SERIES} are needed, or windows as far apart as the "
             f"longest horizon.{_lean(verdict)}"
         )
-    need = "5 test periods" if counts.population else "5 series, or 20 test periods for these series alone,"
+    these = "this series" if counts.series == 1 else "these series"
+    need = "5 test periods" if counts.population else f"5 series, or 20 test periods for {these} alone,"
     return (
         f"{verdict.data} has {counts.series} series and {counts.blocks} separate test periods; {need} are needed to "
         f"decide anything about {verdict.source!r}.{_lean(verdict)}"
