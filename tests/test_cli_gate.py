@@ -162,7 +162,7 @@ def test_a_gate_that_judged_nobody_is_no_warning(tmp_path: Path) -> None:
 VERDICTS = {
     PASS: a_verdict(PASS),
     FAIL: a_verdict(FAIL, a_finding(a_bin(1, 1), broken(2, 7)), breaks=7, safe=1),
-    INCONCLUSIVE: a_verdict(INCONCLUSIVE, a_finding(undecided(1, 3), nothing(4, 6))),
+    INCONCLUSIVE: a_verdict(INCONCLUSIVE, a_finding(undecided(1, 3), a_bin(4, 6))),
     NO_SIGNAL: a_verdict(NO_SIGNAL, a_finding(undecided(1, 3, no_signal=True))),
     INSUFFICIENT_DATA: a_verdict(INSUFFICIENT_DATA, a_finding(undecided(1, 3))),
 }
@@ -185,6 +185,12 @@ def test_of_several_verdicts_the_worst_counts(words: tuple[str, ...], fail: int,
     assert (gate.exit_code(), gate.exit_code("warn")) == (fail, warn)
     assert gate.passed is (fail == 0)
     assert Gate((*gate.verdicts, DAMAGED)).exit_code("warn") == (1 if FAIL in words else 3)
+
+
+def test_leads_without_a_figure_are_no_mere_doubt() -> None:
+    holed = a_verdict(INCONCLUSIVE, a_finding(a_bin(1, 1), undecided(2, 3, np.nan)))
+    assert Gate((holed,)).exit_code("warn") == 3
+    assert "some leads have no figure" in str(Gate((holed,)))
 
 
 def test_a_gate_without_a_verdict_passes_nothing() -> None:

@@ -162,8 +162,10 @@ class Verdict:
 
     @property
     def is_doubt(self) -> bool:
-        """Whether it is neither PASS nor FAIL for lack of data alone: something was judged, and nothing is damaged."""
-        return self.verdict not in (PASS, FAIL) and bool(self.gated) and not self.damage
+        """Whether it is neither PASS nor FAIL for lack of data alone: all leads were judged, and nothing is damaged."""
+        bins = [b for one in self.gated for b in one.bins]
+        judged = bool(bins) and not any(np.isnan(b.gap) for b in bins)
+        return self.verdict not in (PASS, FAIL) and judged and not self.damage
 
 
 def judged(
