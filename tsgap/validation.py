@@ -7,7 +7,7 @@ real series: a forecaster trained on the head of the synthetic series forecasts 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,9 +61,9 @@ class Windows:
 def drop(real: Windows, synthetic: Windows, draws: Ints, *, root: bool = False) -> Estimate:
     """ln of the mean loss on real windows over that on synthetic ones, of forecasts from the same fits.
 
-    Above 0 the synthetic windows promise less error than the real ones show. Series of one id in both panels are one
-    cluster, blocks of origins belong to their panel alone, the replicates (labels `draws` (K,)) to both. `root` halves
-    it: for root mean squared errors.
+    Above 0 the synthetic windows promise less error than the real ones show. Series and blocks of the same label in
+    both panels are one cluster, and so are the replicates (labels `draws` (K,)). `root` halves it: for root mean
+    squared errors.
     """
     times = max(len(real.losses), len(synthetic.losses))
     power = 0.5 if root else 1.0
@@ -73,7 +73,7 @@ def drop(real: Windows, synthetic: Windows, draws: Ints, *, root: bool = False) 
         for one, sign in ((real, 1.0), (synthetic, -1.0))
     ]
     of = (real, synthetic)
-    blocks = np.concatenate([real.blocks, synthetic.blocks + real.blocks.max(initial=-1) + 1])
+    blocks = np.concatenate([one.blocks for one in of])
     used = np.concatenate([one.counts.any(0) for one in of])
     clusters = Clusters.of(np.concatenate([one.series.astype(str) for one in of]), blocks, draws[:times], used)
     return estimate(np.array([value]), np.concatenate(parts, axis=1)[..., None], clusters)
@@ -140,17 +140,21 @@ def _row(
         scales[False].append(both[1])
     reached = min(one.forecasts.shape[1] for of in whole.values() for one in of)
     leads = min(reached, *(_last_known(truth) for truth in truths[False]))
+    twins = not any(one["levels"] for one in told.values())
     windows: dict[str, Windows] = {}
     try:
         for side, end in ((True, "_on_real"), (False, "_on_synthetic")):
             mine = {name: of for name, of in whole.items() if name.endswith(end)}
-            twins = side or not any(one["levels"] for one in told.values())
-            windows |= _windows(metric, mine, truths[side], scales[side], leads, twins=twins)
+            windows |= _windows(metric, mine, truths[side], scales[side], leads, twins=side or twins)
     except ContractError as err:
         return {"status": f"{METRIC_FAILED}: {err}"}
     root = metric.aggregate == "root-mean"
     figures: dict[str, Any] = {name: one.mean ** (0.5 if root else 1.0) for name, one in windows.items()}
     real, synthetic = windows["synthetic_on_real"], windows["synthetic_on_synthetic"]
+    # the last blocks of both panels stand next to each other, so that what twins have in common cancels; a shock to
+    # one is none to the other. Strangers have nothing in common
+    shift = real.blocks.max() - synthetic.blocks.max() if twins else real.blocks.max() + 1
+    synthetic = replace(synthetic, blocks=synthetic.blocks + shift)
     scaled_by = next(iter(told.values()))["scaled_by"] if metric.scaled else "nothing"
     figures |= {"horizon": leads, "scaled_by": scaled_by}
     figures |= {"n_real": int(real.counts.any(0).sum()), "n_synthetic": int(synthetic.counts.any(0).sum())}
@@ -216,8 +220,8 @@ def _windows(
         known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in each.values()])
         weights = truth.weights[:, None] * known
         ids = truth.ids if twins else _by_content(truth)
-        # draws of a source have no calendar in common
-        next_block = max(blocks, default=-1) + 1
+        # draws of strangers have no calendar in common, those of twins end where the real training part does
+        next_block = int(truths[0].block.max() - truth.block.max()) if twins else max(blocks, default=-1) + 1
         index = np.empty(len(ids), dtype=np.int64)
         for n, name in enumerate(ids):
             place = f"{truth.name}/{n}" if twins else f"{truth.window[n]}/{digest(truth.values[n])}"
