@@ -222,8 +222,8 @@ class Gate:
         """What `tsgap gate` exits with: 0 PASS, 1 FAIL, else 3.
 
         With `inconclusive` ``"warn"`` mere doubt is 0 too; a cell that failed or is missing, leads that were never
-        taught, test data among the training series, a failed self-check, a baseline that cannot be compared, or no
-        gated forecaster at all are 3 as before.
+        taught, test data among the training series, a failed self-check, a baseline that cannot be compared, leads
+        without a figure, or no gated forecaster at all are 3 as before.
         """
         if inconclusive not in INCONCLUSIVE_IS:
             raise UnknownNameError.of("way to take doubt", inconclusive, INCONCLUSIVE_IS)

@@ -72,7 +72,7 @@ def gate(
 
     Exit codes: 0 PASS, 1 FAIL, 3 neither, 2 usage, 74 input or output. With --inconclusive warn, neither is 0, unless
     cells failed or are missing, leads were never taught, test data leaked, the self-check failed, the baseline cannot
-    be compared, or no forecaster was judged.
+    be compared, or leads, or all forecasters, have no figure.
 
     \b
     tsgap gate tsgap-runs/demo --margin 0.05
