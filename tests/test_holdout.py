@@ -111,6 +111,19 @@ def test_of_short_windows_a_fifth_is_held_out_by_seed() -> None:
     assert taken(training(panel, **footing), one.split, seed=1).split.fingerprint != found.split.fingerprint
 
 
+@pytest.mark.parametrize("length", [36, 42, 48, 60, 72, 102])
+def test_strangers_keep_at_least_half_of_what_there_is_to_learn(length: int) -> None:
+    one = data(series=12)
+    panel = training(strangers(one.train.tail(length)), paired=False)
+    whole = 12 * (length - 24 - HORIZON + 1)
+    found = taken(panel, one.split)
+    assert found.training.pairs >= whole / 2
+    by_series = len(found.training.panel) < 12
+    assert by_series == (length < 42)
+    if by_series:
+        assert len(found.split) == 2
+
+
 def test_where_nothing_can_be_held_out_the_reason_is_said() -> None:
     one = data()
     few = Panel.of({f"row {i}": np.arange(16.0) for i in range(4)}, freq="MS", seasons=(12,))

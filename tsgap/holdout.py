@@ -35,8 +35,8 @@ def held_out(training: TrainingSet, like: Split, *, scope: str, seed: int) -> He
     """Hold out of a synthetic training set what `like` holds out of the real series; the reason where it has no room.
 
     Up to `DEFAULT_WINDOWS` windows of the same horizon and step at the end of every series, as many as leave half of
-    the median one, and a context and its leads, to train on. Unpaired series too short for that: a fifth of them, by
-    seed, of which as many leads as can be taught are held out after the rest of the series as history.
+    the median one, and a context and its leads, to train on. Unpaired series that would keep less than half of their
+    pairs: a fifth of them, by seed, of which as many leads as can be taught are held out after the rest as history.
     """
     footing = training.footing
     if footing.scaling == "train" and not footing.paired:
@@ -56,11 +56,16 @@ def held_out(training: TrainingSet, like: Split, *, scope: str, seed: int) -> He
 
 def _room(training: TrainingSet, like: Split) -> int:
     """How many windows the series have room for."""
-    footing, panel = training.footing, training.panel
-    median = float(np.median(panel.lengths))
+    footing, lengths = training.footing, training.panel.lengths
+    median = float(np.median(lengths))
     least = max(median / 2, least_training(like.data.seasons[0]), footing.context + footing.leads)
-    room = int((median - least - like.horizon) // like.step) + 1 if median >= least + like.horizon else 0
-    return min(room, DEFAULT_WINDOWS, like.n_windows)
+    for windows in range(min(DEFAULT_WINDOWS, like.n_windows), 0, -1):
+        out = like.horizon + (windows - 1) * like.step
+        left, whole = (count_pairs(n, footing.context, footing.leads).sum() for n in (lengths - out, lengths))
+        # of strangers whole series may be held out, which costs less where little would be left of each
+        if median - out >= least and (footing.paired or left >= whole / 2):
+            return windows
+    return 0
 
 
 def _by_time(training: TrainingSet, like: Split, windows: int, scope: str) -> HeldOut | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tsgap.holdout import ON_SYNTHETIC
 from tsgap.horizon import METRIC_FAILED, NO_EFFECT
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _footing(run: Run, frame: pd.DataFrame) -> Iterator[str]:
     cells = cells[
         cells.data.isin(frame.data) & cells.source.isin(frame.source) & cells.forecaster.isin(frame.forecaster)
     ]
-    cells = cells[(cells.transfer != "none") & cells.pairs.notna()]
+    cells = cells[(cells.transfer != "none") & cells.pairs.notna() & ~cells.arm.isin(ON_SYNTHETIC.values())]
     for (data,), of_data in cells.groupby(["data"], sort=False):
         sources: dict[tuple[str, str], list[str]] = {}
         for (source,), block in of_data.groupby(["source"], sort=False):
