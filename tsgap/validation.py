@@ -151,10 +151,8 @@ def _row(
     root = metric.aggregate == "root-mean"
     figures: dict[str, Any] = {name: one.mean ** (0.5 if root else 1.0) for name, one in windows.items()}
     real, synthetic = windows["synthetic_on_real"], windows["synthetic_on_synthetic"]
-    # the last blocks of both panels stand next to each other, so that what twins have in common cancels; a shock to
-    # one is none to the other. Strangers have nothing in common
-    shift = real.blocks.max() - synthetic.blocks.max() if twins else real.blocks.max() + 1
-    synthetic = replace(synthetic, blocks=synthetic.blocks + shift)
+    # a shock to the calendar of one panel is none to the other
+    synthetic = replace(synthetic, blocks=synthetic.blocks - synthetic.blocks.min() + real.blocks.max() + 1)
     scaled_by = next(iter(told.values()))["scaled_by"] if metric.scaled else "nothing"
     figures |= {"horizon": leads, "scaled_by": scaled_by}
     figures |= {"n_real": int(real.counts.any(0).sum()), "n_synthetic": int(synthetic.counts.any(0).sum())}
@@ -220,14 +218,14 @@ def _windows(
         known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in each.values()])
         weights = truth.weights[:, None] * known
         ids = truth.ids if twins else _by_content(truth)
-        # draws of strangers have no calendar in common, those of twins end where the real training part does
-        next_block = int(truths[0].block.max() - truth.block.max()) if twins else max(blocks, default=-1) + 1
+        # draws may keep the same calendar of the real series: their blocks are one where they are as far from the end
+        later = int(truths[0].block.max() - truth.block.max())
         index = np.empty(len(ids), dtype=np.int64)
         for n, name in enumerate(ids):
             place = f"{truth.name}/{n}" if twins else f"{truth.window[n]}/{digest(truth.values[n])}"
             index[n] = at.setdefault((str(name), place), len(at))
             if index[n] == len(blocks):
-                blocks.append(next_block + int(truth.block[n]))
+                blocks.append(later + int(truth.block[n]))
         found.append(
             (of, index, weights.sum(1), {k: (np.where(known, v, 0.0) * weights).sum(2) for k, v in each.items()})
         )
