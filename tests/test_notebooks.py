@@ -45,6 +45,8 @@ def test_the_quickstart_runs_with_a_forecaster_of_its_own_in_worker_processes(
     assert "damped-growth" in table
     assert "stl-bootstrap" in table
     assert "image/png" in outputs(notebook, "run.plot")
+    assert "percent_low" in outputs(notebook, "run.gap()")
+    assert "FAIL" in outputs(notebook, "run.gate(")
     failures = outputs(notebook, "class Hasty")
     assert "no time for that" in failures
     assert failures.count("hasty") == 3 * 2
