@@ -299,6 +299,33 @@ def test_a_cell_that_fails_there_is_counted_and_costs_no_other_table(tmp_path: P
     assert found.loc["linear", "status"] == "ok"
 
 
+class Last:
+    """A forecaster that ignores what it is trained on, and has no forecast for one window held out."""
+
+    def fit(self, train: tsgap.Panel, *, horizon: int, context: int | None, seed: int) -> None:
+        pass
+
+    def predict(self, history: tsgap.Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> tsgap.Forecast:
+        mean = np.repeat(np.array([y[-1] for y in history])[:, None], horizon, axis=1)
+        out = [n for n, name in enumerate(history.series) if name == "held out row 3"][1:2]
+        mean[out] = np.nan
+        return tsgap.Forecast(mean, dict.fromkeys(out, "not this one"))
+
+
+def test_that_training_has_no_effect_is_found_among_windows_that_can_be_compared(tmp_path: Path) -> None:
+    run = swept(tmp_path, {"x": unpaired(world(1))}, forecasters=[Last], replicates=1)
+    assert set(run.profile().status) == {"training has no effect"}
+    # a window without a forecast is named as what it is, and the table says that it is missing
+    lost = run.failed_windows()
+    assert set(lost.unique_id) == {"held out row 3"}
+    assert lost.window.tolist() == [1, 1]
+    assert set(lost.arm) == set(ON_SYNTHETIC.values())
+    assert set(run.failures().error) == {"held out row 3, window 1: not this one"}
+    one = run.validation().iloc[0]
+    # the file is longer than the training part: 10 of its series are as many pairs
+    assert (one.status, one.n_real, one.n_synthetic) == ("partial", 60, 5 * 10 - 1)
+
+
 def test_where_nothing_can_be_held_out_the_table_and_the_notes_say_why(tmp_path: Path) -> None:
     short = world(0)[lambda f: f.groupby("unique_id").cumcount() >= LENGTH - 60]
     run = swept(tmp_path, "gen:stl-bootstrap", short, replicates=1)
