@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
+from tsgap import records
 from tsgap.atoms import Atoms, Truth
 from tsgap.comparisons import comparisons, is_without_effect, profiled
 from tsgap.errors import StoreError, UnknownNameError, UsageError
 from tsgap.horizon import BYS, By
-from tsgap.metrics import losses
 from tsgap.panel import Floats
 from tsgap.protocols import MetricSpec
 from tsgap.store import Store
@@ -24,27 +22,6 @@ if TYPE_CHECKING:
     from tsgap.plots import Plots
     from tsgap.verdicts import GapBy, Gate, Horizons
 
-_PLACE = ("data", "source", "arm", "forecaster", "replicate")
-_CELLS = (
-    *("data", "source", "replicate", "arm", "forecaster", "status", "n_failed", "stage", "error", "seconds"),
-    *(
-        "attempt",
-        "distribution",
-        "version",
-        "transfer",
-        "scope",
-        "generator_saw",
-        "paired",
-        "scaling",
-        "context",
-        "leads",
-        "short",
-        "pairs",
-    ),
-    *("pairs_before", "trained_on", "seed", "cell"),
-)
-_WINDOWS = (*_PLACE, "unique_id", "window", "cutoff", "reason", "cell")
-_FORECASTS = (*_PLACE, "unique_id", "window", "cutoff", "lead", "y", "forecast")
 _FIGURES = (
     *("metric", "control", "synthetic", "ratio", "skill_control", "skill_synthetic"),
     *("n_used", "n_total", "failed_control", "failed_synthetic", "valid", "status", "generator_saw"),
@@ -137,53 +114,21 @@ class Run:
         is local), `trained_on` (fingerprint), `seed`, and the key `cell`. The rows with an empty `source` are the
         seasonal-naive forecasts that skill is measured against.
         """
-        import pandas as pd
-
-        return pd.DataFrame([self._told(row) for row in self._rows], columns=list(_CELLS))
-
-    def _told(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        info = self._atoms.info(row["cell"])
-        why = row["error"] or info.get("error")
-        if not why and info["failed"]:
-            n, reason = next(iter(info["failed"].items()))
-            truth = self._atoms.truth_of(row)
-            every = f"all {info['windows']} windows failed, first " if len(info["failed"]) == info["windows"] else ""
-            why = f"{every}{truth.ids[n]!s}, window {truth.window[n]}: {reason}"
-        told = {name: info.get(name) for name in ("stage", "seconds", "attempt", "distribution", "version")}
-        return {
-            **row,
-            **told,
-            "status": "error" if row["error"] else self._atoms.status(row["cell"]),
-            "n_failed": len(info["failed"]),
-            "error": why or "",
-            "traceback": info.get("traceback") or row["traceback"],
-        }
+        return records.cells(self._rows, self._atoms)
 
     def failures(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """The rows of `cells` that did not end well, are missing, or have windows without a forecast.
 
         With a column `traceback`: the end of what the worker had to say, empty where nothing was kept.
         """
-        import pandas as pd
-
-        told = [self._told(row) for row in self._picked(data, source, forecaster)]
-        failed = [row for row in told if row["status"] != "ok" or row["n_failed"]]
-        return pd.DataFrame(failed, columns=[*_CELLS, "traceback"])
+        return records.failures(self._picked(data, source, forecaster), self._atoms)
 
     def failed_windows(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """One row for each window without a forecast; cells that failed before they had one are in `failures` alone.
 
         `data, source, arm, forecaster, replicate, unique_id, window, cutoff`, the `reason`, and the key `cell`.
         """
-        import pandas as pd
-
-        rows = []
-        for row in self._picked(data, source, forecaster):
-            for n, reason in self._atoms.info(row["cell"])["failed"].items():
-                truth = self._atoms.truth_of(row)
-                place = {"unique_id": truth.ids[n], "window": truth.window[n], "cutoff": truth.cutoff[n]}
-                rows.append({**row, **place, "reason": reason})
-        return pd.DataFrame(rows, columns=list(_WINDOWS))
+        return records.failed_windows(self._picked(data, source, forecaster), self._atoms)
 
     def forecasts(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """One row for each forecast of each cell that is ok, in the order of the plan, by window and lead.
@@ -193,7 +138,7 @@ class Run:
         is the stamp of the last value that was known. An arm that serves several sources is repeated for each;
         rows with an empty `source` are the seasonal-naive forecasts that skill is measured against.
         """
-        return self._long(self._picked(data, source, forecaster), None)
+        return records.forecasts(self._picked(data, source, forecaster), self._atoms)
 
     def errors(
         self, metric: str = "mae", *, data: Names = None, source: Names = None, forecaster: Names = None
@@ -203,33 +148,7 @@ class Run:
         NaN where it is left out: the truth or the forecast is missing, or the metric is not defined there. Raises
         `ContractError` where the metric breaks its contract.
         """
-        return self._long(self._picked(data, source, forecaster), self._metric(metric))
-
-    def _long(self, rows: Sequence[Mapping[str, Any]], metric: MetricSpec | None) -> pd.DataFrame:
-        import pandas as pd
-
-        columns = [*_FORECASTS, *(() if metric is None else ("metric", "loss"))]
-        frames = []
-        for row in rows:
-            ended = self._atoms.ended(row)
-            if ended.status != "ok":
-                continue
-            truth, (n, h) = self._atoms.truth_of(row), ended.forecasts.shape
-            y = truth.values[:, :h]
-            table = {
-                **{name: row[name] for name in _PLACE},
-                "unique_id": np.repeat(truth.ids, h),
-                "window": np.repeat(truth.window, h),
-                "cutoff": np.repeat(truth.cutoff, h),
-                "lead": np.tile(np.arange(1, h + 1), n),
-                "y": y.ravel(),
-                "forecast": ended.forecasts.ravel(),
-            }
-            if metric is not None:
-                loss = losses(metric, y, ended.scored(metric), truth.scale(metric), ended.levels)
-                table |= {"metric": metric.name, "loss": loss.ravel()}
-            frames.append(pd.DataFrame(table, columns=columns))
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+        return records.forecasts(self._picked(data, source, forecaster), self._atoms, self._metric(metric))
 
     def profile(
         self,
