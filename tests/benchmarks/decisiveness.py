@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("data", nargs="*", default=EMBEDDED)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("-f", "--forecaster", action="append")
-    parser.add_argument("--season-length", type=int)
+    parser.add_argument("--season-length", type=lambda text: tuple(map(int, text.split(","))), default=())
     parser.add_argument("--scaling")
     parser.add_argument("--out", type=Path, help="keep the runs here")
     given = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
                     forecasters=forecasters,
                     horizons=horizons,
                     windows=int(windows),
-                    season_length=() if given.season_length is None else (given.season_length,),
+                    season_length=given.season_length,
                     scaling=given.scaling,
                     seed=seed,
                     out=(given.out or Path(folder)) / f"{name}-{seed}",

@@ -182,7 +182,7 @@ class Store:
         with explained(f"cannot read {path}"):
             data = path.read_bytes()
         try:
-            frame: pd.DataFrame = unsealed(data).to_pandas()
+            frame: pd.DataFrame = unsealed(data).to_pandas(use_threads=False)
         except DamagedError as err:
             raise StoreError(f"{path} is damaged: {err}") from err
         return frame

@@ -47,7 +47,7 @@ def unsealed(data: bytes) -> pa.Table:
     if data[at : at + 64] != _hash(data, at):
         raise DamagedError("its content does not match its seal")
     try:
-        table: pa.Table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        table: pa.Table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True, use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as err:
         raise DamagedError(str(err)) from err
     return table
