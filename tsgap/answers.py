@@ -205,7 +205,7 @@ def _no_null(one: Evidence) -> str:
 
 
 def _too_little(one: Evidence) -> str:
-    counts = one.gap.estimated(one.clusters).counts
+    counts = one.counts
     if counts.enough and not (one.overlapping and counts.series < OVERLAPPING_SERIES):
         return ""
     return f"{counts.series} series and {counts.blocks} blocks of origins decide nothing"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tsgap.atoms import Atoms, Ended, Truth
 from tsgap.errors import ContractError
-from tsgap.gap import Clusters, Linear, log_ratio, shortfall
+from tsgap.gap import Clusters, Counts, Linear, log_ratio, mean, shortfall
 from tsgap.horizon import METRIC_FAILED, NO_EFFECT
 from tsgap.metrics import losses
 from tsgap.panel import Floats, Ints, digest
@@ -22,6 +22,16 @@ CONTROLS = {"total": ("real",), "fidelity": ("real-short", "real")}
 
 #: First and last lead of a place (both count from 1).
 Place = tuple[int, int]
+
+
+def span(place: Place) -> str:
+    """The leads of a place in a table.
+
+    >>> span((1, 1)), span((2, 6))
+    ('1', '2-6')
+    """
+    first, last = place
+    return str(first) if first == last else f"{first}-{last}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +83,24 @@ class Evidence:
         assay = self.assay
         return None if assay is None else shortfall(self.gap, assay, keep)
 
+    @property
+    def counts(self) -> Counts:
+        """How many series, blocks of origins and replicates the gap rests on; one replicate where all are one cell."""
+        counts = self.clusters.counts
+        return counts if len(self.gap.contributions) > 1 else replace(counts, replicates=1)
+
     def _ratio(self, arm: str, control: str) -> Linear:
         return log_ratio(self.losses[arm], self.losses[control], root=self.root)
+
+
+def together(every: Sequence[Evidence]) -> tuple[Linear, Linear | None, NDArray[np.bool_]]:
+    """Gap and assay as geometric means over forecasters that share places, windows and draws, and what all were taught.
+
+    The assay is None unless all of them have one.
+    """
+    assays = [one.assay for one in every]
+    assay = mean([one for one in assays if one is not None]) if None not in assays else None
+    return mean([one.gap for one in every]), assay, np.logical_and.reduce([one.taught for one in every])
 
 
 def gathered(

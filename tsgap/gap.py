@@ -75,6 +75,11 @@ class Counts:
     blocks: int
     replicates: int
 
+    @classmethod
+    def least(cls, several: Sequence[Counts]) -> Counts:
+        """The fewest of each."""
+        return cls(*(min(getattr(one, name) for one in several) for name in ("series", "blocks", "replicates")))
+
     @property
     def population(self) -> bool:
         """Whether there are series enough to speak of others like them."""
@@ -253,6 +258,15 @@ def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
         return Linear(near - keep - far, near * gap.over(times) - far * assay.over(times))
 
 
+def lost(gap: Floats, assay: Floats, assay_low: Floats, margin: float) -> Floats:
+    """Share of the real skill that is lost (P,): the excess error of an arm over that of shuffled training.
+
+    From the log ratios `gap` and `assay`; NaN unless the lower bound `assay_low` is above the log ratio `margin`.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(assay_low > margin, np.expm1(gap) / np.expm1(assay), np.nan)
+
+
 def mean(statistics: Sequence[Linear]) -> Linear:
     """The mean of statistics of the same windows, e.g. over forecasters: log ratios become their geometric mean."""
     times = max(len(one.contributions) for one in statistics)
@@ -270,5 +284,4 @@ def independent_mean(estimates: Sequence[Estimate]) -> Estimate:
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.mean([e.value for e in estimates], axis=0)
         df = np.where(total > 0, total**2 / sum(v**2 / e.df for v, e in zip(variances, estimates, strict=True)), np.inf)
-    counts = Counts(*(min(getattr(e.counts, name) for e in estimates) for name in ("series", "blocks", "replicates")))
-    return Estimate(value, np.sqrt(total) / n, df, parts, counts)
+    return Estimate(value, np.sqrt(total) / n, df, parts, Counts.least([e.counts for e in estimates]))

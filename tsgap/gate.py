@@ -1,9 +1,9 @@
 """Gap and margin to a verdict: pure decisions on evidence, which fail closed.
 
 A non-inferiority trial with the real-trained arm as active control and the shuffle-trained arm as placebo: training
-on synthetic series passes where the gap is proven smaller than the margin and at least a share of what real training
-gains over shuffled data is proven to be kept. See Jones, Jarvis, Lewis & Ebbutt (1996), "Trials to assess
-equivalence: the importance of rigorous methods".
+on synthetic series passes where the gap is proven smaller than the margin, real training is proven to gain over
+shuffled data, and at least a share of that gain is proven to be kept. See Jones, Jarvis, Lewis & Ebbutt (1996),
+"Trials to assess equivalence: the importance of rigorous methods".
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 
 from tsgap.baseline import Worse, worse_than
 from tsgap.errors import UsageError
-from tsgap.evidence import Evidence, Place
-from tsgap.gap import Clusters, Counts, Estimate, Linear, log_ratio, mean
+from tsgap.evidence import Evidence, Place, span, together
+from tsgap.gap import Clusters, Counts, Estimate, Linear, log_ratio, lost, mean
 from tsgap.horizon import NO_EFFECT
 from tsgap.metrics import NO_QUANTILES
 
@@ -249,7 +249,7 @@ def _sorted_out(evidence: Sequence[Evidence], rules: Rules) -> tuple[list[Eviden
         elif one.status != "ok":
             why = one.status
         elif (behind := _behind_naive(one, rules)) is not None:
-            why = f"trained on real data it is proven worse than the seasonal-naive forecast (at least {behind:.1%})"
+            why = f"trained on real data it is proven worse than the seasonal-naive forecast (at least {behind:.1f} %)"
         else:
             gated.append(one)
         findings[one.forecaster] = Finding(one.forecaster, one.memory, not why, why, ())
@@ -261,12 +261,12 @@ def _overlapping(gated: Sequence[Evidence]) -> bool:
 
 
 def _behind_naive(one: Evidence, rules: Rules) -> float | None:
-    """By how much the control is proven worse than the seasonal-naive forecast over all places; None if it is not."""
+    """By how many per cent the control is proven worse than seasonal naive over all places; None if it is not."""
     if "naive" not in one.losses:
         return None
     naive, control = (np.nansum(one.losses[arm], axis=2, keepdims=True) for arm in ("naive", "control"))
     least = float(log_ratio(control, naive, root=one.root).estimated(one.clusters).lower(rules.level)[0])
-    return float(np.expm1(least)) if least > 0 else None
+    return 100 * float(np.expm1(least)) if least > 0 else None
 
 
 def _damage(evidence: Sequence[Evidence], gated: Sequence[Evidence]) -> list[str]:
@@ -279,7 +279,7 @@ def _damage(evidence: Sequence[Evidence], gated: Sequence[Evidence]) -> list[str
         if one.uneven and one in gated:
             caps.append(f"{one.forecaster}: {one.uneven} windows have a forecast in one arm and none in another")
     for one in gated:
-        untaught = [f"{first}-{last}" for (first, last), ok in zip(one.places, one.taught, strict=True) if not ok]
+        untaught = [span(place) for place, ok in zip(one.places, one.taught, strict=True) if not ok]
         if untaught:
             caps.append(f"{one.forecaster}: NOT TAUGHT: the series are too short to teach leads {', '.join(untaught)}")
     return caps
@@ -323,17 +323,15 @@ def _bins(
     proven = found.lower(1 - (1 - rules.level) / tests)
     wide = found.half(0.975)
     assay_value = assay_low = assay_high = kept = nothing
-    lost: Estimate | None = None
+    unkept: Estimate | None = None
     if assay is not None and short is not None:
         seen = assay.estimated(clusters)
         assay_value, assay_low, assay_high = seen.value, seen.lower(rules.level), seen.upper(rules.level)
-        lost = short.estimated(clusters)
-        kept = -lost.upper(rules.level)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rho = np.where(assay_low > d, np.expm1(found.value) / np.expm1(assay_value), np.nan)
-        needed = np.stack(found.needed(np.abs(d - found.value), rules.level))
-        if lost is not None:
-            needed = np.where(upper < d, lost.needed(np.abs(lost.value), rules.level), needed)
+        unkept = short.estimated(clusters)
+        kept = -unkept.upper(rules.level)
+    needed = np.stack(found.needed(np.abs(d - found.value), rules.level))
+    if unkept is not None:
+        needed = np.where(upper < d, unkept.needed(np.abs(unkept.value), rules.level), needed)
     ok = np.asarray(taught, dtype=bool)
     hold = {
         "gap": found.value,
@@ -345,14 +343,15 @@ def _bins(
         "half": found.half(rules.level),
         "assay": assay_value,
         "assay_low": assay_low,
-        "rho": rho,
+        "rho": lost(found.value, assay_value, assay_low, d),
         "kept": kept,
         "series": needed[0],
         "blocks": needed[1],
         "replicates": needed[2],
     }
-    # comparisons with NaN are False: what is not known is neither safe nor broken
-    safe, broken = ok & (upper < d) & (kept > 0), ok & (proven > d)
+    # comparisons with NaN are False: what is not known is neither safe nor broken. A share of the real skill can only
+    # be kept where there is such a skill: a control that forecasts worse than the shuffled arm has none
+    safe, broken = ok & (upper < d) & (kept > 0) & (assay_low > 0), ok & (proven > d)
     silent = ok & (assay_high < np.log1p(rules.margin / 2))
     return tuple(
         Bin(
@@ -373,17 +372,11 @@ def _combined(gated: Sequence[Evidence], rules: Rules) -> tuple[Bin, ...]:
     if not gated:
         return ()
     first = gated[0]
-    assays = [one.assay for one in gated]
-    taught = np.logical_and.reduce([one.taught for one in gated])
-    gap = mean([one.gap for one in gated])
-    assay = mean([a for a in assays if a is not None]) if all(a is not None for a in assays) else None
-    shorts = [one.shortfall(rules.retain) for one in gated]
-    short = mean([s for s in shorts if s is not None]) if all(s is not None for s in shorts) else None
+    gap, assay, taught = together(gated)
+    shorts = [short for one in gated if (short := one.shortfall(rules.retain)) is not None]
+    short = mean(shorts) if len(shorts) == len(gated) else None
     return _bins(first.places, gap, assay, short, first.clusters, rules, len(first.places), taught)
 
 
 def _counts(gated: Sequence[Evidence]) -> Counts | None:
-    counts = [one.gap.estimated(one.clusters).counts for one in gated]
-    if not counts:
-        return None
-    return Counts(*(min(getattr(c, name) for c in counts) for name in ("series", "blocks", "replicates")))
+    return Counts.least([one.counts for one in gated]) if gated else None

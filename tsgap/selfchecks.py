@@ -272,7 +272,7 @@ def unfit_for_surrogates(train: Panel) -> str:
         return f"the shortest training series has {shortest} values, {need} are needed"
     drift = float(np.mean([_drift(y) for y in train]))
     if drift > DRIFT:
-        return f"the series are not stationary: {drift:.0%} of their variance lies between their halves"
+        return f"the series are not stationary: {100 * drift:.0f} % of their variance lies between their halves"
     return ""
 
 

@@ -78,6 +78,24 @@ def percent(log_ratio: float) -> str:
     return "unknown" if math.isnan(log_ratio) else f"{signed(log_ratio)} %"
 
 
+def interval(low: float, high: float) -> str:
+    """An interval of log ratios as signed per cent, for a table; a dash where an end is not known.
+
+    >>> interval(math.log(0.9), math.log(1.1)), interval(0.0, float("nan"))
+    ('-10.0 to +10.0', '-')
+    """
+    return "-" if math.isnan(low) or math.isnan(high) else f"{signed(low)} to {signed(high)}"
+
+
+def kept(rho: float) -> str:
+    """Share of the real skill that is kept where `rho` is lost, for a table; a dash where that is not known.
+
+    >>> kept(0.25), kept(float("nan"))
+    ('75 %', '-')
+    """
+    return "-" if math.isnan(rho) else f"{round(100 * (1 - rho))} %"
+
+
 def leads(first: int, last: int) -> str:
     """Leads in words.
 

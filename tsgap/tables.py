@@ -12,7 +12,7 @@ from tsgap.formats import aligned
 from tsgap.gate import Rules
 from tsgap.horizon import NO_EFFECT, By
 from tsgap.remarks import failures, notes, rows_of, without_figures, words
-from tsgap.sentences import share, signed
+from tsgap.sentences import interval, kept, share, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,16 +133,14 @@ def render_gap(
 
 def _gap_cells(row: dict[str, Any], by: GapBy) -> list[str]:
     leads = {"bin": row.get("bin"), "lead": row.get("lead"), "horizon": f"1-{row.get('horizon')}"}[by]
-    known = not math.isnan(row["gap"])
-    kept = 1 - row["rho"]
     return [
         row["forecaster"],
         str(leads),
         signed(row["gap"]),
-        f"{signed(row['low'])} to {signed(row['high'])}" if known and not math.isnan(row["low"]) else "-",
+        interval(row["low"], row["high"]),
         signed(row["half_width"]),
         signed(row["assay"]),
-        "-" if math.isnan(kept) else f"{round(100 * kept)} %",
+        kept(row["rho"]),
         "" if row["status"] == "ok" else str(row["status"]),
     ]
 

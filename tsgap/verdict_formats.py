@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tsgap.evidence import span
 from tsgap.formats import aligned, html_text, one_line
 from tsgap.gate import FAIL, PASS, Bin, Finding, Rules, Verdict
-from tsgap.sentences import leads, percent, reasons, sentence, share, signed
+from tsgap.sentences import interval, kept, leads, percent, reasons, sentence, share, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,13 +104,11 @@ def _table(verdict: Verdict, *, everything: bool = False) -> Iterator[list[str]]
     for one in verdict.findings:
         for i, b in enumerate(one.bins):
             name = one.forecaster if one.gated else f"{one.forecaster} ({one.why})"
-            spread = "-" if math.isnan(b.low) or math.isnan(b.high) else f"{signed(b.low)} to {signed(b.high)}"
             yield [
                 *((verdict.data, verdict.source) if everything else ()),
                 name if everything or not i else "",
-                str(b.first) if b.first == b.last else f"{b.first}-{b.last}",
-                *(signed(b.gap), spread, signed(b.upper), signed(b.assay)),
-                "-" if math.isnan(b.rho) else f"{round(100 * (1 - b.rho))} %",
+                span((b.first, b.last)),
+                *(signed(b.gap), interval(b.low, b.high), signed(b.upper), signed(b.assay), kept(b.rho)),
                 _outcome(b, verdict.rules),
             ]
 

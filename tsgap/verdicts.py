@@ -10,10 +10,10 @@ import numpy as np
 
 from tsgap import gate, verdict_formats
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.evidence import CONTROLS, Evidence, Place
+from tsgap.evidence import CONTROLS, Evidence, Place, span, together
 from tsgap.formats import one_line
 from tsgap.frequency import horizons as parsed_horizons
-from tsgap.gap import Estimate, Linear, independent_mean, lead_bins, mean
+from tsgap.gap import Estimate, Linear, independent_mean, lead_bins, lost
 from tsgap.gate import Rules, Verdict, judged
 from tsgap.horizon import NO_EFFECT
 from tsgap.metrics import NO_QUANTILES
@@ -92,13 +92,11 @@ def gaps(
         if not battery:
             continue
         whole = all((one.status == "ok" and not one.uneven) or one.status in EXCUSED for one in learning)
-        gap, assays = mean([one.gap for one in battery]), [one.assay for one in battery]
-        assay = mean([a for a in assays if a is not None]) if None not in assays else None
-        taught = np.logical_and.reduce([one.taught for one in battery])
+        gap, assay, taught = together(battery)
         if len(battery) > 1:
             used = np.min([one.used for one in battery], axis=0)
-            together = replace(battery[0], forecaster=ALL, taught=taught, used=used, uneven=int(not whole))
-            rows += _rows(together, by, metric, level, combined=(gap, assay))
+            every = replace(battery[0], forecaster=ALL, taught=taught, used=used, uneven=int(not whole))
+            rows += _rows(every, by, metric, level, combined=(gap, assay))
         found = gap.estimated(battery[0].clusters)
         for i, place in enumerate(battery[0].places):
             if taught[i] and not np.isnan(gap.value[i]):
@@ -127,7 +125,9 @@ def _rows(
     gap, assay = combined or (one.gap, one.assay)
     found = gap.estimated(one.clusters)
     seen = None if assay is None else assay.estimated(one.clusters)
-    needed = found.needed(np.abs(np.log1p(Rules().margin) - found.value))
+    margin = Rules().log_margin
+    rho = np.full(len(one.places), np.nan) if seen is None else lost(found.value, seen.value, seen.lower(), margin)
+    needed = found.needed(np.abs(margin - found.value))
     out = []
     for i, place in enumerate(one.places):
         row = {**head, **_place(by, place), "n_used": int(one.used[i])}
@@ -136,9 +136,7 @@ def _rows(
             continue
         row |= _figures(found, i, level) | {"needed_series": needed[0][i], "needed_blocks": needed[1][i]}
         if seen is not None:
-            row |= {"assay": seen.value[i], "assay_low": seen.lower()[i]}
-            if seen.lower()[i] > np.log1p(Rules().margin):
-                row["rho"] = np.expm1(found.value[i]) / np.expm1(seen.value[i])
+            row |= {"assay": seen.value[i], "assay_low": seen.lower()[i], "rho": rho[i]}
         status = "not applicable" if one.transfer == "none" else "partial" if one.uneven else "ok"
         out.append({**row, "status": status})
     return out
@@ -147,7 +145,7 @@ def _rows(
 def _place(by: GapBy, place: Place) -> dict[str, Any]:
     first, last = place
     if by == "bin":
-        return {"bin": str(first) if first == last else f"{first}-{last}", "first": first, "last": last}
+        return {"bin": span(place), "first": first, "last": last}
     return {by: last}
 
 
