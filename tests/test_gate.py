@@ -132,6 +132,20 @@ def test_where_shuffled_training_is_as_good_there_is_no_signal() -> None:
     assert verdict(made((0.2, 0.0, 0.0), assay=(0.5, 0.5, 0.0))).verdict == FAIL
 
 
+def test_nothing_passes_where_real_training_is_worse_than_shuffled_training() -> None:
+    # shuffled series as a source: as good as the shuffled arm, and so better than the control
+    lost = verdict(made(-0.2, assay=-0.2))
+    (one,) = lost.findings
+    assert all(b.upper < 0 < b.kept for b in one.bins)
+    assert (lost.verdict, [b.outcome for b in one.bins]) == (NO_SIGNAL, ["no signal"] * 3)
+    # a control that may be better or worse has no proven skill of which a share could be kept
+    unsure = made(-0.2, assay=0.0)
+    null = unsure.losses["null"] * (1 + np.random.default_rng(1).uniform(-0.9, 0.9, (1, 200, 1)))
+    (one,) = verdict(changed(unsure, losses={**unsure.losses, "null": null})).findings
+    assert all(b.kept > 0 > b.assay_low and not b.no_signal for b in one.bins)
+    assert [b.outcome for b in one.bins] == ["undecided"] * 3
+
+
 def test_a_signal_below_half_of_the_margin_is_none() -> None:
     assert verdict(made(0.012, assay=0.015)).verdict == NO_SIGNAL
     assert verdict(made(0.03, assay=0.035)).verdict == INCONCLUSIVE
@@ -434,7 +448,9 @@ def test_only_what_is_proven_in_every_bin_passes(gap: float, noise: float, assay
     est = one.gap.estimated(one.clusters)
     short = one.shortfall(0.5)
     assert short is not None
-    kept = short.estimated(one.clusters).upper() < 0
+    skill = one.assay
+    assert skill is not None
+    kept = (short.estimated(one.clusters).upper() < 0) & (skill.estimated(one.clusters).lower() > 0)
     assert (found.verdict == PASS) == bool(((est.upper() < np.log(1.05)) & kept).all())
     assert (found.verdict == FAIL) == bool((est.lower(1 - 0.05 / 3) > np.log(1.05)).any())
     if found.breaks is not None:
