@@ -277,8 +277,8 @@ class Run:
         """PASS, FAIL or why it cannot be told, for each data set and source.
 
         PASS: in every bin of leads of every gated forecaster the gap is proven smaller than `margin` (a fraction),
-        and at least the share `retain` of what real training gains over shuffled training is proven to be kept. FAIL:
-        some gap is proven larger than the margin. NO_SIGNAL: shuffled training is as good as real. Else
+        and real training to gain over shuffled training, of which at least the share `retain` is proven to be kept.
+        FAIL: some gap is proven larger than the margin. NO_SIGNAL: shuffled training is as good as real. Else
         INSUFFICIENT_DATA or INCONCLUSIVE. `horizons` are the ends of the bins that are gated, in steps or in seasons
         like "1m" (default: by season, up to the longest horizon). `baseline`: the run of the last accepted version; a
         source that is proven worse fails.

@@ -67,7 +67,7 @@ def gate(
     """Is training on the synthetic series of RUN good enough?
 
     PASS: in every bin of leads and for every forecaster, errors are proven to be larger by less than the margin, and
-    the share to retain of what real training gains over shuffled training is proven to be kept. FAIL: some gap is
+    real training to gain over shuffled training, of which the share to retain is proven to be kept. FAIL: some gap is
     proven to be larger than the margin. Of several verdicts the worst counts.
 
     Exit codes: 0 PASS, 1 FAIL, 3 neither, 2 usage, 74 input or output. With --inconclusive warn, neither is 0, unless
