@@ -50,7 +50,17 @@ def row(arm: str, cell: str, **more: Any) -> dict[str, Any]:
         "leads": 4,
         "short": None,
     }
-    return {**told, "pairs": 90, "pairs_before": 90, "trained_on": "", "seed": 0, "error": "", "traceback": "", **CHANCE, **more}
+    return {
+        **told,
+        "pairs": 90,
+        "pairs_before": 90,
+        "trained_on": "",
+        "seed": 0,
+        "error": "",
+        "traceback": "",
+        **CHANCE,
+        **more,
+    }
 
 
 def written(

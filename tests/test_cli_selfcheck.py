@@ -49,7 +49,7 @@ def test_too_few_data_show_nothing_and_exit_with_3(real: str, capsys: pytest.Cap
     assert run(["selfcheck", real, *SPLIT, "--out", "s", "--quiet"]) == FAILED_CELLS == 3
     out = capsys.readouterr().out
     assert out.startswith("self-check of real: nothing shown\n")
-    assert "2 series and 8 blocks of origins decide nothing" in out
+    assert "2 series and 8 test periods decide nothing" in out
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def test_a_first_party_generator_keeps_the_contract(name: str) -> None:
 def test_first_party_plugins_all_load() -> None:
     assert [b for b in registry().broken if b.distribution in FIRST_PARTY] == []
     assert {"seasonal-naive", "naive", "linear", "gradient-boosting"} <= set(registry().forecasters)
-    assert {"copy", "shuffle", "block-bootstrap", "stl-bootstrap", "iaaft", "kernel-synth"} <= set(registry().generators)
+    assert {"copy", "shuffle", "block-bootstrap", "stl-bootstrap", "iaaft", "kernel-synth"} <= set(
+        registry().generators
+    )
     assert {"mae", "rmse", "mape", "smape", "mase", "rmsse"} <= set(registry().metrics)
 
 

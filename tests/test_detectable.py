@@ -67,7 +67,7 @@ def test_a_dry_run_says_what_can_be_told_and_what_a_verdict_would_need(
     assert run([*asked, "--dry-run", "--out", f"{tmp_path}/run"]) == DONE
     told = capsys.readouterr().out
     assert "smallest gap that can be told from none" in told
-    assert "no verdict: 12 series and 3 blocks of origins, 5 blocks of origins are needed" in told
+    assert "no verdict: 12 series and 3 test periods; 5 test periods are needed" in told
     assert run([*asked, "--dry-run", "--json", "--out", f"{tmp_path}/run"]) == DONE
     found = json.loads(capsys.readouterr().out)["detectable"]["macrodata"]
     assert found["series"] == 12

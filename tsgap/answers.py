@@ -208,7 +208,7 @@ def _too_little(one: Evidence) -> str:
     counts = one.counts
     if counts.enough and not (one.overlapping and counts.series < OVERLAPPING_SERIES):
         return ""
-    return f"{counts.series} series and {counts.blocks} blocks of origins decide nothing"
+    return f"{counts.series} series and {counts.blocks} test periods decide nothing"
 
 
 def _assay(one: Evidence) -> Estimate:

@@ -193,12 +193,16 @@ def _insufficient(verdict: Verdict) -> str:
             f"nothing then about {verdict.source!r}: {OVERLAPPING_SERIES} are needed, or windows as far apart as the "
             f"longest horizon.{_lean(verdict)}"
         )
-    these = "this series" if counts.series == 1 else "these series"
-    need = "5 test periods" if counts.population else f"5 series, or 20 test periods for {these} alone,"
     return (
-        f"{verdict.data} has {counts.series} series and {counts.blocks} separate test periods; {need} are needed to "
-        f"decide anything about {verdict.source!r}.{_lean(verdict)}"
+        f"{verdict.data} has {counts.series} series and {counts.blocks} separate test periods; {least(counts)} are "
+        f"needed to decide anything about {verdict.source!r}.{_lean(verdict)}"
     )
+
+
+def least(counts: Counts) -> str:
+    """What it takes to decide anything, of what there is too little."""
+    these = "this series" if counts.series == 1 else "these series"
+    return "5 test periods" if counts.population else f"5 series, or 20 test periods for {these} alone,"
 
 
 def _inconclusive(verdict: Verdict) -> str:
@@ -252,16 +256,21 @@ def settle(bins: Sequence[Bin], counts: Counts | None) -> str:
     """How many series, test periods or replicates, each alone, would settle all of some bins."""
     if counts is None or not bins:
         return ""
-    ways = []
-    for name, what, have in (
-        ("series", "series", counts.series),
-        ("blocks", "test periods", counts.blocks),
-        ("replicates", "replicates", counts.replicates),
-    ):
-        needed = [getattr(b, name) for b in bins]
-        if not any(math.isnan(n) for n in needed) and have < max(needed) < MANY:
-            ways.append(f"{int(max(needed))} {what} instead of {have}")
-    return f" About {' or '.join(ways)} would settle it." if ways else ""
+    ways = more(
+        ("series", [b.series for b in bins], counts.series),
+        ("test periods", [b.blocks for b in bins], counts.blocks),
+        ("replicates", [b.replicates for b in bins], counts.replicates),
+    )
+    return f" About {ways} would settle it." if ways else ""
+
+
+def more(*ways: tuple[str, Sequence[float], int]) -> str:
+    """Of what so many would do instead of those there are: (what, numbers needed, number there is), each alone."""
+    return " or ".join(
+        f"{int(max(needed))} {what} instead of {have}"
+        for what, needed, have in ways
+        if not any(math.isnan(n) for n in needed) and have < max(needed) < MANY
+    )
 
 
 def _better(verdict: Verdict) -> str:

@@ -281,7 +281,9 @@ def gated(
     """The verdicts of `Run.gate`."""
     from tsgap.plugins import registry
 
-    spec = registry().named("metrics", metric).spec
+    found = registry()
+    spec = found.named("metrics", metric).spec
+    there = [name for name, one in found.metrics.items() if one.spec.gateable and one.spec.nonnegative]
     if not (spec.gateable and spec.nonnegative):
         raise UsageError(
             f"metric {metric!r} cannot be gated: "
@@ -290,7 +292,7 @@ def gated(
                 if not spec.nonnegative
                 else "it prefers forecasts that are too low or too high"
             )
-            + "; gate on mase, rmsse, mae or rmse"
+            + f"; gate on one of {', '.join(sorted(there))}"
         )
     if on not in CONTROLS:
         raise UnknownNameError.of("gap to gate on", on, CONTROLS)

@@ -17,7 +17,7 @@ FORMATS = ("text", "json", "markdown", "junit")
 @click.option("--margin", type=float, default=0.05, show_default=True, help="Largest gap accepted: 0.05 is 5 % worse.")
 @click.option("--retain", type=float, default=0.5, show_default=True, help="Share of the real skill to be kept.")
 @click.option(
-    "--metric", default="mase", show_default=True, metavar="NAME", help="mase, rmsse, mae, rmse or a plugin's."
+    "--metric", default="mase", show_default=True, metavar="NAME", help="One that 'tsgap metrics' calls gateable."
 )
 @click.option(
     "--horizons", metavar="1,7,14|1m", help="Ends of the bins of leads. Default: by season, up to the longest."

@@ -54,30 +54,20 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
 def _told(expected: Sequence[Detectable], counts: Counts) -> Iterator[str]:
     """What can be told of the gap, in words."""
     from tsgap.gate import Rules
-    from tsgap.sentences import leads
+    from tsgap.sentences import leads, least, more, share
 
     margin = Rules().margin
     bins = ", ".join(f"{leads(b.first, b.last)} {100 * math.expm1(b.half):.2g} %" for b in expected if b.half == b.half)
     yield f"smallest gap that can be told from none, to within a factor of about 4: {bins or 'none: no pair is scored'}"
     if not counts.enough:
-        need = (
-            "5 blocks of origins" if counts.population else "5 series, or 20 blocks of origins for these series alone"
-        )
-        yield f"no verdict: {counts.series} series and {counts.blocks} blocks of origins, {need} are needed"
+        yield f"no verdict: {counts.series} series and {counts.blocks} test periods; {least(counts)} are needed"
     known = [b for b in expected if b.half == b.half]
     worst = max(known, key=lambda b: b.half, default=None)
     if worst is None or worst.half < math.log1p(margin):
         return
-    ways = [
-        f"{int(n)} {what} instead of {have}"
-        for n, what, have in (
-            (worst.series, "series", counts.series),
-            (worst.blocks, "blocks of origins (--windows)", counts.blocks),
-        )
-        if have < n < 1e6
-    ]
-    needs = f"about {' or '.join(ways)}" if ways else "more series and more windows: neither alone would do"
-    yield f"a gap of {100 * margin:g} % at {leads(worst.first, worst.last)} needs {needs}"
+    ways = more(("series", [worst.series], counts.series), ("test periods (--windows)", [worst.blocks], counts.blocks))
+    needs = f"about {ways}" if ways else "more series and more windows: neither alone would do"
+    yield f"a gap of {share(margin)} at {leads(worst.first, worst.last)} needs {needs}"
 
 
 def _as_json(expected: Sequence[Detectable], counts: Counts) -> dict[str, Any]:

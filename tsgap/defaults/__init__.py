@@ -29,7 +29,7 @@ def tsgap_generators() -> Iterable[GeneratorSpec]:
 
 @hookimpl
 def tsgap_metrics() -> Iterable[MetricSpec]:
-    """MAE, RMSE, MAPE, sMAPE, MASE and RMSSE."""
+    """The host's own metrics."""
     from tsgap.metrics import METRICS
 
     return METRICS
