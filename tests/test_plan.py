@@ -354,6 +354,16 @@ def test_files_are_as_many_replicates_as_there_are_and_one_file_is_fixed() -> No
     assert len({r.trained_on for r in chance}) == 1
 
 
+def test_equal_files_are_one_file() -> None:
+    made = planned([seasonal(seed=9)] * 5, replicates=None)
+    told = [(r.draw, r.stochastic, r.fixed, r.cell) for r in drawings(planned(seasonal(seed=9), replicates=None))]
+    assert [(r.draw, r.stochastic, r.fixed, r.cell) for r in drawings(made)] == told
+    assert "data: s: its 5 replicates hold 1 different ones: equal ones count once" in made.notes
+    # of three files two are equal: that is two draws, too few to say anything about chance
+    two = planned([seasonal(seed=9), seasonal(seed=8), seasonal(seed=9)], replicates=None)
+    assert [r.draw for r in drawings(two)] == [0, 1]
+
+
 def test_a_generator_that_always_gives_the_same_is_drawn_once_and_is_no_fixed_file() -> None:
     rows = drawings(planned("gen:copy", replicates=None))
     assert {(r.stochastic, r.fixed, r.cell) for r in rows} == {(False, False, rows[0].cell)}

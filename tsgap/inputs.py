@@ -191,7 +191,10 @@ def _handed(spec: SourceSpec, data: Data, generator_saw: str) -> Source:
     missing = sum(d.n_missing for d in found)
     if missing:
         notes.append(f"{missing} missing values of the synthetic series filled")
-    panels = tuple(_panel(d, data) for d in found)
+    panels = tuple({panel.fingerprint: panel for panel in (_panel(d, data) for d in found)}.values())
+    if len(panels) < len(found):
+        # the same series again say nothing about chance
+        notes.append(f"its {len(found)} replicates hold {len(panels)} different ones: equal ones count once")
     return Source(
         spec.name, data.name, panels, found[0].windows, tuple(notes), generator_saw, stochastic=len(panels) > 1
     )
