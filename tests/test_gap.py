@@ -369,6 +369,35 @@ def test_windows_that_count_for_nothing_are_no_clusters() -> None:
     assert Clusters.of(series, blocks, np.arange(1), np.zeros(40, dtype=bool)).counts == Counts(1, 1, 1)
 
 
+@pytest.mark.parametrize("blocks", [5, 20])
+@pytest.mark.parametrize("known", [1, 2, 4, 5, 9])
+def test_at_a_place_where_few_series_have_a_pair_the_others_make_no_sample(known: int, blocks: int) -> None:
+    n = 20 * blocks
+    arm, control = (losses(k, n, 3, seed=k) for k in (3, 1))
+    for one in (arm, control):
+        one[:, known * blocks :, 1] = 0.0
+    found = log_ratio(arm, control).estimated(crossed(20, blocks, 3))
+    whole = log_ratio(arm[..., ::2], control[..., ::2]).estimated(crossed(20, blocks, 3))
+    np.testing.assert_array_equal(found.se[::2], whole.se)
+    np.testing.assert_array_equal(found.df[::2], whole.df)
+    assert found.counts == Counts(20, blocks, 3)
+    of_them = slice(known * blocks)
+    alone = log_ratio(arm[:, of_them, 1:2], control[:, of_them, 1:2]).estimated(crossed(known, blocks, 3))
+    if known >= 5:
+        np.testing.assert_allclose(found.at(1).se, alone.se)
+        np.testing.assert_allclose(found.at(1).df, alone.df)
+    else:
+        assert (found.lower()[1], found.upper()[1]) == (-np.inf, np.inf)
+        assert np.isinf(np.stack(found.needed(np.full(3, 0.05)))[:, 1]).all()
+
+
+def test_at_a_place_without_any_difference_nothing_is_open() -> None:
+    arm, control = losses(3, 100, 2), losses(3, 100, 2, seed=1)
+    arm[..., 1] = control[..., 1]
+    found = log_ratio(arm, control).estimated(crossed(10, 10, 3))
+    assert (found.value[1], found.se[1]) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("counts", "enough", "population"),
     [

@@ -151,7 +151,27 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estima
     finer clusters explain already; degrees of freedom after Satterthwaite, at least 1. K is 1 where nothing was drawn
     anew: then replicates have no part. After Cameron, Gelbach & Miller (2011), "Robust inference with multiway
     clustering", with components that cannot be negative.
+
+    At a place where some series or blocks contribute nothing only the others count; where those are too few for what
+    all together can tell, nothing is known.
     """
+    found = _estimate(value, contributions, clusters)
+    present = (contributions != 0).any(0)
+    fewer = np.zeros(len(value), dtype=bool)
+    for ids, n in ((clusters.series, found.counts.series), (clusters.blocks, found.counts.blocks)):
+        fewer |= np.count_nonzero(_sums(present.astype(np.float64), ids), axis=0) < n
+    for place in np.flatnonzero(fewer & present.any(0)):
+        at = slice(place, place + 1)
+        own = Clusters.of(clusters.series, clusters.blocks, clusters.replicates, present[:, place])
+        one = _estimate(value[at], contributions[:, :, at], own)
+        as_many = one.counts.enough and one.counts.population == found.counts.population
+        if found.counts.enough and not as_many:
+            one.parts[0], one.se[:] = np.inf, np.inf
+        found.se[at], found.df[at], found.parts[:, at] = one.se, one.df, one.parts
+    return found
+
+
+def _estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estimate:
     counts = clusters.counts
     if contributions.shape[0] == 1:
         counts = Counts(counts.series, counts.blocks, 1)
