@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -121,7 +120,7 @@ def perform(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Run an experiment; see `sweep`."""
-    jobs = cores() if jobs is None else jobs
+    jobs = engines.cores() if jobs is None else jobs
     given = inputs.read(experiment)
     folder = folder_of(experiment, given.data, out)
     with Store.open(folder) as store:
@@ -147,13 +146,6 @@ def perform(
                 if on_progress:
                     on_progress(state)
     return Run(folder)
-
-
-def cores() -> int:
-    """The processors this process may use; 0 where worker processes cannot be forked."""
-    if not hasattr(os, "fork"):
-        return 0
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def folder_of(experiment: Experiment, data: Sequence[inputs.Data], out: str | Path | None) -> Path:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 from tsgap.engines.task import Outcome, Status, Task
 from tsgap.errors import UnknownNameError, UsageError
 
-__all__ = ["ENGINES", "Outcome", "Status", "Task", "run"]
+__all__ = ["ENGINES", "Outcome", "Status", "Task", "cores", "run"]
 
 #: Name of an engine → module whose `run` has the signature of the one below, less `engine`.
 ENGINES: dict[str, str] = {"local": "tsgap.engines.local"}
+
+
+def cores() -> int:
+    """The processors this process may use; 0 where worker processes cannot be forked."""
+    if not hasattr(os, "fork"):
+        return 0
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run(

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,7 +37,7 @@ def run_checks(
     """
     reasons = expected or {}
     if jobs is None:
-        jobs = min(_cores(), _MOST) if hasattr(os, "fork") else 0
+        jobs = min(engines.cores(), _MOST)
     if not jobs:
         for check in checks:
             with prints_to_stderr():
@@ -53,10 +52,6 @@ def run_checks(
             while waiting and waiting[0] in found_by:
                 name = waiting.pop(0)
                 yield found_by[name].result(name, reasons.get(name))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _outcomes(tasks: Sequence[Task], jobs: int) -> Generator[Outcome]:
