@@ -311,7 +311,7 @@ def test_a_name_that_is_not_found_may_be_that_of_a_plugin_that_failed(
 
 def test_there_are_no_colours_away_from_a_terminal_nor_with_no_color() -> None:
     for env in ({}, {"NO_COLOR": "1", "FORCE_COLOR": "1", "TERM": "xterm-256color"}):
-        found = tsgap("check", "naive", env=env)
+        found = tsgap("check", "naive", "-k", "pickles", env=env)
         assert found.returncode == 0
         assert "\x1b[3" not in found.stdout
     assert "\x1b[" not in tsgap("forecasters").stdout

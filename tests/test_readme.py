@@ -33,6 +33,7 @@ def test_every_command_of_the_readme_runs(
 ) -> None:
     pytest.importorskip("tsgap_statsforecast")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tsgap.engines.cores", lambda: 0)  # in this process: workers are the matter of other tests
     lines = [line for block in blocks("sh")[1:] for line in block.splitlines()]
     assert len(lines) >= 8
     for line in lines:

@@ -17,7 +17,6 @@ from tsgap.local import LocalForecaster
 from tsgap.panel import Panel
 from tsgap.plugins import choose_forecaster
 from tsgap.protocols import Forecaster
-from tsgap.testing import check_forecaster
 
 SPECS = {spec.name: spec for spec in tsgap_forecasters() if not spec.refused}
 SEASONS = (SEASON,)
@@ -274,14 +273,6 @@ def test_the_least_history_is_enough(name, seasons):
     forecaster.fit(train, horizon=6, context=None, seed=0)
     forecast = forecaster.predict(Panel.of({"s0": rows["s1"], "s1": rows["s0"]}, seasons=seasons), horizon=6)
     assert not forecast.failed
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[pytest.mark.slow] if n in ("auto-ets", "auto-arima", "arima") else []) for n in SPECS],
-)
-def test_every_law_of_the_contract_holds(name):
-    assert [r for r in check_forecaster(name) if r.status != "ok"] == []
 
 
 @pytest.mark.parametrize("name", REFUSED)
