@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,6 +18,7 @@ from tests.verdicts_made_up import a_bin, a_finding, a_verdict, broken, nothing,
 from tsgap.cli import run as tsgap
 from tsgap.errors import UnknownNameError, UsageError
 from tsgap.gate import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Verdict
+from tsgap.halves import ORACLE
 from tsgap.run import Run
 from tsgap.verdicts import Gate
 
@@ -187,6 +189,27 @@ def test_of_several_verdicts_the_worst_counts(words: tuple[str, ...], fail: int,
     assert Gate((*gate.verdicts, DAMAGED)).exit_code("warn") == (1 if FAIL in words else 3)
 
 
+@pytest.mark.parametrize("floor", [FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS])
+@pytest.mark.parametrize(("source", "code"), [(PASS, 0), (FAIL, 1), (INCONCLUSIVE, 3)])
+def test_the_noise_floor_is_shown_and_does_not_count_beside_a_source(source: str, code: int, floor: str) -> None:
+    bins = {FAIL: broken(), PASS: a_bin(), NO_SIGNAL: undecided(no_signal=True)}
+    one, other = (a_verdict(word, a_finding(bins.get(word, undecided()))) for word in (source, floor))
+    gate = Gate((one, replace(other, source=ORACLE)))
+    assert (gate.exit_code(), gate.verdict, gate.passed) == (code, source, source == PASS)
+    first, _, said, *_ = gate.to_text().splitlines()
+    assert first == f"{source}, the worst of 1 verdict (1 {source}); the noise floor is shown and does not count"
+    assert "one half of the real sales series" in said or floor in (INSUFFICIENT_DATA, NO_SIGNAL)
+    assert "oracle-split" not in gate.to_text().partition("next: ")[2]
+    suites = ElementTree.fromstring(gate.to_junit())
+    assert (suites.get("failures") != "0", suites.get("errors")) == (source == FAIL, str(int(source == INCONCLUSIVE)))
+
+
+def test_the_noise_floor_counts_where_nothing_else_was_asked_for() -> None:
+    alone = Gate((replace(a_verdict(FAIL, a_finding(broken())), source=ORACLE),))
+    assert alone.exit_code() == 1
+    assert ElementTree.fromstring(alone.to_junit()).get("failures") == "2"
+
+
 def test_leads_without_a_figure_are_no_mere_doubt() -> None:
     holed = a_verdict(INCONCLUSIVE, a_finding(a_bin(1, 1), undecided(2, 3, np.nan)))
     assert Gate((holed,)).exit_code("warn") == 3
@@ -275,7 +298,19 @@ KEYS = {
     *("schema", "verdict", "exit_code", "inconclusive", "run", "baseline", "metric", "gate_on", "versions", "verdicts")
 }
 VERDICT_KEYS = {
-    *("data", "source", "verdict", "label", "sentence", "reasons", "caps", "damage", "is_doubt", "equivalent"),
+    *(
+        "noise_floor",
+        "data",
+        "source",
+        "verdict",
+        "label",
+        "sentence",
+        "reasons",
+        "caps",
+        "damage",
+        "is_doubt",
+        "equivalent",
+    ),
     *("checked", "fixed", "linear_only", "overlapping", "rules", "counts", "safe", "breaks", "memory"),
     *("worse_than_baseline", "findings", "combined"),
 }

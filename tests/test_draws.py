@@ -13,7 +13,8 @@ import tsgap
 from tests.test_plan import LOCAL, TRAINING, Noisy, planned
 from tests.worlds import seasonal
 from tsgap.errors import UsageError
-from tsgap.experiment import ORACLE, DataSpec, Experiment, SourceSpec
+from tsgap.experiment import DataSpec, Experiment, SourceSpec
+from tsgap.halves import ORACLE
 from tsgap.inputs import read_data
 from tsgap.plan import Plan, Row
 from tsgap.remarks import notes

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from tsgap.arms import Rules
 from tsgap.drawing import Wanted
 from tsgap.errors import DataError
-from tsgap.experiment import ORACLE, REPLICATES, Experiment
+from tsgap.experiment import REPLICATES, Experiment
 from tsgap.footing import default_context
-from tsgap.halves import halves
+from tsgap.halves import ORACLE, halves
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
 from tsgap.panel import Panel
 from tsgap.plugins import choose_generator

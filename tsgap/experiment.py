@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from tsgap.arms import SCALINGS
 from tsgap.errors import UnknownNameError, UsageError
+from tsgap.halves import ORACLE
 from tsgap.plugins import choose_generator
 from tsgap.protocols import GeneratorSpec
 from tsgap.readers.options import ReadOptions
@@ -19,8 +20,6 @@ from tsgap.readers.options import ReadOptions
 DEFAULT_FORECASTERS = ("seasonal-naive", "lag-probe", "linear", "gradient-boosting")
 #: Draws of a generator, and model seeds for a source of one file, where nothing else is asked for.
 REPLICATES = 5
-#: Name of the pair of arms that shows the noise floor; no source may be called so.
-ORACLE = "oracle-split"
 #: Always scored on the real arm: what skill is measured against.
 BASELINE = "seasonal-naive"
 

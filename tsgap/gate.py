@@ -17,6 +17,7 @@ from tsgap.baseline import Worse, worse_than
 from tsgap.errors import UsageError
 from tsgap.evidence import Evidence, Place, span, together
 from tsgap.gap import Clusters, Counts, Estimate, Linear, log_ratio, lost, mean
+from tsgap.halves import ORACLE
 from tsgap.horizon import NO_EFFECT
 from tsgap.metrics import NO_QUANTILES
 
@@ -154,6 +155,11 @@ class Verdict:
     def gated(self) -> tuple[Finding, ...]:
         """The findings that the verdict rests on."""
         return tuple(one for one in self.findings if one.gated)
+
+    @property
+    def noise_floor(self) -> bool:
+        """Whether it is no verdict on a source, but on one half of the real series against the other."""
+        return self.source == ORACLE
 
     @property
     def label(self) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 
 from tsgap.panel import Ints, Panel, frozen, spans
 
+#: Name of the pair of arms that shows the noise floor; no source may be called so.
+ORACLE = "oracle-split"
 #: Fewer series than this are halved in time: halves of so few series would differ by which series they got.
 SERIES = 10
 

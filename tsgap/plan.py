@@ -15,7 +15,8 @@ from tsgap import cell
 from tsgap.arms import Arms, TrainingSet, arms_of
 from tsgap.draws import Compared, Drawing, Replicate, compared, seed_of
 from tsgap.errors import DataError, UsageError
-from tsgap.experiment import BASELINE, ORACLE, Experiment
+from tsgap.experiment import BASELINE, Experiment
+from tsgap.halves import ORACLE
 from tsgap.holdout import HEAD, ON_SYNTHETIC, VIEW, HeldOut, held_out
 from tsgap.inputs import Data, Inputs, NotDrawn
 from tsgap.panel import Ints, digest

@@ -127,6 +127,8 @@ def share(fraction: float) -> str:
 
 
 def _trained(verdict: Verdict) -> str:
+    if verdict.noise_floor:
+        return f"noise floor: trained on one half of the real {verdict.data} series instead of the other"
     return f"trained on {verdict.source!r} instead of real {verdict.data} series"
 
 

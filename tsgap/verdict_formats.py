@@ -81,9 +81,10 @@ def _overall(gate: Gate) -> list[str]:
     """How the verdicts count together, where there are several."""
     if len(gate.verdicts) == 1:
         return []
-    counts = Counter(one.verdict for one in gate.verdicts)
+    counts = Counter(one.verdict for one in gate.counted)
     told = ", ".join(f"{n} {name}" for name, n in counts.items())
-    return [f"{gate.verdict}, the worst of {len(gate.verdicts)} verdicts ({told})"]
+    aside = "; the noise floor is shown and does not count" if len(gate.counted) < len(gate.verdicts) else ""
+    return [f"{gate.verdict}, the worst of {_many(len(gate.counted), 'verdict')} ({told}){aside}"]
 
 
 def _rests_on(gate: Gate, verdict: Verdict) -> str:
@@ -121,7 +122,7 @@ def _outcome(b: Bin, rules: Rules) -> str:
 def next_command(gate: Gate) -> str:
     """The command that shows, or brings, what is missing next."""
     run = shlex.quote(gate.run or "RUN")
-    worst = next(one for one in gate.verdicts if one.verdict == gate.verdict)
+    worst = next(one for one in gate.counted if one.verdict == gate.verdict)
     only = f" --source {shlex.quote(worst.source)}" if len(gate.verdicts) > 1 else ""
     if worst.verdict == FAIL:
         return f"tsgap show {run} --gap --by lead{only}   (where it breaks)"
@@ -173,6 +174,7 @@ def _verdict(one: Verdict) -> dict[str, Any]:
     return {
         "data": one.data,
         "source": one.source,
+        "noise_floor": one.noise_floor,
         "verdict": one.verdict,
         "label": one.label,
         "sentence": sentence(one),
@@ -244,6 +246,7 @@ def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
 
     The verdict is a failure where it is FAIL, an error where it is no PASS and counts as one, else skipped. A bin is a
     failure where it is broken, and skipped where it is not safe: it is the verdict that says what follows from that.
+    A verdict that does not count, and its bins, are skipped where they are not PASS.
     """
     from xml.etree import ElementTree as xml
 
@@ -252,10 +255,10 @@ def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
         place = one_line(f"{verdict.data}.{verdict.source}")
         cases = [xml.Element("testcase", classname=place, name="verdict", time="0")]
         told = {"message": one_line(sentence(verdict)), "type": verdict.verdict}
-        if verdict.verdict == FAIL:
-            xml.SubElement(cases[0], "failure", told).text = _details(gate, verdict)
-        elif verdict.verdict != PASS:
-            kind = "skipped" if inconclusive == "warn" and verdict.is_doubt else "error"
+        counts = verdict in gate.counted
+        if verdict.verdict != PASS:
+            forgiven = not counts or (inconclusive == "warn" and verdict.is_doubt)
+            kind = "failure" if verdict.verdict == FAIL and counts else "skipped" if forgiven else "error"
             xml.SubElement(cases[0], kind, told).text = _details(gate, verdict)
         for one in verdict.gated:
             for b in one.bins:
@@ -264,13 +267,13 @@ def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
                 cases.append(case)
                 if b.outcome != "safe":
                     why = f"{b.outcome}: gap {percent(b.gap)}, from {percent(b.low)} to {percent(b.high)}"
-                    kind = "failure" if b.outcome == "broken" else "skipped"
+                    kind = "failure" if b.outcome == "broken" and counts else "skipped"
                     xml.SubElement(case, kind, {"message": one_line(why), "type": b.outcome})
-        counts = {
+        sums = {
             name: str(sum(case.find(kind) is not None for case in cases))
             for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
         }
-        suite = xml.SubElement(suites, "testsuite", {"name": place, "tests": str(len(cases)), **counts, "time": "0"})
+        suite = xml.SubElement(suites, "testsuite", {"name": place, "tests": str(len(cases)), **sums, "time": "0"})
         suite.extend(cases)
     for name in ("tests", "failures", "errors", "skipped"):
         suites.set(name, str(sum(int(suite.get(name, 0)) for suite in suites)))

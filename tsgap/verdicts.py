@@ -207,14 +207,19 @@ class Gate:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def counted(self) -> tuple[Verdict, ...]:
+        """The verdicts that count: the noise floor is no source, and counts only where nothing else was asked for."""
+        return tuple(one for one in self.verdicts if not one.noise_floor) or self.verdicts
+
+    @property
     def verdict(self) -> str:
-        """The worst of them."""
-        return min((one.verdict for one in self.verdicts), key=SEVERITY.index)
+        """The worst of those that count."""
+        return min((one.verdict for one in self.counted), key=SEVERITY.index)
 
     @property
     def passed(self) -> bool:
-        """Whether there are verdicts and all of them are PASS."""
-        return bool(self.verdicts) and all(one.verdict == gate.PASS for one in self.verdicts)
+        """Whether there are verdicts and all that count are PASS."""
+        return bool(self.counted) and all(one.verdict == gate.PASS for one in self.counted)
 
     def exit_code(self, inconclusive: str = "fail") -> int:
         """What `tsgap gate` exits with: 0 PASS, 1 FAIL, else 3.
@@ -227,10 +232,10 @@ class Gate:
             raise UnknownNameError.of("way to take doubt", inconclusive, INCONCLUSIVE_IS)
         if self.passed:
             return 0
-        if any(one.verdict == gate.FAIL for one in self.verdicts):
+        if any(one.verdict == gate.FAIL for one in self.counted):
             return 1
-        forgiven = inconclusive == "warn" and self.verdicts
-        return 0 if forgiven and all(one.verdict == gate.PASS or one.is_doubt for one in self.verdicts) else 3
+        forgiven = inconclusive == "warn" and self.counted
+        return 0 if forgiven and all(one.verdict == gate.PASS or one.is_doubt for one in self.counted) else 3
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each bin of each forecaster, with its `outcome`; gaps and bounds are log ratios."""

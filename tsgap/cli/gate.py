@@ -68,7 +68,8 @@ def gate(
 
     PASS: in every bin of leads and for every forecaster, errors are proven to be larger by less than the margin, and
     real training to gain over shuffled training, of which the share to retain is proven to be kept. FAIL: some gap is
-    proven to be larger than the margin. Of several verdicts the worst counts.
+    proven to be larger than the margin. Of several verdicts the worst counts; that on the noise floor does only where
+    it is all that is asked for.
 
     Exit codes: 0 PASS, 1 FAIL, 3 neither, 2 usage, 74 input or output. With --inconclusive warn, neither is 0, unless
     cells failed or are missing, leads were never taught, test data leaked, the self-check failed, the baseline cannot
