@@ -40,7 +40,10 @@ def test_every_command_of_the_readme_runs(
         words = shlex.split(line)
         assert words[0] == "tsgap"
         assert run(words[1:]) == 0, line
-    assert "4 reused" not in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "4 reused" not in told.err
+    (cutoff,) = re.findall(r"--generator-cutoff (\S+)$", README, re.MULTILINE)
+    assert f"declare what the generator saw with --generator-cutoff '{cutoff}T00:00:00'" in told.out
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
