@@ -47,6 +47,22 @@ def test_another_level_or_scale_hides_nothing(split: Split, factor: float, shift
     assert leaked(split, panel(factor * whole(split, 2) + shift))[0] > 0
 
 
+@pytest.mark.parametrize("length", [8, 12, 20, 24, 30])
+def test_windows_cut_from_the_test_are_found_however_short(split: Split, length: int) -> None:
+    test = whole(split, 1)[-36:]
+    windows = [test[at : at + length] for at in range(36 - length + 1)]
+    found, looked_for = leaked(split, panel(*windows))
+    assert looked_for > 0
+    assert found >= 1
+
+
+def test_neither_single_precision_nor_a_file_of_four_decimals_hides_anything(split: Split) -> None:
+    y = whole(split, 0)
+    exact = leaked(split, panel(y))
+    assert leaked(split, panel((y + 1000).astype(np.float32))) == exact
+    assert leaked(split, panel(np.round(y, 4))) == exact
+
+
 def test_noise_of_a_thousandth_is_not_the_same_series(split: Split) -> None:
     y = whole(split, 0)
     assert leaked(split, panel(y + 1e-3 * np.random.default_rng(0).standard_normal(len(y))))[0] == 0

@@ -16,23 +16,23 @@ from tsgap.splits import Split
 LONGEST, SHORTEST = 24, 8
 #: Different values that a stretch must have: a flat one is found anywhere.
 LEAST_DISTINCT = 5
-#: Largest difference of two standardised values that count as equal.
-NEAR = 1e-6
+#: Largest difference of two standardised values that count as equal: what single precision or five digits may cost.
+NEAR = 1e-4
 _BLOCK = 50_000
 
 
 def leaked(split: Split, synthetic: Panel) -> tuple[int, int]:
     """How many stretches of the test occur in the synthetic series, and of how many that could be looked for.
 
-    A stretch is `LONGEST` steps after the first origin of a series (fewer where the test is shorter, at least
-    `SHORTEST`), without a missing value. Two are the same if they are equal after their mean is subtracted and they
+    A stretch is `LONGEST` steps after the first origin of a series (fewer where the test or the synthetic series are
+    shorter, at least `SHORTEST`), without a missing value. Two are the same if they are equal after their mean is subtracted and they
     are divided by their standard deviation. Stretches that occur in the real training part too are not counted.
     """
     tests = [
         split.data.values[start + end : stop]
         for start, stop, end in zip(split.data.offsets[:-1], split.data.offsets[1:], split.train_ends, strict=True)
     ]
-    length = min(LONGEST, max(len(y) for y in tests))
+    length = min(LONGEST, max(len(y) for y in tests), int(synthetic.lengths.max(initial=0)))
     if length < SHORTEST:
         return 0, 0
     found = [w for y in tests if len(y) >= length for w in sliding_window_view(y, length)[:: max(1, length // 4)]]
