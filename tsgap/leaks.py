@@ -25,8 +25,9 @@ def leaked(split: Split, synthetic: Panel) -> tuple[int, int]:
     """How many stretches of the test occur in the synthetic series, and of how many that could be looked for.
 
     A stretch is `LONGEST` steps after the first origin of a series (fewer where the test or the synthetic series are
-    shorter, at least `SHORTEST`), without a missing value. Two are the same if they are equal after their mean is subtracted and they
-    are divided by their standard deviation. Stretches that occur in the real training part too are not counted.
+    shorter, at least `SHORTEST`), without a missing value. Two are the same if they are equal after their mean is
+    subtracted and they are divided by their standard deviation. Stretches that occur in the real training part too are
+    not counted.
     """
     tests = [
         split.data.values[start + end : stop]
