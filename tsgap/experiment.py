@@ -238,6 +238,14 @@ def data_specs(real: Any, **settings: Any) -> tuple[DataSpec, ...]:
     return tuple(specs)
 
 
+def data_spec(real: Any, **settings: Any) -> DataSpec:
+    """The one data set that a user gives; `UsageError` where there are several."""
+    specs = data_specs(real, **settings)
+    if len(specs) != 1:
+        raise UsageError(f"one real data set is needed, got {len(specs)}: {', '.join(s.name for s in specs)}")
+    return specs[0]
+
+
 def source_specs(synthetic: Any, **settings: Any) -> tuple[SourceSpec, ...]:
     """Sources from what a user gives: one thing, ``[DATA/]NAME=WHAT`` text, a list of texts, or a mapping by name."""
     specs: list[SourceSpec] = []

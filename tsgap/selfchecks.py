@@ -15,9 +15,9 @@ from tsgap.answers import OK, Check
 from tsgap.arms import train_figures
 from tsgap.cell import location_and_scale, scaled
 from tsgap.config import listed
-from tsgap.errors import StoreError, UsageError
+from tsgap.errors import StoreError
 from tsgap.evidence import Evidence, Place
-from tsgap.experiment import BASELINE, DataSpec, Experiment, SourceSpec, data_specs, whole
+from tsgap.experiment import BASELINE, DataSpec, Experiment, SourceSpec, data_spec, whole
 from tsgap.gate import Rules
 from tsgap.inputs import Data, read_data
 from tsgap.metrics import losses
@@ -119,7 +119,7 @@ def selfcheck(
     are split as a sweep with the same settings splits them; `reading` are the settings of `ReadOptions`. What was
     computed in `out` is not computed again.
     """
-    specs = data_specs(
+    spec = data_spec(
         real,
         options=ReadOptions(**reading),
         horizons=listed(horizons),  # type: ignore[arg-type]
@@ -127,11 +127,9 @@ def selfcheck(
         step=whole("step", step),
         first_cutoff=first_cutoff,
     )
-    if len(specs) != 1:
-        raise UsageError(f"one real data set is needed, got {len(specs)}: {', '.join(s.name for s in specs)}")
     settings = {"scaling": scaling, "context": whole("context", context), "seed": whole("seed", seed)}
     running = {"jobs": jobs, "timeout": timeout, "on_progress": on_progress}
-    return _checked(specs[0], settings, None if out is None else Path(out), running)
+    return _checked(spec, settings, None if out is None else Path(out), running)
 
 
 def record(experiment: Experiment, run: Run, **running: Any) -> tuple[SelfCheck, ...]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from tsgap.config import listed
 from tsgap.drawing import as_declared
-from tsgap.errors import ContractError, UsageError
-from tsgap.experiment import data_specs, whole
+from tsgap.errors import ContractError
+from tsgap.experiment import data_spec, whole
 from tsgap.inputs import Data, read_data
 from tsgap.panel import Dataset, Panel
 from tsgap.plugins import Chosen, choose_generator
@@ -39,7 +39,9 @@ def synth(
     ``"module:callable"``, a spec, a class or an object. Series of a paired generator have the ids and stamps of the
     real ones; others are numbered and begin with the first real one. `reading` are the settings of `ReadOptions`.
     """
-    data = read_one(
+    from tsgap.readers.writing import long_frame
+
+    spec = data_spec(
         real,
         options=ReadOptions(**reading),
         horizons=listed(horizons),  # type: ignore[arg-type]
@@ -47,17 +49,7 @@ def synth(
         step=whole("step", step),
         first_cutoff=first_cutoff,
     )
-    from tsgap.readers.writing import long_frame
-
-    return long_frame(sampled(data, choose_generator(generator), seed=seed))
-
-
-def read_one(real: Any, **settings: Any) -> Data:
-    """The one data set that `real` is, read and split as in a sweep."""
-    specs = data_specs(real, **settings)
-    if len(specs) != 1:
-        raise UsageError(f"one real data set is needed, got {len(specs)}: {', '.join(s.name for s in specs)}")
-    return read_data(specs[0])
+    return long_frame(sampled(read_data(spec), choose_generator(generator), seed=seed))
 
 
 def sampled(data: Data, chosen: Chosen, *, seed: int) -> Dataset:

@@ -12,7 +12,7 @@ import click
 from tsgap.errors import UnknownNameError
 
 
-@click.command(short_help="Hold a forecaster, generator or metric against its contract.")
+@click.command()
 @click.argument("what", metavar="NAME[:key=value,…]|module:callable")
 @click.option("--generator", is_flag=True, help="It is a generator, not a forecaster.")
 @click.option("--metric", is_flag=True, help="It is a metric, not a forecaster.")

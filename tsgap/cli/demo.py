@@ -21,7 +21,7 @@ FORECASTERS = ("seasonal-naive", "linear", "lag-probe")
 HORIZONS, WINDOWS = (1, 4), 20
 
 
-@click.command(short_help="A real sweep on embedded real data.")
+@click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("tsgap-runs/demo"))
 @click.option("--jobs", type=int, help="Worker processes. Default: the cores there are.")
 @click.option("--quiet", is_flag=True, help="No progress.")

@@ -12,7 +12,7 @@ import click
 FORMATS = ("text", "json", "markdown", "junit")
 
 
-@click.command(short_help="The verdict on a run, as an exit code and in words.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--margin", type=float, default=0.05, show_default=True, help="Largest gap accepted: 0.05 is 5 % worse.")
 @click.option("--retain", type=float, default=0.5, show_default=True, help="Share of the real skill to be kept.")

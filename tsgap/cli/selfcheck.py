@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BROKEN = 1
 
 
-@click.command(short_help="Known answers on your own data: does the bench see what it claims to see?")
+@click.command()
 @click.argument("real", metavar="[NAME=]FILE|card:ID")
 @click.option("--horizons", metavar="1,6,12|1m,2m", help="As in the sweep, like the options up to --context.")
 @click.option("--windows", type=int, help="Forecast origins a series.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "csv", "json", "parquet", "latex")
 
 
-@click.command(short_help="The tables of a run.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--metric", default="mase", show_default=True, metavar="A,B,…", help="'tsgap metrics' lists them.")
 @click.option(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tsgap.readers import ReadOptions
 
 
-@click.command(short_help="The training part of a sweep, for your generator.")
+@click.command()
 @click.argument("real", metavar="[NAME=]FILE|card:ID")
 @click.option("--horizons", metavar="1,6,12|1m,2m", help="As in the sweep.")
 @click.option("--windows", type=int, help="As in the sweep.")
@@ -41,12 +41,12 @@ def split(options: ReadOptions, **given: Any) -> int:
     tsgap split sales.csv --horizons 1,6,12 --out-windows train.npz --normalise minmax
     """
     from tsgap.config import listed
-    from tsgap.experiment import data_specs
+    from tsgap.experiment import data_spec
     from tsgap.footing import default_context
     from tsgap.inputs import read_data
     from tsgap.readers.writing import write_long, write_windows
 
-    (spec,) = data_specs(
+    spec = data_spec(
         given["real"],
         options=options,
         horizons=listed(given["horizons"]),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EVERY = 30.0
 
 
-@click.command(short_help="Train on synthetic, score on real.")
+@click.command()
 @click.argument("config", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--real",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tsgap.readers import ReadOptions
 
 
-@click.command(short_help="Write a synthetic panel that a generator makes from real data.")
+@click.command()
 @click.argument("real", metavar="[NAME=]FILE|card:ID")
 @click.option("--generator", required=True, metavar="NAME[:K=V]", help="One of 'tsgap generators', or module:callable.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="All chance comes from it.")
@@ -44,13 +44,15 @@ def synth(options: ReadOptions, **given: Any) -> int:
     tsgap sweep --real sales.csv --synthetic iaaft=synthetic/
     """
     from tsgap.config import listed
+    from tsgap.experiment import data_spec
+    from tsgap.inputs import read_data
     from tsgap.plugins import choose_generator
     from tsgap.readers.writing import long_ending, write_long
-    from tsgap.synthesis import read_one, sampled
+    from tsgap.synthesis import sampled
 
     long_ending(given["out"])
     chosen = choose_generator(given["generator"].removeprefix("gen:"))
-    data = read_one(
+    spec = data_spec(
         given["real"],
         options=options,
         horizons=listed(given["horizons"]),
@@ -58,6 +60,7 @@ def synth(options: ReadOptions, **given: Any) -> int:
         step=given["step"],
         first_cutoff=given["first_cutoff"],
     )
+    data = read_data(spec)
     made = sampled(data, chosen, seed=given["seed"])
     path, first = given["out"], str(data.split.cutoffs.min())[:19]
     told = {
