@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from tsgap import cell
 from tsgap.arms import Arms, TrainingSet, arms_of
-from tsgap.draws import Compared, Drawing, Replicate, compared, seed_of
 from tsgap.errors import DataError, UsageError
 from tsgap.experiment import BASELINE, Experiment
 from tsgap.halves import ORACLE
@@ -22,6 +21,7 @@ from tsgap.inputs import Data, Inputs, NotDrawn
 from tsgap.panel import Ints, digest
 from tsgap.plugins import Chosen, choose_forecaster
 from tsgap.protocols import Scope
+from tsgap.replicates import Compared, Drawing, Replicate, compared, seed_of
 from tsgap.splits import Split
 
 #: Name of the view that every cell has: the histories of the data set as they are.
