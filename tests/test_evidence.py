@@ -79,6 +79,19 @@ def test_a_window_that_failed_everywhere_is_left_out_and_even(tmp_path: Path) ->
     assert (one.uneven, one.used.tolist()) == (0, [3, 11])
 
 
+def test_where_most_windows_failed_everywhere_the_others_speak_for_none(tmp_path: Path) -> None:
+    def run(name: str, *failed: int) -> Run:
+        cells = {arm: (CELLS[arm], dict.fromkeys(failed, "too high")) for arm in ("real", "synthetic", "null")}
+        return run_of(tmp_path / name, cells)
+
+    assert evidence(run("half", 0, 2)).status == "ok"
+    most = run("most", 0, 1, 2)
+    assert evidence(most).status == "too many failed"
+    assert set(most.gap("mae")["status"]) == {"too many failed"}
+    (verdict,) = most.gate(metric="mae").verdicts
+    assert (verdict.verdict, verdict.damage) == ("INCONCLUSIVE", ("f: too many failed",))
+
+
 def test_a_window_that_failed_in_one_replicate_counts_in_none(tmp_path: Path) -> None:
     rows = replicated({"real": ["real"] * 2, "synthetic": ["s0", "s1"], "null": ["null"] * 2})
     one = evidence(run_of(tmp_path, {"s0": off_by(2.0), "s1": (off_by(2.0), {3: "it broke"})}, rows))

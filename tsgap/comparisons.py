@@ -10,7 +10,18 @@ import numpy as np
 
 from tsgap.atoms import Atoms, Ended, Truth
 from tsgap.errors import ContractError, UnknownNameError
-from tsgap.horizon import METRIC_FAILED, NO_EFFECT, Blocks, By, Figures, figures, percentages_are_valid, ratio, skill
+from tsgap.horizon import (
+    METRIC_FAILED,
+    NO_EFFECT,
+    TOO_MANY_FAILED,
+    Blocks,
+    By,
+    Figures,
+    figures,
+    percentages_are_valid,
+    ratio,
+    skill,
+)
 from tsgap.panel import Floats, Ints
 from tsgap.protocols import MetricSpec
 
@@ -137,7 +148,7 @@ def profiled(
             np.full(control.shape, without_effect),
             failed[0] + failed[1] > 0,
         ],
-        ["not taught", "too many failed", "no pairs", NO_EFFECT, "partial" if fine == "ok" else fine],
+        ["not taught", TOO_MANY_FAILED, "no pairs", NO_EFFECT, "partial" if fine == "ok" else fine],
         fine,
     )
     valid = percentages_are_valid(truth.values, blocks)[:, None] | (metric.units != "fraction")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tsgap.atoms import Atoms, Ended, Truth
 from tsgap.errors import ContractError
 from tsgap.gap import Clusters, Counts, Linear, log_ratio, mean, shortfall
-from tsgap.horizon import METRIC_FAILED, NO_EFFECT
+from tsgap.horizon import METRIC_FAILED, NO_EFFECT, TOO_MANY_FAILED
 from tsgap.metrics import losses
 from tsgap.panel import Floats, Ints, digest
 from tsgap.protocols import MetricSpec
@@ -151,6 +151,10 @@ def gathered(
     if status != "ok":
         return Evidence(losses={}, status=status, **facts)
     whole = {arm: of_arm for arm, of_arm in ended.items() if all(e.under(metric) == "ok" for e in of_arm)}
+    failed = np.stack([one.failures(len(truth.values)) > 0 for of_arm in whole.values() for one in of_arm])
+    if failed.any(0).mean() > 0.5:
+        # also where they failed in every arm: the windows that are left are no fair sample of those that were asked for
+        return Evidence(losses={}, status=TOO_MANY_FAILED, **facts)
     try:
         found = {arm: _distinct(arms[arm], of_arm, metric, truth) for arm, of_arm in whole.items()}
         if baseline is not None:
@@ -176,7 +180,7 @@ def gathered(
         losses=summed,
         taught=taught,
         used=counted * taught,
-        uneven=_uneven(list(whole.values()), len(known)),
+        uneven=int((failed.any(0) & ~failed.all(0)).sum()),
         pairs=digest(weights),
         **facts,
     )
@@ -197,9 +201,3 @@ def _distinct(rows: Sequence[Mapping[str, Any]], ended: Sequence[Ended], metric:
 def _by_place(values: Floats, places: Sequence[Place]) -> Floats:
     """Values (K, N, H) summed over the leads of each place (K, N, P)."""
     return np.stack([values[:, :, first - 1 : last].sum(2) for first, last in places], axis=2)
-
-
-def _uneven(arms: Sequence[Sequence[Ended]], n: int) -> int:
-    """Windows (of `n`) that failed in some arm or replicate, and not in all of them."""
-    failed = np.stack([one.failures(n) > 0 for ended in arms for one in ended])
-    return int((failed.any(0) & ~failed.all(0)).sum())

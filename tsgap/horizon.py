@@ -21,6 +21,8 @@ BYS: tuple[str, ...] = get_args(By)
 METRIC_FAILED = "metric failed"
 #: Status of a forecaster whose forecasts are the same whatever it was trained on.
 NO_EFFECT = "training has no effect"
+#: Status where more is lost to failed forecasts than is left.
+TOO_MANY_FAILED = "too many failed"
 
 
 @dataclass(frozen=True, eq=False)
