@@ -289,11 +289,10 @@ def _without_twin(histories: Panel, train: Panel) -> dict[int, str]:
     return {i: "its series has no twin in the training panel" for i, s in enumerate(histories.series) if s not in known}
 
 
-def draw(job: Draw) -> Panel:
-    """Fit a generator on the real training part and draw one panel."""
-    generator: Generator = job.build(**job.params)
-    generator.fit(read_panel(job.train), seed=job.seed)
-    panel = generator.sample(seed=job.seed)
+def draw(generator: Generator, train: Panel, seed: int) -> Panel:
+    """Fit a generator on the real training part and draw one panel; `ContractError` where it gives anything else."""
+    generator.fit(train, seed=seed)
+    panel = generator.sample(seed=seed)
     if not isinstance(panel, Panel):
         raise ContractError(f"sample must return a Panel, got {type(panel).__name__}")
     return panel
@@ -305,7 +304,7 @@ def execute(payload: bytes) -> bytes:
 
     job = cloudpickle.loads(payload)
     if isinstance(job, Draw):
-        panel = draw(job)
+        panel = draw(job.build(**job.params), read_panel(job.train), job.seed)
         head: dict[str, Any] = {
             "keys": panel.keys,
             "series": panel.series,

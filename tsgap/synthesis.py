@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsgap import cell
 from tsgap.config import listed
 from tsgap.drawing import as_declared
-from tsgap.errors import ContractError
 from tsgap.experiment import data_spec, whole
 from tsgap.inputs import Data, read_data
-from tsgap.panel import Dataset, Panel
+from tsgap.panel import Dataset
 from tsgap.plugins import Chosen, choose_generator
 from tsgap.readers import ReadOptions
 from tsgap.splits import stamps_at
@@ -57,12 +57,7 @@ def sampled(data: Data, chosen: Chosen, *, seed: int) -> Dataset:
 
     It is the panel that a sweep draws from the same seed. Errors of the generator pass through.
     """
-    generator = chosen.build()
-    generator.fit(data.train, seed=seed)
-    panel = generator.sample(seed=seed)
-    if not isinstance(panel, Panel):
-        raise ContractError(f"{chosen.label}: sample must return a Panel, got {type(panel).__name__}")
-    panel = as_declared(panel, chosen, data.train)
+    panel = as_declared(cell.draw(chosen.build(), data.train, seed), chosen, data.train)
     real = data.split.data
     # a training part begins with its first value, and ends at the cutoff
     rows = np.arange(len(real))
