@@ -275,6 +275,8 @@ def test_several_verdicts_begin_with_the_worst_of_them() -> None:
             "next: the sweep of the base",
         ),
         (VERDICTS[INCONCLUSIVE], "tsgap show r --gap "),
+        (VERDICTS[INSUFFICIENT_DATA], "the same sweep with more --windows or shorter --horizons "),
+        (a_verdict(INCONCLUSIVE, caps=("f: without the shuffled arm",)), "the same sweep without --fast or --no-null "),
         (VERDICTS[PASS], "the same sweep with --selfcheck"),
         (a_verdict(PASS, checked=True), "next: tsgap show r\n"),
     ],
@@ -312,7 +314,7 @@ VERDICT_KEYS = {
         "equivalent",
     ),
     *("checked", "fixed", "linear_only", "overlapping", "rules", "counts", "safe", "breaks", "memory"),
-    *("worse_than_baseline", "findings", "combined"),
+    *("against_baseline", "worse_than_baseline", "findings", "combined"),
 }
 FINDING_KEYS = {"forecaster", "memory", "gated", "why", "verdict", "safe", "breaks", "bins"}
 BIN_KEYS = {
@@ -473,9 +475,11 @@ def test_a_version_that_is_proven_worse_than_the_baseline_fails_though_it_is_wit
     out = capsys.readouterr().out
     assert out.startswith("FAIL: 's' is proven worse for d than the last accepted version: the errors of ")
     assert "are 3.0 % larger (95 % sure: at least 3.0 % larger)" in out.splitlines()[0]
-    assert code_of(before, "--baseline", str(after.path)) == 0
-    assert code_of(after, "--baseline", str(after.path)) == 0
     capsys.readouterr()
+    assert code_of(before, "--baseline", str(after.path)) == 0
+    assert "- not proven worse than the last accepted version; nearest to it, the errors of " in capsys.readouterr().out
+    assert code_of(after, "--baseline", str(after.path)) == 0
+    assert "not proven worse than the last accepted version; " in capsys.readouterr().out
     assert code_of(after, "--baseline", str(before.path), "--format", "json") == 1
     told = json.loads(capsys.readouterr().out)
     assert told["baseline"] == str(before.path)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.verdicts_made_up import a_bin, a_finding, a_verdict, broken, nothing, undecided
-from tsgap.baseline import Worse
+from tsgap.baseline import Against
 from tsgap.gap import Counts
 from tsgap.gate import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Bin, Rules, Verdict
 from tsgap.sentences import horizon, larger, leads, percent, reasons, sentence, settle, share, signed
@@ -48,13 +48,13 @@ def test_a_fail_names_the_worst_leads_what_is_proven_and_where_it_breaks() -> No
 
 
 def test_a_fail_against_the_baseline_alone_says_so_and_beside_a_break_it_is_a_reason() -> None:
-    worse = (Worse("linear", 1, 1, LN(1.05), LN(1.01)), Worse("linear", 2, 7, LN(1.2), LN(1.1)))
-    told = sentence(a_verdict(FAIL, worse_than_baseline=worse))
+    worse = (Against("linear", 1, 1, LN(1.05), LN(1.01)), Against("linear", 2, 7, LN(1.2), LN(1.1)))
+    told = sentence(a_verdict(FAIL, against_baseline=worse))
     assert told == (
         "FAIL: 'gan' is proven worse for sales than the last accepted version: the errors of linear at leads 2 to 7 "
         "are 20.0 % larger (95 % sure: at least 10.0 % larger)."
     )
-    both = a_verdict(FAIL, a_finding(broken()), breaks=1, worse_than_baseline=worse)
+    both = a_verdict(FAIL, a_finding(broken()), breaks=1, against_baseline=worse)
     assert "more than the margin" in sentence(both)
     assert len([why for why in reasons(both) if why.startswith("worse than the last accepted version: ")]) == 2
 
@@ -189,7 +189,9 @@ def test_leads_shares_and_horizons_read_as_they_are_said() -> None:
 
 def test_nothing_is_promised_that_would_not_settle_it() -> None:
     never = undecided(series=math.inf, blocks=math.inf, replicates=math.inf)
-    assert settle([never], Counts(30, 6, 5)) == ""
+    assert settle([never], Counts(30, 6, 5)) == " More series, test periods or replicates alone would not settle it."
+    each = [undecided(series=math.inf, blocks=9.0), undecided(series=99.0, blocks=math.inf)]
+    assert settle(each, Counts(30, 6, 5)) == settle([never], Counts(30, 6, 5))
     assert settle([undecided(series=10.0, blocks=3.0)], Counts(30, 6, 5)) == ""
     assert (
         settle([undecided(blocks=2e7, series=99.0)], Counts(30, 6, 5))
@@ -227,12 +229,12 @@ def verdicts(draw: Any) -> Verdict:
     """A verdict whose parts agree no better than the word they carry needs."""
     word = draw(st.sampled_from([PASS, FAIL, NO_SIGNAL, INSUFFICIENT_DATA, INCONCLUSIVE]))
     findings = [a_finding(*draw(bins()), name=f"f{i}") for i in range(draw(st.integers(0, 3)))]
-    worse: tuple[Worse, ...] = ()
+    worse: tuple[Against, ...] = ()
     is_broken = any(b.broken for one in findings for b in one.bins)
     if word == PASS:
         findings = findings or [a_finding(a_bin())]
     if word == FAIL and not is_broken:
-        worse = (Worse("f0", 1, 3, draw(FIGURE), draw(FIGURE)),)
+        worse = (Against("f0", 1, 3, draw(FIGURE), 0.01),)
     if word == NO_SIGNAL and not any(b.no_signal for one in findings for b in one.bins):
         findings = []
     left_out = a_finding(
@@ -245,7 +247,7 @@ def verdicts(draw: Any) -> Verdict:
         combined=draw(st.just(()) | bins()),
         counts=draw(st.none() | st.builds(Counts, *(st.integers(0, 40),) * 3)),
         caps=tuple(draw(st.lists(st.sampled_from(["f0: crash", "LEAK: x"]), max_size=2))),
-        worse_than_baseline=worse,
+        against_baseline=worse,
         safe=draw(st.integers(0, 9)),
         breaks=draw(st.integers(1, 40)) if is_broken else draw(st.none()),
         memory=draw(st.none() | st.just(left_out)),

@@ -14,7 +14,7 @@ from tests.hand_made import CELLS, COMPARED, PLAN, off_by, offered, row, written
 from tsgap.plugins import Registered
 from tsgap.protocols import MetricSpec
 from tsgap.run import Run
-from tsgap.tables import figure, render, render_gap
+from tsgap.tables import _settled, figure, render, render_gap
 
 
 def shown(run: Run, width: int = 200, terminal: bool = False, **asked: Any) -> str:
@@ -278,10 +278,12 @@ def test_the_gap_has_a_table_with_interval_assay_and_what_could_be_told(tmp_path
     run = written(tmp_path, rows, {**CELLS, "synthetic": off_by(1.5), "null": off_by(3.0)})
     text = gap_shown(run, metrics=("mae", "rmse"))
     assert text.count("MAE") == text.count("RMSE") == 1
-    assert line_of(text, "forecaster") == "forecaster leads gap % 95 % interval could tell shuffled skill kept"
-    assert line_of(text, "f 1 ") == "f 1 +50.0 +50.0 to +50.0 0.0 +200.0 75 %"
+    assert (
+        line_of(text, "forecaster") == "forecaster leads gap % 95 % interval could tell settled by shuffled skill kept"
+    )
+    assert line_of(text, "f 1 ") == "f 1 +50.0 +50.0 to +50.0 0.0 told +200.0 75 %"
     assert [line.split()[1] for line in text.splitlines() if line.startswith("still")] == ["4", "4"]
-    assert line_of(text, "still").endswith("0.0 - - not applicable")
+    assert line_of(text, "still").endswith("0.0 told - - not applicable")
     assert "no proof of fidelity" in text
     by_lead = gap_shown(run, by="lead", forecaster=["f"])
     assert [line.split()[1] for line in by_lead.splitlines() if line.startswith("f ")] == ["1", "2", "3", "4"]
@@ -290,7 +292,7 @@ def test_the_gap_has_a_table_with_interval_assay_and_what_could_be_told(tmp_path
 
 def test_a_gap_without_figures_says_why_and_failures_are_listed(tmp_path: Path) -> None:
     text = gap_shown(written(tmp_path, COMPARED, {**CELLS, "synthetic": "crash"}))
-    assert line_of(text, "f 1 ") == "f 1 - - - - - crash"
+    assert line_of(text, "f 1 ") == "f 1 - - - - - - crash"
     assert "- d: f, trained on s: crash in fit: crash it is" in text
 
 
@@ -299,3 +301,19 @@ def test_figures_fit_into_a_few_characters() -> None:
     assert [figure(v) for v in values] == [
         *("0.000", "1.235", "99.999", "1234.6", "123457", "1.5e+09", "1.2e-05", "-0.500", "inf", "-")
     ]
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"),
+    [
+        ((40.0, 12.0), "40 series or 12 periods"),
+        ((np.inf, 12.0), "12 periods"),
+        ((np.inf, np.inf), "-"),
+        ((2e7, np.inf), "-"),
+        ((30.0, np.inf), "told"),
+    ],
+)
+def test_a_table_of_gaps_says_what_would_settle_them(needed: tuple[float, float], said: str) -> None:
+    there = {"half_width": 0.1, "series": 30, "blocks": 6, "needed_series": needed[0], "needed_blocks": needed[1]}
+    assert _settled(there) == said
+    assert _settled({**there, "half_width": np.nan}) == "-"

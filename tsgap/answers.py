@@ -78,11 +78,12 @@ def same_arm(one: Evidence, rules: Rules) -> Check:
     pooled = sum(float(((half - half.mean()) ** 2).sum()) for half in halves) / df
     se = float(np.sqrt(pooled * sum(1 / len(half) for half in halves)))
     wide = float(stdtrit(df, 1 - ALARM / 2)) * se
-    seen = f"{percent(value)}, between {percent(value - wide)} and {percent(value + wide)}"
+    least = float(stdtrit(df, rules.level)) * se
+    between = f"between {percent(value - wide)} and {percent(value + wide)}"
+    seen = f"{percent(value)}, told to {percent(least)} ({100 * (1 - ALARM):g} % sure: {between})"
     if abs(value) > wide:
         return Check(name, one.forecaster, expected, seen, BROKEN)
-    told_apart = float(stdtrit(df, rules.level)) * se < rules.log_margin
-    return Check(name, one.forecaster, expected, seen, OK if told_apart else UNDECIDED)
+    return Check(name, one.forecaster, expected, seen, OK if least < rules.log_margin else UNDECIDED)
 
 
 def shuffled(one: Evidence, rules: Rules) -> Check:

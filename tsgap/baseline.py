@@ -13,8 +13,11 @@ from tsgap.panel import Ints
 
 
 @dataclass(frozen=True)
-class Worse:
-    """Leads at which a source is proven worse than the last accepted one: by `gap`, at least `least` (log ratios)."""
+class Against:
+    """How much larger errors are at some leads than those of the last accepted source: `gap`, at least `least`.
+
+    Both are log ratios; above 0 `least` is the proof that it is worse.
+    """
 
     forecaster: str
     first: int
@@ -23,11 +26,11 @@ class Worse:
     least: float
 
 
-def worse_than(
+def compared(
     evidence: Sequence[Evidence], baseline: Mapping[str, Evidence], level: float
-) -> tuple[list[Worse], list[str]]:
-    """Where a source is proven worse at `level` than `baseline` (by forecaster), and why the rest has no comparison."""
-    worse, incomparable = [], []
+) -> tuple[list[Against], list[str]]:
+    """A source against `baseline` (by forecaster), sure at `level`, and why the rest has no comparison."""
+    there, incomparable = [], []
     for one in evidence:
         before = baseline.get(one.forecaster)
         why = ""
@@ -42,11 +45,11 @@ def worse_than(
             continue
         found = against(one, before)
         least = found.lower(level)
-        worse += [
-            Worse(one.forecaster, *one.places[i], float(found.value[i]), float(least[i]))
-            for i in np.flatnonzero(one.taught & before.taught & (least > 0))
+        there += [
+            Against(one.forecaster, *one.places[i], float(found.value[i]), float(least[i]))
+            for i in np.flatnonzero(one.taught & before.taught & ~np.isnan(least))
         ]
-    return worse, incomparable
+    return there, incomparable
 
 
 def against(one: Evidence, before: Evidence) -> Estimate:

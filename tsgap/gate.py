@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsgap.baseline import Worse, worse_than
+from tsgap.baseline import Against, compared
 from tsgap.errors import UsageError
 from tsgap.evidence import Evidence, Place, span, together
 from tsgap.gap import Clusters, Counts, Estimate, Linear, log_ratio, lost, mean
@@ -147,7 +147,7 @@ class Verdict:
     checked: bool | None = None
     fixed: bool = False
     linear_only: bool = False
-    worse_than_baseline: tuple[Worse, ...] = ()
+    against_baseline: tuple[Against, ...] = ()
     damage: tuple[str, ...] = ()
     overlapping: bool = False
 
@@ -155,6 +155,11 @@ class Verdict:
     def gated(self) -> tuple[Finding, ...]:
         """The findings that the verdict rests on."""
         return tuple(one for one in self.findings if one.gated)
+
+    @property
+    def worse_than_baseline(self) -> tuple[Against, ...]:
+        """Where the source is proven worse than the last accepted one."""
+        return tuple(at for at in self.against_baseline if at.least > 0)
 
     @property
     def noise_floor(self) -> bool:
@@ -201,9 +206,9 @@ def judged(
     mine = [findings[one.forecaster] for one in gated]
     bins = [b for one in mine for b in one.bins]
     counts = _counts(gated)
-    worse: list[Worse] = []
+    against: list[Against] = []
     if baseline is not None:
-        worse, incomparable = worse_than(gated, baseline, 1 - (1 - rules.level) / tests)
+        against, incomparable = compared(gated, baseline, 1 - (1 - rules.level) / tests)
         damage += incomparable
     caps = [*damage, *_doubts(gated)]
     if not gated:
@@ -211,7 +216,7 @@ def judged(
         verdict = INCONCLUSIVE if unknown else NO_SIGNAL
     elif counts is None or not counts.enough or (_overlapping(gated) and counts.series < OVERLAPPING_SERIES):
         verdict = INSUFFICIENT_DATA
-    elif worse or any(b.broken for b in bins):
+    elif any(at.least > 0 for at in against) or any(b.broken for b in bins):
         verdict = FAIL
     elif all(b.safe for b in bins) and not caps:
         verdict = PASS
@@ -236,7 +241,7 @@ def judged(
         checked,
         any(one.fixed for one in evidence),
         bool(gated) and not any(one.memory == "nonlinear" for one in gated),
-        tuple(worse),
+        tuple(against),
         tuple(dict.fromkeys(damage)),
         _overlapping(gated),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from tsgap.baseline import Worse
+from tsgap.baseline import Against
 from tsgap.gap import Counts
 from tsgap.gate import (
     FAIL,
@@ -164,8 +164,8 @@ def _failed(verdict: Verdict) -> str:
     )
 
 
-def worse(at: Worse, sure: str = "95 % sure") -> str:
-    """Where a source is worse than its baseline, in words."""
+def worse(at: Against, sure: str = "95 % sure") -> str:
+    """How much worse a source is than its baseline, in words."""
     return (
         f"the errors of {at.forecaster} at {leads(at.first, at.last)} are {larger(at.gap)} ({sure}: at least "
         f"{larger(at.least)})"
@@ -263,7 +263,10 @@ def settle(bins: Sequence[Bin], counts: Counts | None) -> str:
         ("test periods", [b.blocks for b in bins], counts.blocks),
         ("replicates", [b.replicates for b in bins], counts.replicates),
     )
-    return f" About {ways} would settle it." if ways else ""
+    if ways:
+        return f" About {ways} would settle it."
+    hopeless = all(any(math.isinf(getattr(b, name)) for b in bins) for name in ("series", "blocks", "replicates"))
+    return " More series, test periods or replicates alone would not settle it." if hopeless else ""
 
 
 def more(*ways: tuple[str, Sequence[float], int]) -> str:
@@ -304,6 +307,12 @@ def reasons(verdict: Verdict) -> Iterator[str]:
     yield from (
         f"worse than the last accepted version: {worse(at, _sure(verdict))}" for at in verdict.worse_than_baseline
     )
+    if verdict.against_baseline and not verdict.worse_than_baseline:
+        most = max(verdict.against_baseline, key=lambda at: at.least)
+        yield (
+            f"not proven worse than the last accepted version; nearest to it, the errors of {most.forecaster} at "
+            f"{leads(most.first, most.last)} are {larger(most.gap)}"
+        )
     yield from (f"{one.forecaster} is not gated: {one.why}" for one in verdict.findings if _is_left_out(one))
     if verdict.gated:
         yield f"break horizon, operational (full context): {horizon(verdict.safe, verdict.breaks)}"

@@ -12,7 +12,7 @@ from tsgap.formats import aligned
 from tsgap.gate import Rules
 from tsgap.horizon import NO_EFFECT, By
 from tsgap.remarks import failures, notes, rows_of, without_figures, words
-from tsgap.sentences import interval, kept, share, signed
+from tsgap.sentences import MANY, interval, kept, share, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,12 +36,13 @@ VERSUS = {
     "real-full": ("vs all real data", "the control, real-full, was trained on all real data, before matching cut them"),
 }
 
-GAP_HEADS = ("forecaster", "leads", "gap %", "95 % interval", "could tell", "shuffled", "skill kept", "")
+GAP_HEADS = ("forecaster", "leads", "gap %", "95 % interval", "could tell", "settled by", "shuffled", "skill kept", "")
 GAP_LEGEND = (
     "gap: how much larger errors are after training on synthetic than on real series, in %; below 0 is better than "
-    "real, which is no proof of fidelity. could tell: the smallest gap that could be told from none. shuffled: the gap "
-    "of training on shuffled real series, which is what can be seen at all. skill kept: share of what real training "
-    "gains over shuffled training, where that is proven to be more than 5 %. all: geometric mean over those that learn."
+    "real, which is no proof of fidelity. could tell: the smallest gap that could be told from none. settled by: how "
+    "many series or test periods, each alone, would tell the gap from one of 5 %; a dash where neither alone would. "
+    "shuffled: the gap of training on shuffled real series, which is what can be seen at all. skill kept: share of "
+    "what real training gains over shuffled training, where that is proven to be more than 5 %. all: geometric mean over those that learn."
 )
 LEGEND = (
     "control: error after training on real series. ratio: synthetic / control, 1 is no loss, more is worse. shuffled: "
@@ -139,10 +140,21 @@ def _gap_cells(row: dict[str, Any], by: GapBy) -> list[str]:
         signed(row["gap"]),
         interval(row["low"], row["high"]),
         signed(row["half_width"]),
+        _settled(row),
         signed(row["assay"]),
         kept(row["rho"]),
         "" if row["status"] == "ok" else str(row["status"]),
     ]
+
+
+def _settled(row: dict[str, Any]) -> str:
+    """What would tell a gap from one of 5 %, where it is not told apart yet."""
+    if math.isnan(row["half_width"]):
+        return "-"
+    ways = [(row["needed_series"], row["series"], "series"), (row["needed_blocks"], row["blocks"], "periods")]
+    if any(needed <= there for needed, there, _ in ways):
+        return "told"
+    return " or ".join(f"{int(needed)} {what}" for needed, _, what in ways if needed < MANY) or "-"
 
 
 def _listed(console: Console, **told: Sequence[str]) -> None:

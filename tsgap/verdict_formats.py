@@ -8,11 +8,12 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tsgap.evidence import span
 from tsgap.formats import aligned, html_text, one_line
-from tsgap.gate import FAIL, PASS, Bin, Finding, Rules, Verdict
+from tsgap.gate import FAIL, INSUFFICIENT_DATA, PASS, Bin, Finding, Rules, Verdict
 from tsgap.sentences import interval, kept, leads, percent, reasons, sentence, share, signed
 
 if TYPE_CHECKING:
@@ -128,8 +129,12 @@ def next_command(gate: Gate) -> str:
         return f"tsgap show {run} --gap --by lead{only}   (where it breaks)"
     if worst.damage:
         return _repair(worst, run)
+    if worst.verdict == INSUFFICIENT_DATA:
+        return "the same sweep with more --windows or shorter --horizons   (--dry-run says what they will tell)"
+    if worst.verdict != PASS and any("shuffled arm" in told for told in worst.caps):
+        return "the same sweep without --fast or --no-null   (without the shuffled arm there can be no PASS)"
     if worst.verdict != PASS:
-        return f"tsgap show {run} --gap{only}   (what more series or windows would settle)"
+        return f"tsgap show {run} --gap{only}   (how many series or test periods would settle)"
     if worst.checked is None:
         return "the same sweep with --selfcheck   (does the bench see what it claims to see on these data?)"
     return f"tsgap show {run}"
@@ -194,10 +199,8 @@ def _verdict(one: Verdict) -> dict[str, Any]:
         "safe": one.safe,
         "breaks": one.breaks,
         "memory": None if one.memory is None else {"safe": one.memory.safe, "breaks": one.memory.breaks},
-        "worse_than_baseline": [
-            {name: getattr(at, name) for name in ("forecaster", "first", "last", "gap", "least")}
-            for at in one.worse_than_baseline
-        ],
+        "against_baseline": [asdict(at) for at in one.against_baseline],
+        "worse_than_baseline": [asdict(at) for at in one.worse_than_baseline],
         "findings": [_finding(finding) for finding in one.findings],
         "combined": [_told(b) for b in one.combined],
     }
