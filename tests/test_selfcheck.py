@@ -12,8 +12,8 @@ import pytest
 
 import tsgap
 from tests.worlds import autoregressions
-from tsgap import answers, selfchecks
-from tsgap.answers import BROKEN, NOT_APPLICABLE, OK, UNDECIDED, Check
+from tsgap import checklist, selfchecks
+from tsgap.checklist import BROKEN, NOT_APPLICABLE, OK, UNDECIDED, Check
 from tsgap.errors import UsageError
 from tsgap.evidence import Evidence
 from tsgap.experiment import Experiment, data_specs, source_specs
@@ -236,40 +236,40 @@ def seeds(*sizes: float) -> Evidence:
 @pytest.mark.parametrize(
     ("found", "outcome"),
     [
-        (answers.exactly_none("copy", [the_same()]), OK),
-        (answers.exactly_none("copy", [evidence(1e-12, noise=0.0)]), BROKEN),
-        (answers.exactly_none("copy", [the_same(), evidence(0.0)]), BROKEN),
-        (answers.exactly_none("copy", [evidence(0.0, status="timeout", losses={})]), BROKEN),
-        (answers.exactly_none("copy", [evidence(0.0, taught=np.array([False, False]))]), NOT_APPLICABLE),
-        (answers.same_arm(seeds(0.0), RULES), NOT_APPLICABLE),
-        (answers.same_arm(seeds(0.01, -0.01, 0.0, 0.005, -0.005), RULES), OK),
-        (answers.same_arm(seeds(0.3, -0.2, 0.1, 0.25, -0.3), RULES), UNDECIDED),
-        (answers.same_arm(seeds(0.1, 0.1001, 0.0999, 0.0, 0.0001), RULES), BROKEN),
-        (answers.same_arm(evidence(0.0, missing=("real arm: crash",)), RULES), BROKEN),
-        (answers.shuffled(evidence(0.5), RULES), OK),
-        (answers.shuffled(evidence(0.0), RULES), BROKEN),
-        (answers.shuffled(evidence(0.03), RULES), BROKEN),
-        (answers.shuffled(evidence(0.5, 0.0), RULES), NOT_APPLICABLE),
-        (answers.shuffled(evidence(0.3, noise=2.0, draws=3), RULES), NOT_APPLICABLE),
-        (answers.shuffled(evidence(0.5, uneven=2), RULES), BROKEN),
-        (answers.shuffled(evidence(0.5, overlapping=True), RULES), OK),
-        (answers.blocks_break(evidence(0.2), np.array([0.0, 0.3]), RULES), OK),
-        (answers.blocks_break(evidence(0.01), np.array([0.0, 0.3]), RULES), BROKEN),
-        (answers.blocks_break(evidence(0.2), np.array([0.0, 0.05]), RULES), NOT_APPLICABLE),
-        (answers.blocks_break(evidence(0.2, 0.0), np.array([0.3, 0.3]), RULES), NOT_APPLICABLE),
-        (answers.blocks_break(evidence(0.05), np.array([0.3, 0.3]), RULES), UNDECIDED),
-        (answers.on_the_curve(evidence(0.4, root=True), np.array([0.2, 0.205]), RULES), OK),
-        (answers.on_the_curve(evidence(0.4, root=True), np.array([0.2, 0.25]), RULES), BROKEN),
-        (answers.on_the_curve(evidence(0.0, root=True), np.array([0.0, 0.01]), RULES), NOT_APPLICABLE),
-        (answers.on_the_curve(evidence(0.4, root=True, draws=1), np.array([0.2, 0.2]), RULES), BROKEN),
-        (answers.on_the_curve(evidence(0.4, root=True, noise=5.0), np.array([0.2, 0.2]), RULES), UNDECIDED),
-        (answers.on_the_curve(evidence(0.4, root=True), np.array([0.2, 0.2]), RULES, "too short"), NOT_APPLICABLE),
-        (answers.spectrum_kept(evidence(0.0), RULES, ""), OK),
-        (answers.spectrum_kept(evidence(0.01), RULES, ""), OK),
-        (answers.spectrum_kept(evidence(0.1), RULES, ""), BROKEN),
-        (answers.spectrum_kept(evidence(-0.1), RULES, ""), BROKEN),
-        (answers.spectrum_kept(evidence(0.1), RULES, "too short"), NOT_APPLICABLE),
-        (answers.spectrum_kept(evidence(0.0, noise=3.0), RULES, ""), UNDECIDED),
+        (checklist.exactly_none("copy", [the_same()]), OK),
+        (checklist.exactly_none("copy", [evidence(1e-12, noise=0.0)]), BROKEN),
+        (checklist.exactly_none("copy", [the_same(), evidence(0.0)]), BROKEN),
+        (checklist.exactly_none("copy", [evidence(0.0, status="timeout", losses={})]), BROKEN),
+        (checklist.exactly_none("copy", [evidence(0.0, taught=np.array([False, False]))]), NOT_APPLICABLE),
+        (checklist.same_arm(seeds(0.0), RULES), NOT_APPLICABLE),
+        (checklist.same_arm(seeds(0.01, -0.01, 0.0, 0.005, -0.005), RULES), OK),
+        (checklist.same_arm(seeds(0.3, -0.2, 0.1, 0.25, -0.3), RULES), UNDECIDED),
+        (checklist.same_arm(seeds(0.1, 0.1001, 0.0999, 0.0, 0.0001), RULES), BROKEN),
+        (checklist.same_arm(evidence(0.0, missing=("real arm: crash",)), RULES), BROKEN),
+        (checklist.shuffled(evidence(0.5), RULES), OK),
+        (checklist.shuffled(evidence(0.0), RULES), BROKEN),
+        (checklist.shuffled(evidence(0.03), RULES), BROKEN),
+        (checklist.shuffled(evidence(0.5, 0.0), RULES), NOT_APPLICABLE),
+        (checklist.shuffled(evidence(0.3, noise=2.0, draws=3), RULES), NOT_APPLICABLE),
+        (checklist.shuffled(evidence(0.5, uneven=2), RULES), BROKEN),
+        (checklist.shuffled(evidence(0.5, overlapping=True), RULES), OK),
+        (checklist.blocks_break(evidence(0.2), np.array([0.0, 0.3]), RULES), OK),
+        (checklist.blocks_break(evidence(0.01), np.array([0.0, 0.3]), RULES), BROKEN),
+        (checklist.blocks_break(evidence(0.2), np.array([0.0, 0.05]), RULES), NOT_APPLICABLE),
+        (checklist.blocks_break(evidence(0.2, 0.0), np.array([0.3, 0.3]), RULES), NOT_APPLICABLE),
+        (checklist.blocks_break(evidence(0.05), np.array([0.3, 0.3]), RULES), UNDECIDED),
+        (checklist.on_the_curve(evidence(0.4, root=True), np.array([0.2, 0.205]), RULES), OK),
+        (checklist.on_the_curve(evidence(0.4, root=True), np.array([0.2, 0.25]), RULES), BROKEN),
+        (checklist.on_the_curve(evidence(0.0, root=True), np.array([0.0, 0.01]), RULES), NOT_APPLICABLE),
+        (checklist.on_the_curve(evidence(0.4, root=True, draws=1), np.array([0.2, 0.2]), RULES), BROKEN),
+        (checklist.on_the_curve(evidence(0.4, root=True, noise=5.0), np.array([0.2, 0.2]), RULES), UNDECIDED),
+        (checklist.on_the_curve(evidence(0.4, root=True), np.array([0.2, 0.2]), RULES, "too short"), NOT_APPLICABLE),
+        (checklist.spectrum_kept(evidence(0.0), RULES, ""), OK),
+        (checklist.spectrum_kept(evidence(0.01), RULES, ""), OK),
+        (checklist.spectrum_kept(evidence(0.1), RULES, ""), BROKEN),
+        (checklist.spectrum_kept(evidence(-0.1), RULES, ""), BROKEN),
+        (checklist.spectrum_kept(evidence(0.1), RULES, "too short"), NOT_APPLICABLE),
+        (checklist.spectrum_kept(evidence(0.0, noise=3.0), RULES, ""), UNDECIDED),
     ],
 )
 def test_each_check_comes_out_as_the_losses_say(found: Check, outcome: str) -> None:
@@ -279,7 +279,7 @@ def test_each_check_comes_out_as_the_losses_say(found: Check, outcome: str) -> N
 @pytest.mark.slow
 def test_model_seeds_that_do_not_differ_seldom_alarm() -> None:
     rng = np.random.default_rng(0)
-    found = [answers.same_arm(seeds(*(0.01 * rng.normal(size=5))), RULES).outcome for _ in range(1500)]
+    found = [checklist.same_arm(seeds(*(0.01 * rng.normal(size=5))), RULES).outcome for _ in range(1500)]
     # at a rate of 1 % there are 26 or more of 1500 in one of 200 trials
     assert found.count(BROKEN) <= 26
 

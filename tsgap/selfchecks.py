@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsgap import answers, resampling
-from tsgap.answers import OK, Check
+from tsgap import checklist, resampling
 from tsgap.arms import train_figures
 from tsgap.cell import location_and_scale, scaled
+from tsgap.checklist import OK, Check
 from tsgap.config import listed
 from tsgap.errors import StoreError
 from tsgap.evidence import Evidence, Place
@@ -63,7 +63,7 @@ class SelfCheck:
     @property
     def verdict(self) -> str:
         """``"passed"``, ``"broken"`` or ``"nothing shown"``."""
-        if any(one.outcome == answers.BROKEN for one in self.checks):
+        if any(one.outcome == checklist.BROKEN for one in self.checks):
             return BROKEN
         shown = {name: [one.outcome for one in self.checks if one.name == name] for name in ("copy", "canary")}
         exact = all(found and set(found) == {OK} for found in shown.values())
@@ -179,7 +179,7 @@ def _checked(spec: DataSpec, settings: Mapping[str, Any], out: Path | None, runn
         spec.name,
         (
             *_exact(copied),
-            answers.exactly_none(
+            checklist.exactly_none(
                 "canary", [of[BASELINE] for run in (copied, lost) for of in _evidence(run, "mase").values()]
             ),
             *_memory(lost, data, block, why),
@@ -192,26 +192,26 @@ def _exact(run: Run) -> list[Check]:
     """What holds to the last bit, and chance between model seeds."""
     every = _evidence(run, "mase")["copy"]
     copied = [one for one in every.values() if one.transfer != "none"]
-    found = [answers.exactly_none("copy", [one]) for one in copied]
-    return found + [answers.same_arm(one, Rules()) for one in copied if one.stochastic]
+    found = [checklist.exactly_none("copy", [one]) for one in copied]
+    return found + [checklist.same_arm(one, Rules()) for one in copied if one.stochastic]
 
 
 def _memory(run: Run, data: Data, block: int, why_no_blocks: str) -> list[Check]:
     """What must be seen of lost memory, and what must not."""
     rules, every = Rules(), _evidence(run, "mase")
-    found = [answers.shuffled(every["shuffle"]["linear"], rules)]
+    found = [checklist.shuffled(every["shuffle"]["linear"], rules)]
     if why_no_blocks:
-        no_blocks = ("what is lost is seen", why_no_blocks, answers.NOT_APPLICABLE)
+        no_blocks = ("what is lost is seen", why_no_blocks, checklist.NOT_APPLICABLE)
         found += [Check("block-bootstrap", name, *no_blocks) for name in ("linear", "lag-probe")]
     else:
         linear = every["block-bootstrap"]["linear"]
         probe = _evidence(run, "rmsse")["block-bootstrap"]["lag-probe"]
         foretold, shortest = _Foretold(run, data, block), int(data.train.lengths.min())
-        found.append(answers.blocks_break(linear, foretold.linear(linear.places), rules))
+        found.append(checklist.blocks_break(linear, foretold.linear(linear.places), rules))
         unfit = f"the shortest training series has {shortest} values, {BLOCKS} blocks have {BLOCKS * block}"
         curve = foretold.probe(probe.places)
-        found.append(answers.on_the_curve(probe, curve, rules, unfit if shortest < BLOCKS * block else ""))
-    found.append(answers.spectrum_kept(every["iaaft"]["linear"], rules, unfit_for_surrogates(data.train)))
+        found.append(checklist.on_the_curve(probe, curve, rules, unfit if shortest < BLOCKS * block else ""))
+    found.append(checklist.spectrum_kept(every["iaaft"]["linear"], rules, unfit_for_surrogates(data.train)))
     return found
 
 

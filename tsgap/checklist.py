@@ -1,4 +1,4 @@
-"""Known answers: what a run on sources of which everything is known must show, check by check, and what it showed."""
+"""The list of a self-check: what sources of which everything is known must show, check by check, and what was seen."""
 
 from __future__ import annotations
 
