@@ -42,7 +42,8 @@ GAP_LEGEND = (
     "real, which is no proof of fidelity. could tell: the smallest gap that could be told from none. settled by: how "
     "many series or test periods, each alone, would tell the gap from one of 5 %; a dash where neither alone would. "
     "shuffled: the gap of training on shuffled real series, which is what can be seen at all. skill kept: share of "
-    "what real training gains over shuffled training, where that is proven to be more than 5 %. all: geometric mean over those that learn."
+    "what real training gains over shuffled training, where that is proven to be more than 5 %. all: geometric mean "
+    "over those that learn."
 )
 LEGEND = (
     "control: error after training on real series. ratio: synthetic / control, 1 is no loss, more is worse. shuffled: "
