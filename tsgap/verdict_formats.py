@@ -142,17 +142,16 @@ def next_command(gate: Gate) -> str:
 
 def _repair(verdict: Verdict, run: str) -> str:
     """The command for what forbids a PASS and is no lack of data; what weighs most comes first."""
-    told = " ".join(verdict.damage)
-    if "LEAK" in told:
+    if any(one.startswith("LEAK: ") for one in verdict.damage):
         return (
             "tsgap split REAL --out train.parquet   (with the flags of the sweep: fit the generator on that part alone)"
         )
-    if "self-check failed" in told:
+    if verdict.checked is False:
         return "tsgap selfcheck REAL   (what the bench does not see on these data)"
-    if "baseline" in told:
+    if any("cannot be compared with the baseline" in one for one in verdict.damage):
         return "the sweep of the baseline again, with the real data, windows and horizons of this one"
     taught = min((max((b.last for b in one.bins if b.taught), default=0) for one in verdict.gated), default=0)
-    if all("NOT TAUGHT" in one for one in verdict.damage) and taught:
+    if all(": NOT TAUGHT: " in one for one in verdict.damage) and taught:
         return f"tsgap gate {run} --horizons {taught}   (the leads that were taught; longer series would teach more)"
     return f"tsgap show {run} --failures   (what failed; the same sweep with --retry failed tries it again)"
 
