@@ -46,9 +46,9 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     return [
         row["source"],
         row["forecaster"],
-        "–" if math.isnan(row["horizon"]) else f"1-{int(row['horizon'])}",
-        *("–" if math.isnan(row[name]) else f"{row[name]:.4g}" for name in errors),
-        f"{row['percent']:.3g} %" if known else "–",
-        f"{low:.3g} to {high:.3g}" if known else "–",
+        "-" if math.isnan(row["horizon"]) else f"1-{int(row['horizon'])}",
+        *("-" if math.isnan(row[name]) else f"{row[name]:.4g}" for name in errors),
+        f"{row['percent']:.3g} %" if known else "-",
+        f"{low:.3g} to {high:.3g}" if known else "-",
         "" if row["status"] == "ok" else row["status"],
     ]
