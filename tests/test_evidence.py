@@ -79,6 +79,19 @@ def test_a_window_that_failed_everywhere_is_left_out_and_even(tmp_path: Path) ->
     assert (one.uneven, one.used.tolist()) == (0, [3, 11])
 
 
+@pytest.mark.parametrize("naive", ["crash", (CELLS["naive"], {1: "it broke"})], ids=["whole", "one window"])
+def test_without_the_seasonal_naive_forecasts_nobody_knows_whether_the_control_is_worse(
+    tmp_path: Path, naive: Any
+) -> None:
+    run = run_of(tmp_path, {"naive": naive})
+    one = evidence(run)
+    assert one.missing == ("seasonal-naive forecasts: missing",)
+    assert "naive" not in one.losses
+    np.testing.assert_allclose(one.gap.value, np.log(2))
+    (verdict,) = run.gate(metric="mae").verdicts
+    assert verdict.damage == ("f: seasonal-naive forecasts: missing",)
+
+
 def test_where_most_windows_failed_everywhere_the_others_speak_for_none(tmp_path: Path) -> None:
     def run(name: str, *failed: int) -> Run:
         cells = {arm: (CELLS[arm], dict.fromkeys(failed, "too high")) for arm in ("real", "synthetic", "null")}

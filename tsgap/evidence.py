@@ -164,6 +164,9 @@ def gathered(
     reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
     needed = [one for arm, one in found.items() if arm != "naive"]
     known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in needed])
+    if baseline is None or np.isnan(baseline[known]).any():
+        # without them nobody knows whether the control is worse
+        facts["missing"] += ("seasonal-naive forecasts: missing",)
     if "naive" in found and np.isnan(found["naive"][0][known]).any():
         del found["naive"]
     weights = truth.weights[:, None] * known
