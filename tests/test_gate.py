@@ -242,7 +242,7 @@ def test_the_combined_gap_is_the_geometric_mean_over_gated_forecasters() -> None
     [
         ({"margin": 0.0}, "margin is a fraction above 0"),
         ({"margin": np.nan}, "margin is a fraction above 0"),
-        ({"margin": np.inf}, "margin is a fraction above 0"),
+        ({"margin": 5.0}, "below 1, like 0.05 for 5 %, got 5.0"),
         ({"retain": 1.0}, "share of skill to retain"),
         ({"retain": -0.1}, "share of skill to retain"),
         ({"level": 0.5}, "level lies between"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -43,8 +44,11 @@ class Rules:
     level: float = 0.95
 
     def __post_init__(self) -> None:
-        if not 0 < self.margin < np.inf:
-            raise UsageError(f"the margin is a fraction above 0, like 0.05 for 5 %, got {self.margin}")
+        for name in ("margin", "retain", "level"):
+            if not isinstance(getattr(self, name), Real):
+                raise UsageError(f"{name} is a number, like 0.05, got {getattr(self, name)!r}")
+        if not 0 < self.margin < 1:
+            raise UsageError(f"the margin is a fraction above 0 and below 1, like 0.05 for 5 %, got {self.margin}")
         if not 0 <= self.retain < 1:
             raise UsageError(f"the share of skill to retain lies from 0 up to, not including, 1, got {self.retain}")
         if not 0.5 < self.level < 1:
