@@ -243,7 +243,7 @@ def test_diverged_is_a_thousand_times_range_and_level(tmp_path: Path, times: flo
         (lambda h, n: Forecast(np.zeros(len(h))), "must be numbers (N, H)"),
         (lambda h, n: Forecast(np.full((len(h), n), "a")), "must be numbers"),
         (lambda h, n: Forecast(np.zeros((len(h), n)), {99: "why"}), "failed row 99"),
-        (lambda h, n: Forecast(np.zeros((len(h), n)), {}, np.zeros((len(h), n, 2)), (0.5,)), "quantiles must be"),
+        (lambda h, n: Forecast(np.zeros((len(h), n)), {}, np.zeros((len(h), n, 2)), (0.5,)), "quantile_levels (0.5,)"),
     ],
 )
 def test_an_answer_of_the_wrong_kind_breaks_the_contract(tmp_path: Path, answer: Any, told: str) -> None:

@@ -244,6 +244,7 @@ def test_the_combined_gap_is_the_geometric_mean_over_gated_forecasters() -> None
         ({"margin": np.nan}, "margin is a fraction above 0"),
         ({"margin": 5.0}, "below 1, like 0.05 for 5 %, got 5.0"),
         ({"retain": 1.0}, "share of skill to retain"),
+        ({"margin": "5 %"}, "margin is a number, like 0.05, got '5 %'"),
         ({"retain": -0.1}, "share of skill to retain"),
         ({"level": 0.5}, "level lies between"),
         ({"level": 1.0}, "level lies between"),

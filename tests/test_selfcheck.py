@@ -76,6 +76,7 @@ def test_it_is_a_table_a_text_and_html(sound: SelfCheck) -> None:
     assert len(frame) == len(sound.checks)
     assert frame.notna().all().all()
     text = str(sound)
+    assert repr(sound) == text
     assert text.startswith("self-check of d: passed")
     assert text.count("expected: ") == text.count("seen: ") == len(sound.checks)
     assert "<table" in sound._repr_html_()

@@ -142,6 +142,8 @@ def test_a_generator_that_breaks_its_contract_is_refused() -> None:
 
 
 def test_what_cannot_be_made_is_said() -> None:
+    with pytest.raises(UsageError, match="seed must be 0 or more, got -1"):
+        tsgap.synth(seasonal(), "copy", seed=-1, **CUT)
     with pytest.raises(ForecastError, match="6 of 6 series are not longer than a block of 500"):
         tsgap.synth(seasonal(), "block-bootstrap:length=500", **CUT)
     with pytest.raises(DataError, match="no series is long enough for 3 windows of 600 steps"):

@@ -222,11 +222,15 @@ def test_percentages_cannot_be_gated(tmp_path: Path, metric: str) -> None:
     assert len(run.gap(metric))
 
 
-def test_a_loss_that_can_be_negative_cannot_be_gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_can_be_negative_has_no_gap_and_cannot_be_gated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = MetricSpec("signed", "Signed.", lambda truth, forecast, scale: truth - forecast, nonnegative=False)
     offered(monkeypatch, Registered(spec, "here", "1"))
     with pytest.raises(UsageError, match="metric 'signed' cannot be gated: its loss can be negative"):
         large(tmp_path / "run", {"f": (1.0, 1.0, 2.0)}).gate(metric="signed")
+    with pytest.raises(UsageError, match="metric 'signed' has no gap: its loss can be negative"):
+        large(tmp_path / "again", {"f": (1.0, 1.0, 2.0)}).gap("signed")
 
 
 def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:

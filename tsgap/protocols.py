@@ -48,7 +48,8 @@ class Forecast:
             quantiles = np.asarray(self.quantiles, dtype=np.float64)
             if quantiles.shape != (*mean.shape, len(self.quantile_levels)):
                 raise ContractError(
-                    f"quantiles must be {(*mean.shape, len(self.quantile_levels))}, got {quantiles.shape}"
+                    f"quantiles must be {(*mean.shape, len(self.quantile_levels))}, one for each of the "
+                    f"quantile_levels {self.quantile_levels}, got {quantiles.shape}"
                 )
             levels = np.asarray(self.quantile_levels, dtype=np.float64)
             if (levels <= 0).any() or (levels >= 1).any() or (np.diff(levels) <= 0).any():

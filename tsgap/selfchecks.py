@@ -90,6 +90,8 @@ class SelfCheck:
             lines.append(f"{'':18}seen:     {one.seen}")
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         from tsgap.formats import html_text
 

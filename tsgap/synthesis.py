@@ -10,6 +10,7 @@ import numpy as np
 from tsgap import cell
 from tsgap.config import listed
 from tsgap.drawing import as_declared
+from tsgap.errors import UsageError
 from tsgap.experiment import data_spec, whole
 from tsgap.inputs import Data, read_data
 from tsgap.panel import Dataset
@@ -41,6 +42,8 @@ def synth(
     """
     from tsgap.readers.writing import long_frame
 
+    if (whole("seed", seed) or 0) < 0:
+        raise UsageError(f"seed must be 0 or more, got {seed}")
     spec = data_spec(
         real,
         options=ReadOptions(**reading),

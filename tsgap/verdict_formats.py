@@ -153,6 +153,8 @@ def _repair(verdict: Verdict, run: str) -> str:
     taught = min((max((b.last for b in one.bins if b.taught), default=0) for one in verdict.gated), default=0)
     if all(": NOT TAUGHT: " in one for one in verdict.damage) and taught:
         return f"tsgap gate {run} --horizons {taught}   (the leads that were taught; longer series would teach more)"
+    if all(one.endswith(": missing") for one in verdict.damage):
+        return "the same sweep again   (it was interrupted, or is still going on: it computes what is missing)"
     return f"tsgap show {run} --failures   (what failed; the same sweep with --retry failed tries it again)"
 
 

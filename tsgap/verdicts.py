@@ -79,6 +79,12 @@ def gaps(
     """The table of `Run.gap`."""
     import pandas as pd
 
+    from tsgap.plugins import registry
+
+    if not registry().named("metrics", metric).spec.nonnegative:
+        raise UsageError(
+            f"metric {metric!r} has no gap: its loss can be negative, and then a ratio of sums says nothing"
+        )
     level = 0.975
     rows: list[dict[str, Any]] = []
     means: dict[tuple[str, int], list[_Found]] = {}
