@@ -16,7 +16,7 @@ from tsgap.splits import Split
 #: How wide the gap of a good source is in comparison with the relative error of the seasonal-naive forecast alone, of
 #: which a part cancels between the arms: the median over sources, forecasters and bins of
 #: `python tests/benchmarks/detectable.py`, which also shows how far single ones lie off.
-SHARE = 0.5
+SHARE = 0.6
 
 
 @dataclass(frozen=True)
