@@ -104,7 +104,11 @@ def test_a_dry_run_writes_nothing(real: str, capsys: pytest.CaptureFixture[str])
     told = capsys.readouterr().out
     assert "6 series, freq MS, season 12, 3 windows 6 steps apart, horizons 1, 6" in told
     assert "0 reused, 4 to compute" in told
+    assert "there can be no PASS" not in told
     assert sorted(os.listdir()) == before
+    fast = [flag for flag in SMALL if flag not in ("--replicates", "1")]
+    assert run(["sweep", "--real", real, "--synthetic", "gen:shuffle", *fast, "--fast", "--dry-run"]) == DONE
+    assert "  without the shuffled arm there can be no PASS\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

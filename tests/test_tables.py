@@ -95,6 +95,16 @@ def test_failures_stand_beside_the_figures_and_are_listed_once(tmp_path: Path) -
     assert "- 1 cells are missing; the same sweep again computes them" in listed
 
 
+def test_cells_that_ended_alike_are_one_line(tmp_path: Path) -> None:
+    rows = [row(arm, f"{arm}{k}", replicate=k) for k in range(3) for arm in ("real", "synthetic")]
+    ends = {
+        f"{arm}{k}": "crash" if arm == "synthetic" else off_by(1.0) for k in range(3) for arm in ("real", "synthetic")
+    }
+    text = shown(written(tmp_path, rows, ends))
+    assert text.count("crash it is") == 1
+    assert "- d: f, trained on s: crash in fit: crash it is (3 cells)" in text
+
+
 def test_what_is_not_taught_or_not_applicable_is_said(tmp_path: Path) -> None:
     rows = [
         *COMPARED,

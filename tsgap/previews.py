@@ -75,9 +75,8 @@ def preview(experiment: Experiment, *, out: str | Path | None = None, retry_fail
         else:
             unknown.add(one.chosen.label)
     expected = {data.name: detectable(data.split, max(data.horizons)) for data in given.data}
-    return Preview(
-        folder, given.data, tasks, reused, dict(reasons), seconds, tuple(sorted(unknown)), made.notes, expected
-    )
+    notes = made.notes if experiment.null else (*made.notes, "without the shuffled arm there can be no PASS")
+    return Preview(folder, given.data, tasks, reused, dict(reasons), seconds, tuple(sorted(unknown)), notes, expected)
 
 
 def _before(store: Store | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,12 @@ def all_well(run: Run, frame: pd.DataFrame) -> bool:
 
 
 def failures(run: Run) -> list[str]:
-    """What failed, each cell once, and how much is missing."""
+    """What failed, cells that ended alike in one line, and how much is missing."""
     bad, missing = _each_once(run.failures())
-    lines = [_failure(row) for row in bad[:FAILURES]]
-    if len(bad) > FAILURES:
-        lines.append(f"{len(bad) - FAILURES} more; 'tsgap show RUN --failures' has all")
+    alike = Counter(_failure(row) for row in bad)
+    lines = [line if n == 1 else f"{line} ({n} cells)" for line, n in alike.items()]
+    if len(lines) > FAILURES:
+        lines[FAILURES:] = [f"{len(lines) - FAILURES} more; 'tsgap show RUN --failures' has all"]
     return [*lines, *missing]
 
 

@@ -36,7 +36,7 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
         click.echo(
             f"{data.name}: {len(split.data)} series, freq {split.data.freq}, season {seasons}, "
             f"{split.n_windows} windows {split.step} steps apart, horizons {', '.join(map(str, data.horizons))}, "
-            f"training up to {str(split.cutoffs.min())[:19]}"
+            f"training up to {str(split.cutoffs.min())[:19].removesuffix('T00:00:00')}"
         )
         for line in _told(*found.detectable[data.name]):
             click.echo(f"  {line}")
@@ -57,7 +57,9 @@ def _told(expected: Sequence[Detectable], counts: Counts) -> Iterator[str]:
     from tsgap.sentences import leads, least, more, share
 
     margin = Rules().margin
-    bins = ", ".join(f"{leads(b.first, b.last)} {100 * math.expm1(b.half):.2g} %" for b in expected if b.half == b.half)
+    bins = ", ".join(
+        f"{leads(b.first, b.last)} {_size(100 * math.expm1(b.half))} %" for b in expected if b.half == b.half
+    )
     yield f"smallest gap that can be told from none, to within a factor of about 4: {bins or 'none: no pair is scored'}"
     if not counts.enough:
         yield f"no verdict: {counts.series} series and {counts.blocks} test periods; {least(counts)} are needed"
@@ -68,6 +70,15 @@ def _told(expected: Sequence[Detectable], counts: Counts) -> Iterator[str]:
     ways = more(("series", [worst.series], counts.series), ("test periods (--windows)", [worst.blocks], counts.blocks))
     needs = f"about {ways}" if ways else "more series and more windows: neither alone would do"
     yield f"a gap of {share(margin)} at {leads(worst.first, worst.last)} needs {needs}"
+
+
+def _size(percent: float) -> str:
+    """Two digits, and no more figures than they are.
+
+    >>> _size(9.73), _size(44.6), _size(101.2)
+    ('9.7', '45', '101')
+    """
+    return f"{percent:.2g}" if percent < 99.5 else f"{percent:.0f}"
 
 
 def _as_json(expected: Sequence[Detectable], counts: Counts) -> dict[str, Any]:
