@@ -110,13 +110,13 @@ def gathered(
     places: Sequence[Place],
     *,
     on: str = "total",
-    baseline: Floats | None = None,
+    naive: Floats | None = None,
     without_effect: bool = False,
     overlapping: bool = False,
 ) -> Evidence:
     """The evidence in the rows of a plan that belong to one data set, source and forecaster.
 
-    `places` are ranges of leads. `on` says which control (see `CONTROLS`). `baseline` (N, H) are the seasonal-naive
+    `places` are ranges of leads. `on` says which control (see `CONTROLS`). `naive` (N, H) are the seasonal-naive
     forecasts. Weighted as the series are.
     """
     first = rows[0]
@@ -157,14 +157,14 @@ def gathered(
         return Evidence(losses={}, status=TOO_MANY_FAILED, **facts)
     try:
         found = {arm: _distinct(arms[arm], of_arm, metric, truth) for arm, of_arm in whole.items()}
-        if baseline is not None:
-            found["naive"] = losses(metric, truth.values, baseline, truth.scale(metric))[None]
+        if naive is not None:
+            found["naive"] = losses(metric, truth.values, naive, truth.scale(metric))[None]
     except ContractError as err:
         return Evidence(losses={}, status=f"{METRIC_FAILED}: {err}", **facts)
     reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
     needed = [one for arm, one in found.items() if arm != "naive"]
     known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in needed])
-    if baseline is None or np.isnan(baseline[known]).any():
+    if naive is None or np.isnan(naive[known]).any():
         # without them nobody knows whether the control is worse
         facts["missing"] += ("seasonal-naive forecasts: missing",)
     if "naive" in found and np.isnan(found["naive"][0][known]).any():

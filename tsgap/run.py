@@ -198,7 +198,7 @@ class Run:
         columns = [*head, *place, *_FIGURES]
         frames = []
         for one in comparisons(self._picked(data, source, forecaster)):
-            asked: dict[str, Any] = {"by": by, "group": group, "baseline": self._baseline(one.data)}
+            asked: dict[str, Any] = {"by": by, "group": group, "baseline": self._naive(one.data)}
             asked["without_effect"] = self._is_without_effect(one.data, one.forecaster)
             for name, spec in metrics.items():
                 table = profiled(one, self._atoms, spec, **asked) | {"metric": name}
@@ -313,7 +313,7 @@ class Run:
             if row["source"]:
                 there.setdefault((row["data"], row["source"]), {}).setdefault(row["forecaster"], []).append(row)
         for (name, where), of_source in there.items():
-            places, baseline = places_of(self, name, by, horizons), self._baseline(name)
+            places, naive = places_of(self, name, by, horizons), self._naive(name)
             told = self.manifest["data"][name]
             yield (
                 (name, where),
@@ -324,7 +324,7 @@ class Run:
                         spec,
                         places,
                         on=on,
-                        baseline=baseline,
+                        naive=naive,
                         without_effect=self._is_without_effect(name, label),
                         overlapping=told["step"] < max(told["horizons"]),
                     )
@@ -380,7 +380,7 @@ class Run:
             self._without_effect[place] = is_without_effect(rows, self._atoms)
         return self._without_effect[place]
 
-    def _baseline(self, data: str) -> Floats | None:
+    def _naive(self, data: str) -> Floats | None:
         row = next((row for row in self._rows if row["data"] == data and not row["source"]), None)
         ended = None if row is None else self._atoms.ended(row)
         return ended.forecasts if ended is not None and ended.status == "ok" else None
