@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from hand_made import PLAN, TRUTH, off_by, offered, row, written
+from worlds import seasonal
 
+import tsgap
 from tsgap.errors import UsageError
 from tsgap.evidence import Evidence
 from tsgap.gap import Counts
@@ -291,3 +293,21 @@ def test_pairs_tell_runs_apart_that_count_other_windows(tmp_path: Path) -> None:
 def test_horizons_that_were_not_forecast_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="horizon 5 was not forecast; the longest horizon of this run is 4"):
         evidence(run_of(tmp_path), horizons=(1, 5))
+
+
+def test_under_a_metric_of_quantiles_the_naive_forecast_is_its_own_at_every_level(tmp_path: Path) -> None:
+    run = tsgap.sweep(
+        seasonal(series=6, length=120),
+        "gen:copy",
+        forecasters=["linear"],
+        horizons=[1, 3],
+        quantiles=[0.1, 0.5, 0.9],
+        replicates=1,
+        out=tmp_path / "run",
+        jobs=0,
+    )
+    (((_, (by_quantiles,))),) = run.evidence("wql")
+    (((_, (by_mean,))),) = run.evidence("mase")
+    # twice the pinball loss of one value, averaged over levels that lie evenly about the middle, is its absolute error
+    np.testing.assert_allclose(by_quantiles.losses["naive"], by_mean.losses["naive"])
+    assert not by_quantiles.missing

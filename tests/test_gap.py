@@ -39,8 +39,9 @@ def losses(k: int, n: int, places: int = 2, seed: int = 0) -> Floats:
     return np.random.default_rng(seed).gamma(4.0, 0.25, (k, n, places))
 
 
-def shared(c: Floats, clusters: Clusters, place: int, *by: str) -> tuple[float, int]:
-    """The variance of a total by pairs: products of all two cells that share their labels, and how many clusters."""
+def shared(c: Floats, held: Floats, clusters: Clusters, place: int, *by: str) -> tuple[float, int, float]:
+    """The variance of a total by pairs: products of all two cells that share their labels, each divided by what the
+    others of its cluster leave of the loss; how many clusters, and how many equal ones would bear it as unequally."""
     cells = list(product(range(c.shape[0]), range(c.shape[1])))
     series = clusters.series if len(set(clusters.series.tolist())) >= 5 else np.zeros_like(clusters.series)
     labels = {
@@ -51,35 +52,39 @@ def shared(c: Floats, clusters: Clusters, place: int, *by: str) -> tuple[float, 
     told = [tuple(labels[name](*cell) for name in by) for cell in cells]
     g = len(set(told))
     if g < 2:
-        return 0.0, g
+        return 0.0, g, 1.0
+    share = dict.fromkeys(told, 0.0)
+    for (_, n), where in zip(cells, told, strict=True):
+        share[where] += held[n, place] / len(c)
     total = 0.0
     for a, where in zip(cells, told, strict=True):
         for b, other in zip(cells, told, strict=True):
             if where == other:
-                total += c[a][place] * c[b][place]
-    return total * g / (g - 1), g
+                total += c[a][place] * c[b][place] / (1 - share[where]) ** 2
+    return total * (g - 1) / g, g, 1 / sum(h**2 for h in share.values())
 
 
-def slowly(c: Floats, clusters: Clusters, place: int) -> tuple[float, float]:
+def slowly(found: Linear, clusters: Clusters, place: int) -> tuple[float, float]:
     """Standard error and degrees of freedom at one place, written down as it is explained."""
-    window, n_windows = shared(c, clusters, place, "series", "block")
-    series, s = shared(c, clusters, place, "series")
-    block, w = shared(c, clusters, place, "block")
-    draw, k = shared(c, clusters, place, "draw") if len(c) > 1 else (0.0, 1)
+    c, held = found.contributions, found.shares
+    window, n_windows, _ = shared(c, held, clusters, place, "series", "block")
+    series, s, s_like = shared(c, held, clusters, place, "series")
+    block, w, w_like = shared(c, held, clusters, place, "block")
+    draw, k, k_like = shared(c, held, clusters, place, "draw") if len(c) > 1 else (0.0, 1, 1.0)
     if n_windows < 2:
         return (np.inf if c[..., place].any() else 0.0), np.inf
     variance, spent = window, 0.0
     if s > 1:
         variance += max(0.0, series - window)
-        spent += series**2 / (s - 1)
+        spent += series**2 / max(1.0, s_like - 1)
     if s > 1 and w > 1:
         variance += max(0.0, block - window)
     if w > 1:
-        spent += block**2 / (w - 1)
+        spent += block**2 / max(1.0, w_like - 1)
     if k > 1:
-        finer = [shared(c, clusters, place, "draw", name)[0] for name, n in (("series", s), ("block", w)) if n > 1]
+        finer = [shared(c, held, clusters, place, "draw", at)[0] for at, n in (("series", s), ("block", w)) if n > 1]
         variance += max(0.0, draw - max(finer))
-        spent += draw**2 / (k - 1)
+        spent += draw**2 / max(1.0, k_like - 1)
     return float(np.sqrt(variance)), max(1.0, variance**2 / spent)
 
 
@@ -92,7 +97,7 @@ def test_an_estimate_adds_up_what_cells_of_a_cluster_share(series: int, blocks: 
     clusters = crossed(series, blocks, replicates)
     one = found.estimated(clusters)
     for place in range(2):
-        se, df = slowly(found.contributions, clusters, place)
+        se, df = slowly(found, clusters, place)
         assert (one.se[place], one.df[place]) == (pytest.approx(se, rel=1e-9), pytest.approx(df, rel=1e-9))
     assert one.counts == Counts(series, blocks, replicates)
     np.testing.assert_allclose(one.parts.sum(0), one.se**2)
@@ -106,7 +111,7 @@ def test_so_it_does_where_windows_lie_anyhow_and_draws_are_used_twice(seed: int)
     clusters = Clusters.of(rng.integers(0, 8, n), rng.integers(0, 5, n), rng.integers(0, 3, k))
     found = log_ratio(losses(k, n, seed=seed), losses(1, n, seed=seed + 1))
     one = found.estimated(clusters)
-    se, df = slowly(found.contributions, clusters, 1)
+    se, df = slowly(found, clusters, 1)
     assert one.se[1] == pytest.approx(se, rel=1e-9)
     assert one.df[1] == pytest.approx(df, rel=1e-6)
 
@@ -414,10 +419,30 @@ def test_five_series_in_five_blocks_or_twenty_blocks_are_enough(counts: Counts, 
 
 def test_an_estimate_is_what_its_linearisation_gives() -> None:
     one = log_ratio(losses(2, 10), losses(1, 10, seed=1))
-    found, other = one.estimated(crossed(5, 2, 2)), estimate(one.value, one.contributions, crossed(5, 2, 2))
+    at = crossed(5, 2, 2)
+    found, other = one.estimated(at), estimate(one.value, one.contributions, at, one.shares)
     np.testing.assert_array_equal(found.se, other.se)
-    spread = Linear(one.value, one.contributions).over(2)
-    assert spread is one.contributions
+    assert one.over(2) is one.contributions
+
+
+def test_equal_shares_of_the_loss_are_as_good_as_none() -> None:
+    one, at = log_ratio(losses(3, 40), losses(3, 40, seed=1)), crossed(8, 5, 3)
+    none, equal = (estimate(one.value, one.contributions, at, held) for held in (None, np.full((40, 2), 1 / 40)))
+    np.testing.assert_allclose(none.se, equal.se)
+    np.testing.assert_allclose(none.df, equal.df)
+
+
+@pytest.mark.parametrize("spread", [0.0, 2.0])
+def test_a_few_series_that_bear_the_loss_do_not_look_like_many(spread: float) -> None:
+    rng, runs, missed = np.random.default_rng(0), 400, 0
+    for _ in range(runs):
+        base = rng.gamma(4, 0.25, (10, 20)) * np.exp(spread * rng.standard_normal((10, 1)))
+        chance = 1 + 0.2 * rng.standard_normal(base.shape) + 0.1 * rng.standard_normal((10, 1))
+        arm, control = ((x.reshape(1, -1, 1)) for x in (base * np.maximum(chance, 0), base))
+        found = log_ratio(arm, control).estimated(crossed(10, 20))
+        missed += int(abs(found.value[0]) > found.half(0.975)[0])
+    assert Rate(missed, runs).high >= 0.005
+    assert Rate(missed, runs).low <= 0.05
 
 
 def test_drawn_losses_without_a_gap_are_called_one_in_about_one_of_twenty_runs() -> None:

@@ -158,7 +158,7 @@ def gathered(
     try:
         found = {arm: _distinct(arms[arm], of_arm, metric, truth) for arm, of_arm in whole.items()}
         if naive is not None:
-            found["naive"] = losses(metric, truth.values, naive, truth.scale(metric))[None]
+            found["naive"] = _of_naive(naive, metric, truth, next(e.levels for e in ended["control"]))[None]
     except ContractError as err:
         return Evidence(losses={}, status=f"{METRIC_FAILED}: {err}", **facts)
     reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
@@ -199,6 +199,12 @@ def _distinct(rows: Sequence[Mapping[str, Any]], ended: Sequence[Ended], metric:
         scored = one.scored(metric)
         out[k, :, :reached] = losses(metric, truth.values[:, :reached], scored, truth.scale(metric), one.levels)
     return out
+
+
+def _of_naive(naive: Floats, metric: MetricSpec, truth: Truth, levels: tuple[float, ...]) -> Floats:
+    """Losses of forecasts without quantiles (N, H); for a metric that needs them they are their own, at every level."""
+    scored = naive if metric.needs == "mean" else np.repeat(naive[:, :, None], len(levels), axis=2)
+    return losses(metric, truth.values, scored, truth.scale(metric), levels)
 
 
 def _by_place(values: Floats, places: Sequence[Place]) -> Floats:

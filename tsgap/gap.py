@@ -144,7 +144,7 @@ class Estimate:
         return out[0], out[1], out[2]
 
 
-def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estimate:
+def estimate(value: Floats, contributions: Floats, clusters: Clusters, shares: Floats | None = None) -> Estimate:
     """The statistic `value` (P,) with the variance of its `contributions` (K, N, P).
 
     Cluster-robust variances for series, blocks of origins and replicates, each added where it is more than what the
@@ -152,10 +152,16 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estima
     anew: then replicates have no part. After Cameron, Gelbach & Miller (2011), "Robust inference with multiway
     clustering", with components that cannot be negative.
 
+    `shares` (N, P) of the loss that the windows bear, 1 in sum at each place, keep a few heavy clusters from looking
+    like many: each cluster counts as the jackknife has it, without itself, and the degrees of freedom are those of
+    the effective number of clusters. With equal shares nothing changes. After Bell & McCaffrey (2002), "Bias
+    reduction in standard errors for linear regression with multi-stage samples", and Carter, Schnepel & Steigerwald
+    (2017), "Asymptotic behavior of a t-test robust to cluster heterogeneity".
+
     At a place where some series or blocks contribute nothing only the others count; where those are too few for what
     all together can tell, nothing is known.
     """
-    found = _estimate(value, contributions, clusters)
+    found = _estimate(value, contributions, clusters, shares)
     present = (contributions != 0).any(0)
     fewer = np.zeros(len(value), dtype=bool)
     for ids, n in ((clusters.series, found.counts.series), (clusters.blocks, found.counts.blocks)):
@@ -163,7 +169,7 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estima
     for place in np.flatnonzero(fewer & present.any(0)):
         at = slice(place, place + 1)
         own = Clusters.of(clusters.series, clusters.blocks, clusters.replicates, present[:, place])
-        one = _estimate(value[at], contributions[:, :, at], own)
+        one = _estimate(value[at], contributions[:, :, at], own, None if shares is None else shares[:, at])
         as_many = one.counts.enough and one.counts.population == found.counts.population
         if found.counts.enough and not as_many:
             one.parts[0], one.se[:] = np.inf, np.inf
@@ -171,7 +177,7 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estima
     return found
 
 
-def _estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estimate:
+def _estimate(value: Floats, contributions: Floats, clusters: Clusters, shares: Floats | None) -> Estimate:
     counts = clusters.counts
     if contributions.shape[0] == 1:
         counts = Counts(counts.series, counts.blocks, 1)
@@ -180,16 +186,24 @@ def _estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estim
     many, several = int(series.max(initial=0)) + 1, counts.blocks
     by_window = contributions.sum(0)
     pairs = np.unique(series * (clusters.blocks.max(initial=0) + 1) + clusters.blocks, return_inverse=True)[1].ravel()
-    v_pairs = _variance(_sums(by_window, pairs))
-    v_series = _variance(_sums(by_window, series))
-    v_blocks = _variance(_sums(by_window, clusters.blocks))
-    v_draws = extra_draws = np.zeros(places)
+    v_pairs, _ = _variance(by_window, pairs, shares)
+    v_series, n_series = _variance(by_window, series, shares)
+    v_blocks, n_blocks = _variance(by_window, clusters.blocks, shares)
+    v_draws = extra_draws = n_draws = np.zeros(places)
     if contributions.shape[0] > 1 and counts.replicates > 1:
         by_draw = _sums(contributions, clusters.replicates)
-        v_draws = _variance(by_draw.sum(1))
+        draws = len(by_draw)
+        # a draw that was used more often than the others bears more
+        used = np.bincount(clusters.replicates, minlength=draws) / len(clusters.replicates)
+        of_draw = None if shares is None else np.repeat(used[:, None], places, axis=1)
+        v_draws, n_draws = _variance(by_draw.sum(1), np.arange(draws), of_draw)
         # where all series or blocks count as one, a draw's part of them is the draw itself and explains nothing
         finer = [
-            _variance(np.concatenate([_sums(one, ids) for one in by_draw]))
+            _variance(
+                np.concatenate(by_draw),
+                np.concatenate([ids + k * n for k in range(draws)]),
+                None if shares is None else np.concatenate([shares * part for part in used]),
+            )[0]
             for ids, n in ((series, many), (clusters.blocks, several))
             if n > 1
         ]
@@ -202,7 +216,7 @@ def _estimate(value: Floats, contributions: Floats, clusters: Clusters) -> Estim
         parts[0] = np.where(np.any(contributions != 0, axis=(0, 1)), np.inf, 0.0)
     total = parts.sum(0)
     spent = sum(
-        v**2 / (n - 1) for v, n in ((v_series, many), (v_blocks, several), (v_draws, counts.replicates)) if n > 1
+        v**2 / np.maximum(n - 1, 1) for v, n in ((v_series, n_series), (v_blocks, n_blocks), (v_draws, n_draws))
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         df = np.where(total > 0, total**2 / spent, np.inf)
@@ -219,22 +233,31 @@ def _sums(values: Floats, ids: Ints) -> Floats:
     return out
 
 
-def _variance(sums: Floats) -> Floats:
-    """Variance (P,) of the total of cluster sums (G, P); 0 where there is one cluster."""
+def _variance(values: Floats, ids: Ints, shares: Floats | None) -> tuple[Floats, Floats]:
+    """Variance (P,) of the total of values (n, P) by clusters, 0 where there is one; their effective number (P,)."""
+    sums = _sums(values, ids)
     n = len(sums)
-    return np.asarray((sums**2).sum(0) * n / (n - 1)) if n > 1 else np.zeros(sums.shape[1:])
+    if n < 2:
+        return np.zeros(values.shape[1]), np.ones(values.shape[1])
+    if shares is None:
+        return (sums**2).sum(0) * n / (n - 1), np.full(values.shape[1], float(n))
+    held = _sums(shares, ids)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alone = np.where(sums == 0, 0.0, sums / (1 - held))
+        return (alone**2).sum(0) * (n - 1) / n, 1 / (held**2).sum(0)
 
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """A statistic (P,) and the contributions (K, N, P) of its linearisation."""
+    """A statistic (P,), the contributions (K, N, P) of its linearisation, and `shares` as in `estimate` (N, P)."""
 
     value: Floats
     contributions: Floats
+    shares: Floats
 
     def estimated(self, clusters: Clusters) -> Estimate:
         """With its uncertainty."""
-        return estimate(self.value, self.contributions, clusters)
+        return estimate(self.value, self.contributions, clusters, self.shares)
 
     def over(self, replicates: int) -> Floats:
         """The contributions spread over so many replicates (K, N, P), where all of them are one."""
@@ -246,7 +269,8 @@ class Linear:
         """The difference of two statistics of the same windows, whose replicates have nothing in common."""
         with np.errstate(invalid="ignore"):  # two infinite ones have no difference
             value = self.value - other.value
-        return Linear(value, np.concatenate([self.contributions, -other.contributions]))
+        shares = (self.shares + other.shares) / 2
+        return Linear(value, np.concatenate([self.contributions, -other.contributions]), shares)
 
 
 def log_ratio(arm: Floats, control: Floats, *, root: bool = False) -> Linear:
@@ -262,8 +286,9 @@ def log_ratio(arm: Floats, control: Floats, *, root: bool = False) -> Linear:
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(same, 0.0, np.log(above) - np.log(below))
         parts = np.where(same, 0.0, arm / above - control / below)
+        shares = np.where(below == 0, 0.0, control.mean(0) * times / below)
     power = 0.5 if root else 1.0
-    return Linear(power * value, power * parts)
+    return Linear(power * value, power * parts, shares)
 
 
 def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
@@ -275,7 +300,7 @@ def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
     near, far = np.exp(gap.value), (1 - keep) * np.exp(assay.value)
     times = max(len(gap.contributions), len(assay.contributions))
     with np.errstate(invalid="ignore"):  # both are infinite where the control makes no error
-        return Linear(near - keep - far, near * gap.over(times) - far * assay.over(times))
+        return Linear(near - keep - far, near * gap.over(times) - far * assay.over(times), gap.shares)
 
 
 def lost(gap: Floats, assay: Floats, assay_low: Floats, margin: float) -> Floats:
@@ -292,7 +317,8 @@ def mean(statistics: Sequence[Linear]) -> Linear:
     times = max(len(one.contributions) for one in statistics)
     with np.errstate(invalid="ignore"):  # infinite ones of both signs have no mean
         value = np.mean([one.value for one in statistics], axis=0)
-    return Linear(value, np.mean([one.over(times) for one in statistics], axis=0))
+    parts = np.mean([one.over(times) for one in statistics], axis=0)
+    return Linear(value, parts, np.mean([one.shares for one in statistics], axis=0))
 
 
 def independent_mean(estimates: Sequence[Estimate]) -> Estimate:
