@@ -280,11 +280,25 @@ def test_bounds_are_those_of_students_t() -> None:
     assert sure.half()[0] == pytest.approx(0.02 * stats.norm.ppf(0.95))
 
 
+def test_so_many_series_settle_it_four_times_out_of_five() -> None:
+    rng, margin, first = np.random.default_rng(0), np.log(1.05), 12
+
+    def drawn(series: int) -> Estimate:
+        base = rng.gamma(4, 0.25, (series, 5))
+        arm = base * np.maximum(1 + 0.1 * rng.standard_normal((series, 1)), 0)
+        return log_ratio(arm.reshape(1, -1, 1), base.reshape(1, -1, 1)).estimated(crossed(series, 5))
+
+    asked = int(np.median([drawn(first).needed(np.array([margin]))[0][0] for _ in range(200)]))
+    assert asked > first
+    assert 0.7 <= np.mean([drawn(asked).upper()[0] < margin for _ in range(400)]) <= 0.9
+
+
 def test_what_is_needed_shrinks_the_interval_to_what_was_asked() -> None:
     windows, series, blocks, draws = parts = np.array([[4e-4], [2e-4], [1e-4], [1e-4]])
     se = np.sqrt(parts.sum(0))
     one = Estimate(np.zeros(1), se, np.array([30.0]), parts, Counts(10, 8, 5))
-    t = stats.t.ppf(0.95, 30)
+    # the bound must fall short of what was asked in four of five cases, not in half of them
+    t = stats.t.ppf(0.95, 30) + stats.t.ppf(0.8, 30)
     asked = np.array([t * np.sqrt(3e-4)])
     by_series, by_blocks, by_draws = one.needed(asked)
     # of 8e-4 6e-4 shrink with series and have to come to 1e-4
@@ -292,7 +306,7 @@ def test_what_is_needed_shrinks_the_interval_to_what_was_asked() -> None:
     # 5e-4 shrink with blocks, and the 3e-4 that stay leave nothing to them
     assert np.isinf(by_blocks[0])
     assert np.isinf(by_draws[0])
-    assert [int(n[0]) for n in one.needed(one.half())] == [10, 8, 5]
+    assert one.needed(one.half())[0][0] > 10
     assert [int(n[0]) for n in one.needed(10 * one.half())] == [10, 8, 5]
     more = np.array([t * np.sqrt(((windows + series) / (by_series / 10) + blocks + draws)[0])])
     assert more[0] <= asked[0] * (1 + 1e-12)

@@ -334,7 +334,7 @@ CAPS: dict[str, tuple[Capped, str]] = {
     "not taught": (lambda: verdict(made(taught=np.array([True, True, False]))), "NOT TAUGHT: .* leads 5-12"),
     "no shuffled arm": (lambda: verdict(without(made(), "null")), "without the shuffled arm"),
     "two replicates": (lambda: verdict(replicated(2)), "linear: 2 replicates say nothing about chance, 3 would"),
-    "one replicate": (lambda: verdict(replicated(1)), "linear: 1 replicates say nothing"),
+    "one replicate": (lambda: verdict(replicated(1)), "linear: 1 replicate says nothing"),
     "failed self-check": (lambda: verdict(checked=False), "the self-check failed on these data"),
     "leak": (lambda: verdict(caps=["LEAK: 3 test windows"]), "LEAK: 3 test windows"),
     "no baseline": (lambda: verdict(baseline={}), "cannot be compared with the baseline: it is not there"),

@@ -261,7 +261,7 @@ def test_a_run_without_a_source_has_no_verdict_and_one_without_figures_has_one(t
     ("arms", "why"),
     [
         (("real", "synthetic"), "f: without the shuffled arm nobody knows what it could have lost"),
-        (("real", "synthetic", "null"), "f: 1 replicates say nothing about chance, 3 would"),
+        (("real", "synthetic", "null"), "f: 1 replicate says nothing about chance, 3 would"),
     ],
 )
 def test_a_quick_sweep_says_in_its_verdict_why_it_cannot_pass(tmp_path: Path, arms: tuple[str, ...], why: str) -> None:

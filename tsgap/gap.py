@@ -16,6 +16,8 @@ from tsgap.panel import Floats, Ints
 
 #: Fewer series than this give no claim about others like them: their differences are not taken for a sample.
 POPULATION = 5
+#: How likely what is said to settle a gap should settle it.
+POWER = 0.8
 
 
 def lead_bins(horizon: int, season: int = 1) -> list[tuple[int, int]]:
@@ -124,14 +126,16 @@ class Estimate:
         return self.value - self.half(level)
 
     def needed(self, distance: Floats, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
-        """Series, blocks or replicates that would bring `half` down to `distance` (P,) if they alone grew.
+        """Series, blocks or replicates that would most likely tell a gap from one that is `distance` (P,) away.
 
-        Infinite where more of them alone would not do. An approximation: the degrees of freedom stay as they are.
+        Each if it alone grew: with so many the bound at `level` falls short of the distance in `POWER` of all cases,
+        if the estimate is the truth. Infinite where more of them alone would not do. An approximation: the degrees of
+        freedom stay as they are.
         """
         from scipy.special import stdtrit
 
         with np.errstate(divide="ignore", invalid="ignore"):
-            allowed = (distance / stdtrit(self.df, level)) ** 2
+            allowed = (distance / (stdtrit(self.df, level) + stdtrit(self.df, POWER))) ** 2
             windows, series, blocks, replicates = self.parts
             out = []
             for shrinks, stays, n in (

@@ -308,7 +308,8 @@ def _doubts(gated: Sequence[Evidence]) -> list[str]:
             caps.append(f"{one.forecaster}: without the shuffled arm nobody knows what it could have lost")
         draws = one.clusters.counts.replicates
         if one.stochastic and draws < LEAST_REPLICATES:
-            caps.append(f"{one.forecaster}: {draws} replicates say nothing about chance, {LEAST_REPLICATES} would")
+            few = "1 replicate says" if draws == 1 else f"{draws} replicates say"
+            caps.append(f"{one.forecaster}: {few} nothing about chance, {LEAST_REPLICATES} would")
     return caps
 
 
