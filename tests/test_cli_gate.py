@@ -17,7 +17,7 @@ from tests.hand_made import PLAN, row, written
 from tests.verdicts_made_up import a_bin, a_finding, a_verdict, broken, nothing, undecided
 from tsgap.cli import run as tsgap
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.gate import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Verdict
+from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Verdict
 from tsgap.halves import ORACLE
 from tsgap.run import Run
 from tsgap.verdicts import Gate

@@ -17,8 +17,9 @@ from trials import Rate
 from tsgap.baseline import against
 from tsgap.errors import UsageError
 from tsgap.evidence import Evidence
+from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Rules, Verdict
 from tsgap.gap import Clusters
-from tsgap.gate import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Rules, Verdict, judged
+from tsgap.gate import judged
 from tsgap.horizon import NO_EFFECT
 from tsgap.panel import Floats
 

@@ -17,8 +17,8 @@ from tsgap.checklist import BROKEN, NOT_APPLICABLE, OK, UNDECIDED, Check
 from tsgap.errors import UsageError
 from tsgap.evidence import Evidence
 from tsgap.experiment import Experiment, data_specs, source_specs
+from tsgap.findings import Rules
 from tsgap.gap import Clusters
-from tsgap.gate import Rules
 from tsgap.panel import Floats, Panel
 from tsgap.selfchecks import NOTHING_SHOWN, PASSED, SelfCheck, selfcheck
 from tsgap.sweeps import perform

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.verdicts_made_up import a_bin, a_finding, a_verdict, broken, nothing, undecided
 from tsgap.baseline import Against
+from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Bin, Rules, Verdict
 from tsgap.gap import Counts
-from tsgap.gate import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Bin, Rules, Verdict
 from tsgap.sentences import horizon, larger, leads, percent, reasons, sentence, settle, share, signed
 
 LN = math.log

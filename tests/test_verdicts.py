@@ -11,7 +11,7 @@ import pytest
 from hand_made import PLAN, TRUTH, off_by, offered, row, written
 
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.gate import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, PASS
+from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, PASS
 from tsgap.panel import Floats
 from tsgap.plugins import Registered
 from tsgap.protocols import MetricSpec

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tsgap.findings import PASS, Bin, Finding, Rules, Verdict
 from tsgap.gap import Counts
-from tsgap.gate import PASS, Bin, Finding, Rules, Verdict
 
 NAN = math.nan
 

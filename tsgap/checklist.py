@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsgap.evidence import Evidence
+from tsgap.findings import OVERLAPPING_SERIES, Rules
 from tsgap.gap import Estimate
-from tsgap.gate import OVERLAPPING_SERIES, Rules
 from tsgap.panel import Floats
 from tsgap.sentences import leads, percent
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap.findings import Rules
 from tsgap.gap import Clusters, Counts, lead_bins, log_ratio
-from tsgap.gate import Rules
 from tsgap.panel import Floats, Panel
 from tsgap.splits import Split
 

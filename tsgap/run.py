@@ -284,7 +284,7 @@ class Run:
         source that is proven worse fails.
         Raises `UsageError` where `metric` cannot be gated.
         """
-        from tsgap.gate import Rules
+        from tsgap.findings import Rules
         from tsgap.verdicts import gated
 
         before = Run(baseline) if isinstance(baseline, (str, Path)) else baseline

@@ -18,7 +18,7 @@ from tsgap.config import listed
 from tsgap.errors import StoreError
 from tsgap.evidence import Evidence, Place
 from tsgap.experiment import BASELINE, DataSpec, Experiment, SourceSpec, data_spec, whole
-from tsgap.gate import Rules
+from tsgap.findings import Rules
 from tsgap.inputs import Data, read_data
 from tsgap.metrics import losses
 from tsgap.panel import Floats, Panel

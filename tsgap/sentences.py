@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from tsgap.baseline import Against
-from tsgap.gap import Counts
-from tsgap.gate import (
+from tsgap.findings import (
     FAIL,
     INCONCLUSIVE,
     INSUFFICIENT_DATA,
@@ -18,6 +17,7 @@ from tsgap.gate import (
     Finding,
     Verdict,
 )
+from tsgap.gap import Counts
 
 #: More series or test periods than this are not worth naming.
 MANY = 1_000_000

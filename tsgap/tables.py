@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tsgap.findings import Rules
 from tsgap.formats import aligned
-from tsgap.gate import Rules
 from tsgap.horizon import NO_EFFECT, By
 from tsgap.remarks import failures, notes, rows_of, without_figures, words
 from tsgap.sentences import MANY, interval, kept, share, signed

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tsgap.evidence import span
+from tsgap.findings import FAIL, INSUFFICIENT_DATA, PASS, Bin, Finding, Rules, Verdict
 from tsgap.formats import aligned, html_text, one_line
-from tsgap.gate import FAIL, INSUFFICIENT_DATA, PASS, Bin, Finding, Rules, Verdict
 from tsgap.sentences import interval, kept, leads, percent, reasons, sentence, share, signed
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from tsgap import gate, verdict_formats
+from tsgap import verdict_formats
 from tsgap.errors import UnknownNameError, UsageError
 from tsgap.evidence import CONTROLS, Evidence, Place, span, together
+from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Rules, Verdict
 from tsgap.formats import one_line
 from tsgap.frequency import horizons as parsed_horizons
 from tsgap.gap import Estimate, Linear, independent_mean, lead_bins, lost
-from tsgap.gate import Rules, Verdict, judged
+from tsgap.gate import judged
 from tsgap.horizon import NO_EFFECT
 from tsgap.metrics import NO_QUANTILES
 from tsgap.sentences import sentence
@@ -33,7 +34,7 @@ ALL = "all"
 #: What a forecaster lacks that is no loss: it is left out, and the mean over the others is whole.
 EXCUSED = (NO_EFFECT, NO_QUANTILES)
 #: Verdicts from the worst to the best: that of several is the worst.
-SEVERITY = (gate.FAIL, gate.INSUFFICIENT_DATA, gate.INCONCLUSIVE, gate.NO_SIGNAL, gate.PASS)
+SEVERITY = (FAIL, INSUFFICIENT_DATA, INCONCLUSIVE, NO_SIGNAL, PASS)
 #: How a verdict that is neither PASS nor FAIL may be taken.
 INCONCLUSIVE_IS = ("fail", "warn")
 
@@ -225,7 +226,7 @@ class Gate:
     @property
     def passed(self) -> bool:
         """Whether there are verdicts and all that count are PASS."""
-        return bool(self.counted) and all(one.verdict == gate.PASS for one in self.counted)
+        return bool(self.counted) and all(one.verdict == PASS for one in self.counted)
 
     def exit_code(self, inconclusive: str = "fail") -> int:
         """What `tsgap gate` exits with: 0 PASS, 1 FAIL, else 3.
@@ -238,10 +239,10 @@ class Gate:
             raise UnknownNameError.of("way to take doubt", inconclusive, INCONCLUSIVE_IS)
         if self.passed:
             return 0
-        if any(one.verdict == gate.FAIL for one in self.counted):
+        if any(one.verdict == FAIL for one in self.counted):
             return 1
         forgiven = inconclusive == "warn" and self.counted
-        return 0 if forgiven and all(one.verdict == gate.PASS or one.is_doubt for one in self.counted) else 3
+        return 0 if forgiven and all(one.verdict == PASS or one.is_doubt for one in self.counted) else 3
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each bin of each forecaster, with its `outcome`; gaps and bounds are log ratios."""

@@ -21,7 +21,8 @@ from worlds import autoregressions
 
 from tsgap.defaults.generators import blocks
 from tsgap.defaults.probe import LagProbe
-from tsgap.gate import Rules, judged
+from tsgap.findings import Rules
+from tsgap.gate import judged
 from tsgap.panel import Floats
 
 PHI, TRAIN, HORIZON, WINDOWS, REPLICATES = 0.98, 2000, 48, 20, 5

@@ -22,8 +22,9 @@ from worlds import autoregressions
 
 from tsgap.defaults.linear import Linear
 from tsgap.evidence import Evidence
+from tsgap.findings import Rules
 from tsgap.gap import lead_bins
-from tsgap.gate import Rules, judged
+from tsgap.gate import judged
 from tsgap.panel import Floats
 
 SERIES, BLOCKS, REPLICATES = 50, 20, 5

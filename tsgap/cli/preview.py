@@ -53,7 +53,7 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
 
 def _told(expected: Sequence[Detectable], counts: Counts) -> Iterator[str]:
     """What can be told of the gap, in words."""
-    from tsgap.gate import Rules
+    from tsgap.findings import Rules
     from tsgap.sentences import leads, least, more, share
 
     margin = Rules().margin
