@@ -61,6 +61,8 @@ def test_a_file_of_settings_gives_the_same_as_the_flags_it_was_saved_from(
     assert capsys.readouterr().out == by_flags
     assert run(["sweep", "e.toml", "--seed", "3"]) == USAGE
     assert "--seed: say it in e.toml" in capsys.readouterr().err
+    assert run(["sweep", "e.toml", "--fast"]) == USAGE
+    assert "replicates = 1 and null = false" in capsys.readouterr().err
 
 
 def test_quantiles_are_scored_by_wql(real: str, capsys: pytest.CaptureFixture[str]) -> None:

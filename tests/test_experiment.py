@@ -84,6 +84,7 @@ def test_a_pattern_is_filled_in_for_each_data_set() -> None:
         ({"replicates": 0}, "replicates must be at least 1"),
         ({"context": -3}, "context must be at least 1"),
         ({"context": 0}, "context must be at least 1, got 0"),
+        ({"seed": -1}, "a seed is a whole number from 0 on, got -1"),
         ({"forecasters": ()}, "at least one forecaster"),
         ({"data": _data("a", "b"), "sources": (SourceSpec("s", "x.csv", "b"),)}, "data set 'a' has no synthetic"),
         ({"sources": (SourceSpec("s", "gen:copy", inverse="minmax"),)}, "inverse is for synthetic data from files"),

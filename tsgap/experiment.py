@@ -103,6 +103,8 @@ class Experiment:
         for name, value in (("replicates", self.replicates), ("context", self.context)):
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}")
+        if self.seed < 0:
+            raise UsageError(f"a seed is a whole number from 0 on, got {self.seed}")
         if any(s.name == ORACLE for s in self.sources):
             raise UsageError(
                 f"no source may be called {ORACLE!r}: it is the name of the noise floor; name it otherwise"

@@ -138,7 +138,8 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
         ]
         if asked:
             flags = ", ".join("--" + name.replace("_", "-") for name in asked)
-            raise UsageError(f"{flags}: say it in {config}, or leave the file away")
+            fast = " (--fast is replicates = 1 and null = false there)" if "fast" in asked else ""
+            raise UsageError(f"{flags}: say it in {config}{fast}, or leave the file away")
         return from_toml(config, data_dir=options.data_dir)
     if not given["real"]:
         raise UsageError("a sweep needs real data: --real FILE or --real card:ID ('tsgap data list' shows the cards)")
