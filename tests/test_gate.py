@@ -22,6 +22,7 @@ from tsgap.gap import Clusters
 from tsgap.gate import judged
 from tsgap.horizon import NO_EFFECT
 from tsgap.panel import Floats
+from tsgap.sentences import reasons
 
 PLACES = ((1, 1), (2, 4), (5, 12))
 
@@ -549,3 +550,9 @@ def test_memory_that_is_not_linear_is_seen_by_a_nonlinear_forecaster_alone(world
     assert trees["iaaft"].value[0] > 0.1
     assert trees["iaaft"].lower()[0] > 0.05
     assert abs(trees["oracle"].value[0]) < trees["oracle"].half(0.995)[0] + 0.02
+
+
+def test_windows_without_a_forecast_in_any_arm_are_left_out_and_said() -> None:
+    found = verdict(made(unanswered=4))
+    assert found.verdict == PASS
+    assert "linear: 4 windows have no forecast in any arm and are left out" in list(reasons(found))

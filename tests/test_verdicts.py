@@ -217,9 +217,11 @@ def test_the_horizons_that_are_gated_can_be_chosen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("metric", ["mape", "smape"])
 def test_percentages_cannot_be_gated(tmp_path: Path, metric: str) -> None:
     run = large(tmp_path / "run", {"f": (1.0, 1.0, 2.0)})
-    with pytest.raises(UsageError, match=f"metric '{metric}' cannot be gated: it prefers .*; gate on one of mae, "):
+    with pytest.raises(UsageError, match=f"metric '{metric}' cannot be gated: it prefers .*; take one of mae, "):
         run.gate(metric=metric)
-    assert len(run.gap(metric))
+    with pytest.raises(UsageError, match=f"metric '{metric}' has no gap: it prefers"):
+        run.gap(metric)
+    assert len(run.profile(metric))
 
 
 def test_a_loss_that_can_be_negative_has_no_gap_and_cannot_be_gated(

@@ -41,9 +41,9 @@ class Evidence:
     `losses` maps each arm that there is (``synthetic``, ``control``, ``null``, ``naive``) to its losses summed over
     the leads of each place (K, N, P), K = 1 where all replicates are one cell: the pairs are those that every
     replicate of every arm has, NaN where a place has none that counts. `status` is "ok", or why there is nothing.
-    `taught` (P,): whether every arm has a forecast for all leads of the place; `uneven`: windows that failed in some
-    arm or replicate and not in all. `missing`: what keeps the table from being whole, in words. `pairs`: hash of the
-    pairs that count and of their weights. `overlapping`: origins of a series lie closer together than the longest
+    `taught` (P,): whether every arm has a forecast for all leads of the place. `unanswered` windows failed in all arms
+    and replicates, `uneven` ones in some. `missing`: what keeps the table from being whole, in words. `pairs`: hash of
+    the pairs that count and of their weights. `overlapping`: origins of a series lie closer together than the longest
     horizon.
     """
 
@@ -59,6 +59,7 @@ class Evidence:
     taught: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
     used: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     uneven: int = 0
+    unanswered: int = 0
     missing: tuple[str, ...] = ()
     transfer: str = "learned"
     stochastic: bool = False
@@ -184,6 +185,7 @@ def gathered(
         taught=taught,
         used=counted * taught,
         uneven=int((failed.any(0) & ~failed.all(0)).sum()),
+        unanswered=int(failed.all(0).sum()),
         pairs=digest(weights),
         **facts,
     )

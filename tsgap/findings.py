@@ -101,7 +101,7 @@ class Finding:
     """What was found for one forecaster: gated or not and why, bin by bin; `verdict` is "" where it is not gated.
 
     Safe up to lead `safe` (0: none proven); the first lead that loses more than the margin lies after `safe` and not
-    after `breaks`, None where no break is proven.
+    after `breaks`, None where no break is proven. `unanswered` windows have no forecast in any arm: they are left out.
     """
 
     forecaster: str
@@ -112,6 +112,7 @@ class Finding:
     safe: int = 0
     breaks: int | None = None
     verdict: str = ""
+    unanswered: int = 0
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,8 @@ def _finding(one: Evidence, rules: Rules, tests: int, *, gated: bool = True, why
     safe = bins[-1].last if not unsafe else (bins[unsafe[0] - 1].last if unsafe[0] else 0)
     breaks = next((b.last for b in bins if b.broken), None)
     verdict = FAIL if breaks is not None else PASS if not unsafe else INCONCLUSIVE
-    return Finding(one.forecaster, one.memory, gated, why, bins, safe, breaks, verdict if gated else "")
+    said = verdict if gated else ""
+    return Finding(one.forecaster, one.memory, gated, why, bins, safe, breaks, said, one.unanswered)
 
 
 def _bins(

@@ -314,6 +314,9 @@ def reasons(verdict: Verdict) -> Iterator[str]:
             f"{leads(most.first, most.last)} are {larger(most.gap)}"
         )
     yield from (f"{one.forecaster} is not gated: {one.why}" for one in verdict.findings if _is_left_out(one))
+    for one in verdict.gated:
+        if one.unanswered:
+            yield f"{one.forecaster}: {one.unanswered} windows have no forecast in any arm and are left out"
     if verdict.gated:
         yield f"break horizon, operational (full context): {horizon(verdict.safe, verdict.breaks)}"
     if verdict.memory is not None:

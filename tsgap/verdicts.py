@@ -80,12 +80,7 @@ def gaps(
     """The table of `Run.gap`."""
     import pandas as pd
 
-    from tsgap.plugins import registry
-
-    if not registry().named("metrics", metric).spec.nonnegative:
-        raise UsageError(
-            f"metric {metric!r} has no gap: its loss can be negative, and then a ratio of sums says nothing"
-        )
+    _check_carries(metric, "has no gap")
     level = 0.975
     rows: list[dict[str, Any]] = []
     means: dict[tuple[str, int], list[_Found]] = {}
@@ -144,7 +139,7 @@ def _rows(
         row |= _figures(found, i, level) | {"needed_series": needed[0][i], "needed_blocks": needed[1][i]}
         if seen is not None:
             row |= {"assay": seen.value[i], "assay_low": seen.lower()[i], "rho": rho[i]}
-        status = "not applicable" if one.transfer == "none" else "partial" if one.uneven else "ok"
+        status = "not applicable" if one.transfer == "none" else "partial" if one.uneven or one.unanswered else "ok"
         out.append({**row, "status": status})
     return out
 
@@ -278,6 +273,19 @@ class Gate:
         return verdict_formats.html_of(self)
 
 
+def _check_carries(metric: str, otherwise: str) -> None:
+    """`UsageError` for a metric whose ratio of sums says nothing of accuracy."""
+    from tsgap.plugins import registry
+
+    found = registry()
+    spec = found.named("metrics", metric).spec
+    if spec.gateable and spec.nonnegative:
+        return
+    there = sorted(name for name, one in found.metrics.items() if one.spec.gateable and one.spec.nonnegative)
+    why = "it prefers forecasts that are too low or too high" if spec.nonnegative else "its loss can be negative"
+    raise UsageError(f"metric {metric!r} {otherwise}: {why}; take one of {', '.join(there)}, or see its profile")
+
+
 def gated(
     run: Run,
     rules: Rules,
@@ -291,21 +299,7 @@ def gated(
     baseline: Run | None = None,
 ) -> Gate:
     """The verdicts of `Run.gate`."""
-    from tsgap.plugins import registry
-
-    found = registry()
-    spec = found.named("metrics", metric).spec
-    there = [name for name, one in found.metrics.items() if one.spec.gateable and one.spec.nonnegative]
-    if not (spec.gateable and spec.nonnegative):
-        raise UsageError(
-            f"metric {metric!r} cannot be gated: "
-            + (
-                "its loss can be negative"
-                if not spec.nonnegative
-                else "it prefers forecasts that are too low or too high"
-            )
-            + f"; gate on one of {', '.join(sorted(there))}"
-        )
+    _check_carries(metric, "cannot be gated")
     if on not in CONTROLS:
         raise UnknownNameError.of("gap to gate on", on, CONTROLS)
     picked = {"data": data, "forecaster": forecaster, "on": on}
