@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 EXACT = (BASELINE, "linear", "lag-probe", "gradient-boosting:iterations=50,samples=10000")
 #: Those that are trained on what has lost its memory.
 MEMORY = (BASELINE, "linear", "lag-probe")
-#: Seasons (of 10 values at least) below which IAAFT surrogates keep too little of the spectrum: on real panels of
-#: about twenty seasons they cost a linear forecaster several per cent, on those of a hundred and more next to nothing.
+#: Seasons (of 10 values at least) below which IAAFT surrogates keep too little of the spectrum to be held to it.
 SEASONS = 50
 #: Share of the variance that may lie between the two halves of a series that counts as stationary.
 DRIFT = 0.05
