@@ -46,7 +46,7 @@ def test_quantiles_have_one_entry_a_level() -> None:
     made = Forecast(np.zeros((2, 3)), quantiles=np.zeros((2, 3, 2), dtype=np.float32), quantile_levels=(0.1, 0.9))
     assert made.quantiles is not None
     assert made.quantiles.dtype == np.float64
-    with pytest.raises(ContractError, match=r"must be \(2, 3, 1\), one for each of the quantile_levels \(0.5,\), got \(2, 3, 2\)"):
+    with pytest.raises(ContractError, match=r"must be \(2, 3, 1\), .* quantile_levels \(0.5,\), got \(2, 3, 2\)"):
         Forecast(np.zeros((2, 3)), quantiles=np.zeros((2, 3, 2)), quantile_levels=(0.5,))
 
 
