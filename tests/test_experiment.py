@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsgap.config import from_toml, listed, to_toml
+from tsgap.config import from_toml, to_toml
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.experiment import SHARED, DataSpec, Experiment, SourceSpec, data_specs, label_of, named, source_specs
+from tsgap.experiment import SHARED, DataSpec, Experiment, SourceSpec, data_specs, label_of, listed, named, source_specs
 from tsgap.readers import ReadOptions
 
 

@@ -8,17 +8,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
-from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, DataSpec, Experiment, SourceSpec, label_of
+from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, DataSpec, Experiment, Horizons, SourceSpec, label_of, listed
 from tsgap.readers.options import ReadOptions
 
-Horizons = list[int | str] | str | int
 #: TOML has dates of its own, written without quotes.
 _dated = BeforeValidator(lambda v: v.isoformat() if isinstance(v, date) else v)
 
@@ -118,21 +116,6 @@ def _settings_beside(place: tuple[int | str, ...]) -> list[str]:
     """The settings that there are at a place of the file, each with the way to it."""
     table = _Source if "sources" in place[:-1] else _Data if "data" in place[:-1] else _File
     return [".".join(map(str, (*place[:-1], name))) for name in table.model_fields]
-
-
-def listed(horizons: Horizons | tuple[int | str, ...] | None) -> tuple[int | str, ...]:
-    """Horizons as a tuple, whichever way they were written.
-
-    >>> listed("1,6,2m"), listed(12), listed(None)
-    (('1', '6', '2m'), (12,), ())
-    """
-    if horizons is None:
-        return ()
-    if isinstance(horizons, str):
-        return tuple(h.strip() for h in horizons.split(",") if h.strip())
-    if isinstance(horizons, (int, Integral)):
-        return (int(horizons),)
-    return tuple(int(h) if isinstance(h, Integral) else h for h in horizons)
 
 
 def _source(table: _Source, data: str, home: Path) -> SourceSpec:

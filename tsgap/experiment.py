@@ -24,6 +24,10 @@ REPLICATES = 5
 BASELINE = "seasonal-naive"
 
 
+#: Horizons as a user may write them.
+Horizons = list[int | str] | str | int
+
+
 @dataclass(frozen=True)
 class SourceSpec:
     """Where synthetic series come from.
@@ -230,13 +234,39 @@ def levels_of(quantiles: str | float | Iterable[float] | None) -> tuple[float, .
     return levels
 
 
-def data_specs(real: Any, **settings: Any) -> tuple[DataSpec, ...]:
+def listed(horizons: Horizons | Sequence[int | str] | None) -> tuple[int | str, ...]:
+    """Horizons as a tuple, whichever way they were written.
+
+    >>> listed("1,6,2m"), listed(12), listed(None)
+    (('1', '6', '2m'), (12,), ())
+    """
+    if horizons is None:
+        return ()
+    if isinstance(horizons, str):
+        return tuple(h.strip() for h in horizons.split(",") if h.strip())
+    if isinstance(horizons, (int, Integral)):
+        return (int(horizons),)
+    return tuple(int(h) if isinstance(h, Integral) else h for h in horizons)
+
+
+def data_specs(
+    real: Any,
+    *,
+    options: ReadOptions | None = None,
+    horizons: Horizons | Sequence[int | str] | None = (),
+    windows: int | None = None,
+    step: int | None = None,
+    first_cutoff: str | int | None = None,
+) -> tuple[DataSpec, ...]:
     """Data sets from what a user gives: one thing, ``NAME=FILE`` text, a list of such texts, or a mapping by name."""
+    split: dict[str, Any] = {"horizons": listed(horizons), "first_cutoff": first_cutoff}
+    split |= {"windows": whole("windows", windows), "step": whole("step", step)}
     specs: list[DataSpec] = []
     for name, what in _items(real, "data"):
         _, given, rest = named(what) if isinstance(what, str) else ("", "", what)
         own = getattr(what, "name", None) if hasattr(what, "starts") else None
-        specs.append(DataSpec(name or given or own or label_of(rest, "data"), rest, **settings))
+        label = name or given or own or label_of(rest, "data")
+        specs.append(DataSpec(label, rest, options or ReadOptions(), **split))
     return tuple(specs)
 
 

@@ -14,7 +14,6 @@ from tsgap import checklist, resampling
 from tsgap.arms import train_figures
 from tsgap.cell import location_and_scale, scaled
 from tsgap.checklist import OK, Check
-from tsgap.config import listed
 from tsgap.errors import StoreError
 from tsgap.evidence import Evidence, Place
 from tsgap.experiment import BASELINE, DataSpec, Experiment, SourceSpec, data_spec, whole
@@ -123,9 +122,9 @@ def selfcheck(
     spec = data_spec(
         real,
         options=ReadOptions(**reading),
-        horizons=listed(horizons),  # type: ignore[arg-type]
-        windows=whole("windows", windows),
-        step=whole("step", step),
+        horizons=horizons,
+        windows=windows,
+        step=step,
         first_cutoff=first_cutoff,
     )
     settings = {"scaling": scaling, "context": whole("context", context), "seed": whole("seed", seed)}

@@ -13,7 +13,6 @@ import numpy as np
 
 from tsgap import cell, drawing, engines, inputs, manifest, plan
 from tsgap.arms import train_figures
-from tsgap.config import listed
 from tsgap.engines import Outcome, Task
 from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs, whole
 from tsgap.panel import Floats, Ints, digest
@@ -81,9 +80,9 @@ def sweep(
     data = data_specs(
         real,
         options=ReadOptions(**reading),
-        horizons=listed(horizons),  # type: ignore[arg-type]
-        windows=whole("windows", windows),
-        step=whole("step", step),
+        horizons=horizons,
+        windows=windows,
+        step=step,
         first_cutoff=first_cutoff,
     )
     for name in {"replicates", "seed", "context"} & set(shared):

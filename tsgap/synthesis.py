@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsgap import cell
-from tsgap.config import listed
 from tsgap.drawing import as_declared
 from tsgap.errors import UsageError
 from tsgap.experiment import data_spec, whole
@@ -47,9 +46,9 @@ def synth(
     spec = data_spec(
         real,
         options=ReadOptions(**reading),
-        horizons=listed(horizons),  # type: ignore[arg-type]
-        windows=whole("windows", windows),
-        step=whole("step", step),
+        horizons=horizons,
+        windows=windows,
+        step=step,
         first_cutoff=first_cutoff,
     )
     return long_frame(sampled(read_data(spec), choose_generator(generator), seed=seed))

@@ -51,14 +51,10 @@ def demo(out: Path, jobs: int | None, quiet: bool) -> int:
             on_progress=report,
         )
     frame = render(run)
-    found = run.gate()
-    click.echo("\nMay it stand in for real data, if 5 % larger errors are acceptable?")
-    for line in found.sentences:
-        click.echo(f"- {line}")
     click.echo(f"\nresults: {run.path}")
     click.echo(f"  where it breaks, why:    tsgap gate {run.path}")
     click.echo("  can the bench see it?    tsgap selfcheck YOUR.csv --horizons 1,6,12")
     click.echo("  your own data:           tsgap sweep --real YOUR.csv --synthetic YOUR_SAMPLES.csv --horizons 1,6,12")
     click.echo("  no samples yet:          tsgap split YOUR.csv --horizons 1,6,12 --out train.parquet")
-    as_promised = {f"gen:{one.source}": one.verdict for one in found.verdicts} == SOURCES
+    as_promised = {f"gen:{one.source}": one.verdict for one in run.gate().verdicts} == SOURCES
     return DONE if as_promised and all_well(run, frame) else FAILED_CELLS

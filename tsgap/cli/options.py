@@ -1,4 +1,4 @@
-"""Options that several commands share: how real data are to be read."""
+"""Options that several commands share: how real data are to be read and split."""
 
 from __future__ import annotations
 
@@ -68,3 +68,18 @@ def season_lengths(given: Sequence[str]) -> tuple[int, ...]:
         if not text.isascii() or not text.isdigit() or int(text) < 1:
             raise UsageError(f"--season-length {text!r} is not a whole number of steps from 1 (1 for no season)")
     return tuple(int(text) for text in texts)
+
+
+_SPLIT = (
+    click.option("--horizons", metavar="1,6,12|1m,2m", help="As in the sweep."),
+    click.option("--windows", type=int, help="As in the sweep."),
+    click.option("--step", type=int, help="As in the sweep."),
+    click.option("--first-cutoff", metavar="STAMP", help="As in the sweep."),
+)
+
+
+def split_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a sweep that say what the training part is."""
+    for option in reversed(_SPLIT):
+        command = option(command)
+    return command

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE
-from tsgap.cli.options import read_options
+from tsgap.cli.options import read_options, split_options
 from tsgap.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("real", metavar="[NAME=]FILE|card:ID")
-@click.option("--horizons", metavar="1,6,12|1m,2m", help="As in the sweep.")
-@click.option("--windows", type=int, help="As in the sweep.")
-@click.option("--step", type=int, help="As in the sweep.")
-@click.option("--first-cutoff", metavar="STAMP", help="As in the sweep.")
+@split_options
 @click.option("--context", type=int, help="As in the sweep; says how long windows must be.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Long format: .parquet or .csv.")
 @click.option("--out-windows", type=click.Path(dir_okay=False, path_type=Path), help="Array of windows (N, L): .npz.")
@@ -40,7 +37,6 @@ def split(options: ReadOptions, **given: Any) -> int:
     tsgap split sales.csv --horizons 1,6,12 --out train.parquet
     tsgap split sales.csv --horizons 1,6,12 --out-windows train.npz --normalise minmax
     """
-    from tsgap.config import listed
     from tsgap.experiment import data_spec
     from tsgap.footing import default_context
     from tsgap.inputs import read_data
@@ -49,7 +45,7 @@ def split(options: ReadOptions, **given: Any) -> int:
     spec = data_spec(
         given["real"],
         options=options,
-        horizons=listed(given["horizons"]),
+        horizons=given["horizons"],
         windows=given["windows"],
         step=given["step"],
         first_cutoff=given["first_cutoff"],

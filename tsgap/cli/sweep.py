@@ -126,7 +126,7 @@ def _self_checked(experiment: Any, run: Run, given: dict[str, Any], report: Any)
 
 
 def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]) -> Any:
-    from tsgap.config import from_toml, listed
+    from tsgap.config import from_toml
     from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs
 
     if config is not None:
@@ -146,7 +146,7 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
     data = data_specs(
         list(given["real"]),
         options=options,
-        horizons=listed(given["horizons"]),
+        horizons=given["horizons"],
         windows=given["windows"],
         step=given["step"],
         first_cutoff=given["first_cutoff"],

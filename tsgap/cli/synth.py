@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE
-from tsgap.cli.options import read_options
+from tsgap.cli.options import read_options, split_options
 from tsgap.errors import StoreError
 
 if TYPE_CHECKING:
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Long format: .parquet or .csv.",
 )
-@click.option("--horizons", metavar="1,6,12|1m,2m", help="As in the sweep.")
-@click.option("--windows", type=int, help="As in the sweep.")
-@click.option("--step", type=int, help="As in the sweep.")
-@click.option("--first-cutoff", metavar="STAMP", help="As in the sweep.")
+@split_options
 @read_options
 def synth(options: ReadOptions, **given: Any) -> int:
     """Write a synthetic panel for REAL, made by a generator that is fitted on the training part alone.
@@ -43,7 +40,6 @@ def synth(options: ReadOptions, **given: Any) -> int:
     tsgap synth sales.csv --generator iaaft --seed 1 --out synthetic/1.parquet
     tsgap sweep --real sales.csv --synthetic iaaft=synthetic/
     """
-    from tsgap.config import listed
     from tsgap.experiment import data_spec
     from tsgap.inputs import read_data
     from tsgap.plugins import choose_generator
@@ -55,7 +51,7 @@ def synth(options: ReadOptions, **given: Any) -> int:
     spec = data_spec(
         given["real"],
         options=options,
-        horizons=listed(given["horizons"]),
+        horizons=given["horizons"],
         windows=given["windows"],
         step=given["step"],
         first_cutoff=given["first_cutoff"],
