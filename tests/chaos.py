@@ -27,12 +27,12 @@ class OddError(Exception):
 OddError.__qualname__ = "Odd\x1b[31m\nError"
 
 
-def echo(payload: bytes) -> bytes:
+def echo(payload: bytes, folder: str) -> bytes:
     """Give back what came."""
     return payload
 
 
-def act(payload: bytes) -> bytes:
+def act(payload: bytes, folder: str) -> bytes:
     """Do what the payload says: `word` or `word:argument`."""
     word, _, argument = payload.decode().partition(":")
     result = ACTIONS[word](argument)

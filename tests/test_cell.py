@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsgap import cell
-from tsgap.cell import Draw, Job, Result, View, location_and_scale, read_panel, scaled, write_panel
+from tsgap.cell import Draw, Job, Result, View, location_and_scale, scaled
 from tsgap.defaults import boosting, generators, linear, naive
 from tsgap.errors import ContractError, ForecastError
 from tsgap.panel import Dataset, Floats, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
+from tsgap.shelf import ARRAYS, write_panel
 from tsgap.splits import rolling
 
 SPECS = {spec.name: spec for spec in (*naive.SPECS, *linear.SPECS, *boosting.SPECS)}
@@ -59,6 +60,11 @@ def last(history: Panel, horizon: int) -> Forecast:
     return Forecast(np.repeat(history.values[history.offsets[1:] - 1][:, None], horizon, axis=1))
 
 
+def laid(panel: Panel, folder: Path) -> str:
+    """Where a panel was laid, whatever folder is said to be the worker's."""
+    return str(folder / write_panel(panel, folder))
+
+
 def job(folder: Path, build: Any, train: Panel | None, histories: Panel, **options: Any) -> Job:
     given: dict[str, Any] = {
         "params": {},
@@ -69,14 +75,14 @@ def job(folder: Path, build: Any, train: Panel | None, histories: Panel, **optio
         "scaling": "mean-abs",
         "least_history": 1,
     }
-    home = None if train is None else write_panel(train, folder)
-    view = View(write_panel(histories, folder), options.pop("history_rows", None), options.pop("history_figures", None))
+    home = None if train is None else laid(train, folder)
+    view = View(laid(histories, folder), options.pop("history_rows", None), options.pop("history_figures", None))
     return Job(build=build, train=home, views=(view,), **(given | options))
 
 
 def forecast(made: Job) -> Result:
     """The result of a job with one view."""
-    [result] = cell.forecast(made)
+    [result] = cell.forecast(made, Path())
     return result
 
 
@@ -201,8 +207,12 @@ def test_a_block_that_cannot_be_fitted_fails_its_rows_and_not_the_cell(tmp_path:
         raise ForecastError("too short")
 
     histories = Panel.of({"a": [1.0, 2.0], "b": [3.0, 4.0]})
-    result = said(tmp_path, None, fit=never, histories=histories, history_rows=np.array([1]))
+    asked: dict[str, Any] = {"fit": never, "histories": histories, "history_rows": np.array([1])}
+    result = said(tmp_path, None, train_rows=np.array([1]), **asked)
     assert (result.status, dict(result.failed), result.mean.shape) == ("ok", {0: "too short"}, (1, 3))
+    # what all blocks are trained on fails them all
+    result = said(tmp_path, None, **asked)
+    assert (result.status, result.info["stage"], result.info["error"]) == ("error", "fit", "too short")
 
 
 def test_rows_that_fail_are_counted_one_by_one_and_hide_no_other(tmp_path: Path) -> None:
@@ -326,7 +336,7 @@ def test_a_view_is_forecast_the_same_alone_and_next_to_others_bit_by_bit(
     given: dict[str, Any] = {"params": FAST.get(name, {}), "horizon": 14, "scaling": scaling}
     jobs = [job(tmp_path, spec.build, train, histories, **given) for histories in views]
     for order in ([0, 1, 2], [2, 0, 1]):
-        together = cell.forecast(replace(jobs[0], views=tuple(jobs[k].views[0] for k in order)))
+        together = cell.forecast(replace(jobs[0], views=tuple(jobs[k].views[0] for k in order)), Path())
         for k, found in zip(order, together, strict=True):
             alone = forecast(jobs[k])
             assert alone.status == "ok"
@@ -337,8 +347,8 @@ def test_a_view_is_forecast_the_same_alone_and_next_to_others_bit_by_bit(
 def two_views(folder: Path, answer: Any, **options: Any) -> list[Result]:
     fit = options.pop("fit", None)
     made = job(folder, lambda: Says(answer, fit), panel(), panel(seed=1), **options)
-    other = View(write_panel(panel(2, 40, seed=3), folder), made.views[0].rows)
-    return cell.forecast(replace(made, views=(*made.views, other)))
+    other = View(laid(panel(2, 40, seed=3), folder), made.views[0].rows)
+    return list(cell.forecast(replace(made, views=(*made.views, other)), Path()))
 
 
 def test_two_views_are_forecast_from_one_fit(tmp_path: Path) -> None:
@@ -382,8 +392,8 @@ def test_quantiles_are_unscaled_like_the_mean_and_only_asked_for_where_wanted(tm
         np.testing.assert_allclose(result.quantiles[..., 1], result.mean)
         np.testing.assert_allclose(result.quantiles[..., 0], result.mean - 0.25 * scale[:, None])
         assert result.info["crossed"] == 0
-    raw = cell.execute(cloudpickle.dumps(replace(made, quantile_levels=(0.25, 0.5))))
-    [travelled] = cell.decoded_results(raw)
+    raw = cell.execute(cloudpickle.dumps(replace(made, quantile_levels=(0.25, 0.5))), str(tmp_path))
+    [travelled] = cell.decoded_results(raw, tmp_path / made.output)
     assert travelled.quantiles is not None
     assert travelled.quantiles.tobytes() == result.quantiles.tobytes()
 
@@ -441,39 +451,13 @@ def test_forecasts_follow_level_and_scale(tmp_path: Path, name: str) -> None:
     np.testing.assert_allclose(other.mean, 1000 + 2 * one.mean, rtol=1e-6)
 
 
-def test_a_panel_lies_where_a_worker_can_map_it(tmp_path: Path) -> None:
-    made = replace(panel(), groups={"g": tuple("xyzxyz")}, weights=np.arange(6.0), series=("a",) * 6)
-    home = write_panel(made, tmp_path)
-    found = read_panel(home)
-    assert found.fingerprint == made.fingerprint
-    base: Any = found.values
-    while not isinstance(base, np.memmap):
-        base = base.base
-    assert base.mode == "r"
-    with pytest.raises(ValueError, match="read-only"):
-        found.values[0] = 1
-    rows = read_panel(home, np.array([3, 1]))
-    assert rows.fingerprint == made.take([3, 1]).fingerprint
-    before = (Path(home) / "values.npy").stat().st_mtime_ns
-    assert write_panel(made, tmp_path) == home
-    assert (Path(home) / "values.npy").stat().st_mtime_ns == before
-    (Path(home) / "panel.json").unlink()  # as if interrupted
-    (Path(home) / "values.npy").write_bytes(b"half")
-    assert read_panel(write_panel(made, tmp_path)).fingerprint == made.fingerprint
-
-
-def test_a_panel_without_values_can_be_written_and_read(tmp_path: Path) -> None:
-    empty = Panel.of({"a": [], "b": []})
-    assert read_panel(write_panel(empty, tmp_path)).fingerprint == empty.fingerprint
-
-
 def test_there_is_no_future_in_the_files_of_a_worker(tmp_path: Path) -> None:
     values = np.concatenate([np.arange(40.0), np.full(4, 777.0)])
     data = Dataset("d", values, np.array([0, 44]), ("a",), np.array([0]), "step", (2,))
     split = rolling(data, horizon=4, windows=1)
-    home = Path(write_panel(split.histories(10), tmp_path))
+    home = tmp_path / write_panel(split.histories(10), tmp_path)
     job(tmp_path, naive.naive, split.train, split.histories(10))
-    assert np.load(home / "values.npy").tolist() == list(range(30, 40))
+    assert np.fromfile(home / ARRAYS, count=10).tolist() == list(range(30, 40))
     truth = np.float64(777).tobytes()
     for path in tmp_path.rglob("*"):
         if path.is_file():
@@ -488,8 +472,8 @@ def broken(history: Panel, horizon: int) -> Forecast:
 @pytest.mark.parametrize("answer", [last, broken, raiser(KeyError("Ω \ud800"))])
 def test_results_travel_without_pickle(tmp_path: Path, answer: Any) -> None:
     made = job(tmp_path, lambda: Says(answer), panel(), panel(seed=1))
-    raw = cell.execute(cloudpickle.dumps(made))
-    [found], wanted = cell.decoded_results(raw), forecast(made)
+    raw = cell.execute(cloudpickle.dumps(made), str(tmp_path))
+    [found], wanted = cell.decoded_results(raw, tmp_path / made.output), forecast(made)
     assert (found.status, dict(found.failed)) == (wanted.status, dict(wanted.failed))
     assert found.mean.tobytes() == wanted.mean.tobytes()
     assert found.info.keys() == wanted.info.keys()
@@ -499,18 +483,19 @@ def test_results_travel_without_pickle(tmp_path: Path, answer: Any) -> None:
 
 def test_the_views_of_a_job_travel_in_their_order(tmp_path: Path) -> None:
     made = job(tmp_path, lambda: Says(last), panel(), panel(seed=1))
-    made = replace(made, views=(*made.views, View(write_panel(panel(2, 40, seed=3), tmp_path))))
-    found, wanted = cell.decoded_results(cell.execute(cloudpickle.dumps(made))), cell.forecast(made)
+    made = replace(made, views=(*made.views, View(laid(panel(2, 40, seed=3), tmp_path))))
+    raw = cell.execute(cloudpickle.dumps(made), str(tmp_path))
+    found, wanted = cell.decoded_results(raw, tmp_path / made.output), list(cell.forecast(made, tmp_path))
     assert [r.mean.tolist() for r in found] == [r.mean.tolist() for r in wanted]
     assert [len(r.mean) for r in found] == [6, 2]
 
 
 def test_drawn_panels_travel_too(tmp_path: Path) -> None:
     train = panel()
-    raw = cell.execute(cloudpickle.dumps(Draw(generators.shuffle, {}, write_panel(train, tmp_path), 7)))
+    raw = cell.execute(cloudpickle.dumps(Draw(generators.shuffle, {}, write_panel(train, tmp_path), 7)), str(tmp_path))
     wanted = generators.shuffle()
     wanted.fit(train, seed=7)
-    assert cell.decoded_panel(raw).fingerprint == wanted.sample(seed=7).fingerprint
+    assert cell.decoded_panel(raw, tmp_path / "out").fingerprint == wanted.sample(seed=7).fingerprint
 
 
 class DrawsNothing:

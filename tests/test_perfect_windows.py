@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsgap import cell
+from tsgap import cell, shelf
 from tsgap.arms import Arms, Rules, TrainingSet, arms_of
 from tsgap.defaults import boosting, linear
 from tsgap.footing import cut_windows
@@ -66,11 +66,11 @@ def arms(origin: str, length: int, how: str) -> Arms:
 def mean_error(training: TrainingSet, name: str, folder: Path) -> float:
     """Scaled mean absolute error over all windows and leads."""
     footing = training.footing
-    home = cell.write_panel(training.panel, folder)
-    histories = cell.write_panel(split().histories(footing.context), folder)
+    home = shelf.write_panel(training.panel, folder)
+    histories = shelf.write_panel(split().histories(footing.context), folder)
     views = (cell.View(histories),)
     job = cell.Job(SPECS[name].build, {}, home, None, views, 24, footing.context, 0, footing.scaling, 1)
-    [result] = cell.forecast(job)
+    [result] = cell.forecast(job, folder)
     assert result.status == "ok", result.info
     assert result.mean.shape == split().truth.shape
     assert not result.failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 
 import tsgap
 from tests.worlds import seasonal
-from tsgap import cell, engines, inputs, plan
+from tsgap import cell, engines, inputs, plan, shelf
 from tsgap.drawing import Wanted
 from tsgap.engines import Outcome, Task
 from tsgap.errors import DataError
@@ -213,15 +213,15 @@ def test_the_truth_of_the_last_window_is_in_nothing_that_a_worker_gets(tmp_path:
     last = frame[frame.groupby("unique_id").cumcount() >= LENGTH - HORIZON].y
     twins = frame.assign(y=frame.y.to_numpy()[::-1] + 0.5)
     work: list[bytes] = []
-    whole = cell.write_panel
+    whole = shelf.write_blocks
 
-    def spied(panel: Panel, folder: Path) -> str:
-        home = whole(panel, folder)
-        work.extend(file.read_bytes() for file in Path(home).iterdir())
-        return home
+    def spied(name: str, blocks: Iterable[Panel], folder: Path) -> str:
+        whole(name, blocks, folder)
+        work.extend(file.read_bytes() for file in (folder / name).iterdir())
+        return name
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cell, "write_panel", spied)
+        patch.setattr(shelf, "write_blocks", spied)
         swept(tmp_path, {"a": "gen:stl-bootstrap", "b": twins}, forecasters=[Noisy, LOCAL], scaling="train")
     seen = b"".join([*sent.raw, *work])
     known = frame[frame.groupby("unique_id").cumcount() < LENGTH - HORIZON].y
@@ -406,7 +406,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 def test_every_field_of_a_job_is_known_to_the_key() -> None:
     of_job, of_view = ({field.name for field in fields(of)} for of in (cell.Job, cell.View))
-    assert of_job | {f"views {name}" for name in of_view} == {*CHANGES, "train_rows", "views", "views rows"}
+    assert of_job | {f"views {name}" for name in of_view} == {*CHANGES, "train_rows", "output", "views", "views rows"}
 
 
 def told(job: cell.Job, name: str) -> bytes:

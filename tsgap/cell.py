@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tsgap.errors import ContractError, ForecastError
-from tsgap.panel import Floats, Ints, Panel, frozen
+from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import Forecast, Forecaster, Generator
 from tsgap.replies import checked, laid_out, rising, unusable
+from tsgap.shelf import read_panel
+from tsgap.spool import Place, Spool, mapped
 
 #: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.replies` or in
 #: `tsgap.local`, whose code no forecaster's identity holds: part of every cell's key.
@@ -45,7 +45,7 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Histories that are forecast from a fit: the folder of their panel, which of its rows, and their figures.
+    """Histories that are forecast from a fit: the name of their panel, which of its rows, and their figures.
 
     `rows` None are all; a view with rows is a block of one, of which every row may fail. `figures` (rows, 2) are those
     of scaling 'train'.
@@ -60,6 +60,7 @@ class View:
 class Job:
     """Everything a worker needs to fit once and forecast every view: what may be seen, and nothing else.
 
+    Panels are named as they lie in the folder of the worker. `output` is the file there that the forecasts go to.
     `twins_only`: a history whose series is not in the training panel fails, so that blocks of series may be worked on
     alone.
     """
@@ -77,55 +78,18 @@ class Job:
     figures: Floats | None = None
     twins_only: bool = False
     quantile_levels: tuple[float, ...] = ()
+    output: str = "out"
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Everything a worker needs to fit a generator and draw one synthetic panel."""
+    """Everything a worker needs to fit a generator and draw one synthetic panel into the file `output`."""
 
     build: Any
     params: Mapping[str, Any]
     train: str
     seed: int
-
-
-def write_panel(panel: Panel, folder: Path) -> str:
-    """Lay a panel where a worker can map it; the folder's name. Does nothing where it lies already."""
-    home = folder / panel.fingerprint
-    if not (home / "panel.json").exists():
-        home.mkdir(parents=True, exist_ok=True)
-        np.save(home / "values.npy", panel.values)
-        np.save(home / "offsets.npy", panel.offsets)
-        if panel.weights is not None:
-            np.save(home / "weights.npy", panel.weights)
-        text = {
-            "keys": panel.keys,
-            "series": panel.series,
-            "freq": panel.freq,
-            "seasons": panel.seasons,
-            "groups": dict(panel.groups),
-        }
-        (home / "panel.tmp").write_text(json.dumps(text))
-        (home / "panel.tmp").rename(home / "panel.json")
-    return str(home)
-
-
-def read_panel(home: str, rows: Ints | None = None) -> Panel:
-    """A panel as `write_panel` left it: mapped read-only, or a copy of `rows` alone."""
-    path = Path(home)
-    text = json.loads((path / "panel.json").read_text())
-    weights = np.load(path / "weights.npy") if (path / "weights.npy").exists() else None
-    panel = Panel(
-        np.load(path / "values.npy", mmap_mode="r"),
-        np.load(path / "offsets.npy"),
-        tuple(text["keys"]),
-        text["freq"],
-        tuple(text["seasons"]),
-        tuple(text["series"]),
-        {k: tuple(v) for k, v in text["groups"].items()},
-        weights,
-    )
-    return panel if rows is None else panel.take(rows)
+    output: str = "out"
 
 
 def location_and_scale(
@@ -172,7 +136,6 @@ def scaled(panel: Panel, location: Floats, scale: Floats) -> Panel:
 class _Asked:
     """The histories of a view as a forecaster gets them, and what takes its answer back to the units of the data."""
 
-    view: View
     histories: Panel
     location: Floats
     scale: Floats
@@ -182,7 +145,7 @@ class _Asked:
     @cached_property
     def ready(self) -> Ints:
         """Rows that are forecast: those that have not failed already."""
-        return np.array([i for i in range(len(self.histories)) if i not in self.failed], dtype=np.int64)
+        return np.delete(np.arange(len(self.histories)), list(self.failed))
 
 
 class _Clock:
@@ -195,52 +158,59 @@ class _Clock:
         return round(now - before, 6)
 
 
-def forecast(job: Job) -> list[Result]:
+def forecast(job: Job, folder: Path) -> Iterator[Result]:
     """Fit on the training panel once and forecast every view; what goes wrong comes back as a result.
 
-    One result for each view. What goes wrong before the first forecast is the result of them all; what goes wrong in
-    one view is its own.
+    One result for each view, made when it is asked for. What goes wrong before the first forecast is the result of
+    them all; what goes wrong in one view is its own. The panels lie in `folder`.
     """
     stage, clock = "load", _Clock()
     info: dict[str, Any] = {}
     try:
-        train = None if job.train is None else read_panel(job.train, job.train_rows)
+        train = None if job.train is None else read_panel(folder, job.train, job.train_rows)
         stage = "scale"
         if train is not None:
             figures = job.figures if job.train_rows is None or job.figures is None else job.figures[job.train_rows]
             shift, size, info["unit_scaled_training"] = location_and_scale(train, job.scaling, None, figures)
             train = scaled(train, shift, size)
-        every = [_asked(job, view, train) for view in job.views]
+        # one that none of the views needs is not fitted
+        wanted = any(len(_asked(job, folder, view, train).ready) for view in job.views)
         info["load_seconds"] = clock.lap()
         stage = "build"
         forecaster: Forecaster = job.build(**job.params)
         stage = "fit"
-        if train is not None and any(len(asked.ready) for asked in every):
+        if train is not None and wanted:
             forecaster.fit(train, horizon=job.horizon, context=job.context, seed=job.seed)
         info["fit_seconds"] = clock.lap()
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result
-        return [_failure(job, view, stage, err, info) for view in job.views]
-    return [_answered(job, asked, forecaster, info) for asked in every]
+        yield from [_failure(job, view, stage, err, info) for view in job.views]
+        return
+    for view in job.views:
+        yield _answered(job, folder, view, train, forecaster, info)
 
 
-def _asked(job: Job, view: View, train: Panel | None) -> _Asked:
-    histories = read_panel(view.histories, view.rows)
+def _asked(job: Job, folder: Path, view: View, train: Panel | None) -> _Asked:
+    histories = read_panel(folder, view.histories, view.rows)
     location, scale, ones = location_and_scale(histories, job.scaling, job.context, view.figures)
     failed = _too_short(histories, job.least_history)
     if job.twins_only and train is not None:
         failed |= _without_twin(histories, train)
-    return _Asked(view, histories, location, scale, failed, {"unit_scaled": ones})
+    return _Asked(histories, location, scale, failed, {"unit_scaled": ones})
 
 
-def _answered(job: Job, asked: _Asked, forecaster: Forecaster, told: Mapping[str, Any]) -> Result:
+def _answered(
+    job: Job, folder: Path, view: View, train: Panel | None, forecaster: Forecaster, told: Mapping[str, Any]
+) -> Result:
     """The forecasts of one view in the units of the data."""
-    stage, clock = "predict", _Clock()
-    info = {**told, **asked.info}
-    ready, histories, failed = asked.ready, asked.histories, dict(asked.failed)
-    location, scale = asked.location[ready, None], asked.scale[ready, None]
+    stage, info = "scale", dict(told)
     try:
+        asked = _asked(job, folder, view, train)
+        info |= asked.info
+        ready, histories, failed = asked.ready, asked.histories, dict(asked.failed)
+        location, scale = asked.location[ready, None], asked.scale[ready, None]
+        stage, clock = "predict", _Clock()
         answer = Forecast(np.empty((0, job.horizon)))
         if len(ready):
             given = scaled(histories, asked.location, asked.scale).take(ready)
@@ -257,19 +227,20 @@ def _answered(job: Job, asked: _Asked, forecaster: Forecaster, told: Mapping[str
         failed |= {int(ready[i]): str(reason) for i, reason in answer.failed.items()}
         failed |= unusable(mean, quantiles, histories.take(ready), ready, failed)
         out = laid_out(mean, len(histories), ready, failed)
-        if failed and len(failed) == len(histories) and asked.view.rows is None:
+        if failed and len(failed) == len(histories) and view.rows is None:
             first = min(failed)
             raise ForecastError(f"all {len(failed)} windows failed, first {histories.keys[first]!r}: {failed[first]}")
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result
-        return _failure(job, asked.view, stage, err, info)
+        return _failure(job, view, stage, err, info)
     spread = None if quantiles is None else laid_out(quantiles, len(histories), ready, failed)
     return Result("ok", out, failed, info, spread)
 
 
 def _failure(job: Job, view: View, stage: str, err: Exception, info: Mapping[str, Any]) -> Result:
-    if isinstance(err, ForecastError) and view.rows is not None:
+    shared = job.train_rows is None and stage in ("load", "scale", "build", "fit")
+    if isinstance(err, ForecastError) and view.rows is not None and not shared:
         # a block of a cell: its rows have no forecast, the other blocks have theirs
         rows = range(len(view.rows))
         return Result("ok", np.full((len(rows), job.horizon), np.nan), dict.fromkeys(rows, str(err)[:1000]), info)
@@ -298,58 +269,59 @@ def draw(generator: Generator, train: Panel, seed: int) -> Panel:
     return panel
 
 
-def execute(payload: bytes) -> bytes:
-    """Run a pickled `Job` or `Draw` and encode what came of it without pickle."""
+def execute(payload: bytes, folder: str) -> bytes:
+    """Run a pickled `Job` or `Draw` on what lies in `folder`; arrays go to its output file, the rest is JSON."""
     import cloudpickle
 
-    job = cloudpickle.loads(payload)
-    if isinstance(job, Draw):
-        panel = draw(job.build(**job.params), read_panel(job.train), job.seed)
-        head: dict[str, Any] = {
-            "keys": panel.keys,
-            "series": panel.series,
-            "freq": panel.freq,
-            "seasons": panel.seasons,
-        }
-        return _encoded(head, values=panel.values, offsets=panel.offsets)
-    results = forecast(job)
-    said = [{"status": r.status, "failed": {str(k): v for k, v in r.failed.items()}, "info": r.info} for r in results]
-    arrays = {f"mean{i}": result.mean for i, result in enumerate(results)}
-    arrays |= {f"quantiles{i}": r.quantiles for i, r in enumerate(results) if r.quantiles is not None}
-    return _encoded({"results": said}, **arrays)
+    job, home = cloudpickle.loads(payload), Path(folder)
+    with Spool(home / job.output) as spool:
+        if isinstance(job, Draw):
+            panel = draw(job.build(**job.params), read_panel(home, job.train), job.seed)
+            told: Any = {
+                **{"keys": panel.keys, "series": panel.series, "freq": panel.freq, "seasons": panel.seasons},
+                **{"values": spool.add(panel.values), "offsets": spool.add(panel.offsets)},
+            }
+        else:
+            told = [_told(result, spool) for result in forecast(job, home)]
+    return json.dumps(told).encode()
 
 
-def _encoded(head: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
-    text = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
-    with io.BytesIO() as out:
-        np.savez(out, head=text, **arrays)  # type: ignore[arg-type]
-        return out.getvalue()
+def _told(result: Result, spool: Spool) -> dict[str, Any]:
+    return {
+        "status": result.status,
+        "mean": spool.add(result.mean),
+        "failed": {str(row): reason for row, reason in result.failed.items()},
+        "info": result.info,
+        "quantiles": None if result.quantiles is None else spool.add(result.quantiles),
+    }
 
 
-def decoded_results(raw: bytes) -> list[Result]:
-    """The results of a `Job`, one for each of its views."""
-    with np.load(io.BytesIO(raw), allow_pickle=False) as box:
-        return [
-            Result(
-                one["status"],
-                box[f"mean{i}"],
-                {int(k): v for k, v in one["failed"].items()},
-                one["info"],
-                box.get(f"quantiles{i}"),
-            )
-            for i, one in enumerate(json.loads(box["head"].tobytes())["results"])
-        ]
+def decoded_results(raw: bytes, output: Path) -> list[Result]:
+    """The results of a `Job`, one for each of its views; their arrays are mapped from its output file."""
 
+    def array(place: Place | None) -> Any:
+        return None if place is None else mapped(output, place)
 
-def decoded_panel(raw: bytes) -> Panel:
-    """The panel of a `Draw`."""
-    with np.load(io.BytesIO(raw), allow_pickle=False) as box:
-        head = json.loads(box["head"].tobytes())
-        return Panel(
-            frozen(box["values"]),
-            frozen(box["offsets"]),
-            tuple(head["keys"]),
-            head["freq"],
-            tuple(head["seasons"]),
-            tuple(head["series"]),
+    return [
+        Result(
+            one["status"],
+            array(one["mean"]),
+            {int(k): v for k, v in one["failed"].items()},
+            one["info"],
+            array(one["quantiles"]),
         )
+        for one in json.loads(raw)
+    ]
+
+
+def decoded_panel(raw: bytes, output: Path) -> Panel:
+    """The panel of a `Draw`, mapped from its output file."""
+    told = json.loads(raw)
+    return Panel(
+        mapped(output, told["values"]),
+        mapped(output, told["offsets"]),
+        tuple(told["keys"]),
+        told["freq"],
+        tuple(told["seasons"]),
+        tuple(told["series"]),
+    )

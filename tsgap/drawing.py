@@ -15,6 +15,7 @@ from tsgap.errors import ContractError, StoreError
 from tsgap.inputs import NotDrawn
 from tsgap.panel import Panel, digest, frozen, offsets_of
 from tsgap.plugins import Chosen
+from tsgap.shelf import write_panel
 from tsgap.store import Store
 
 
@@ -39,8 +40,6 @@ def drawn(
     wanted: Sequence[Wanted], store: Store, *, work: Path, jobs: int, timeout: float
 ) -> Mapping[str, Panel | NotDrawn]:
     """Every wanted panel by its name, or the reason why there is none."""
-    import cloudpickle
-
     out: dict[str, Panel | NotDrawn] = {}
     missing: dict[str, Wanted] = {}
     for one in wanted:
@@ -49,31 +48,31 @@ def drawn(
             missing[one.name] = one
         else:
             out[one.name] = known
-    tasks = [
-        Task(
-            one.name,
-            one.chosen.label,
-            cloudpickle.dumps(
-                cell.Draw(one.chosen.spec.build, dict(one.chosen.params), cell.write_panel(one.train, work), one.seed)
-            ),
-            timeout,
-        )
-        for one in missing.values()
-    ]
-    with closing(engines.run(cell.execute, tasks, jobs=min(jobs, len(tasks)), log_dir=store.path / "logs")) as ends:
+    tasks = [_task(one, work, timeout) for one in missing.values()]
+    logs = store.path / "logs"
+    with closing(engines.run(cell.execute, tasks, jobs=min(jobs, len(tasks)), folder=work, log_dir=logs)) as ends:
         for outcome in ends:
             one = missing[outcome.task.id]
             if outcome.status != "ok" or outcome.value is None:
                 out[one.name] = NotDrawn(f"{outcome.status}: {outcome.error}", outcome.traceback)
                 continue
             try:
-                panel = as_declared(cell.decoded_panel(outcome.value), one.chosen, one.train)
+                panel = cell.decoded_panel(outcome.value, work / outcome.task.output)
+                panel = as_declared(panel, one.chosen, one.train)
             except ContractError as err:
                 out[one.name] = NotDrawn(f"contract: {err}")
                 continue
             _keep(one, panel, store)
             out[one.name] = panel
     return out
+
+
+def _task(one: Wanted, work: Path, timeout: float) -> Task:
+    import cloudpickle
+
+    train, output = write_panel(one.train, work), f"drawn-{one.table}"
+    job = cell.Draw(one.chosen.spec.build, dict(one.chosen.params), train, one.seed, output)
+    return Task(one.name, one.chosen.label, cloudpickle.dumps(job), timeout, (train,), output)
 
 
 def as_declared(panel: Panel, chosen: Chosen, train: Panel) -> Panel:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tsgap import cell
 from tsgap.arms import Arms, TrainingSet, arms_of
+from tsgap.blocks import ranges
 from tsgap.errors import DataError, UsageError
 from tsgap.experiment import BASELINE, Experiment
 from tsgap.halves import ORACLE
@@ -343,15 +344,17 @@ class Block:
 def blocks(work: Cell) -> list[Block]:
     """The blocks of a cell: views of the same fit that are cut by training series are cut by the same ones.
 
-    A paired view's series that the data set has not are in the last block.
+    A paired view's series that the data set has not are in the last block. What is not cut by training series is cut
+    by windows, so that no block holds more values than are worked on at once.
     """
     if work.chosen.spec.scope != "local" or work.training is None:
-        return [Block(0)]
+        cut = list(ranges(len(work.split), max(work.split.horizon, work.limit or 1)))
+        return [Block(0, None, np.arange(at.start, at.stop)) for at in cut] if len(cut) > 1 else [Block(0)]
     if not work.splits_by_series:
         n = len(work.split.data)
         starts = range(0, n, POOLED_BLOCK) if n > POOLED_BLOCK else ()
-        cut = [Block(k, None, _rows(work.split.series // POOLED_BLOCK == k)) for k in range(len(starts))]
-        return cut or [Block(0)]
+        pooled = [Block(k, None, _rows(work.split.series // POOLED_BLOCK == k)) for k in range(len(starts))]
+        return pooled or [Block(0)]
     keys = work.data.split.data.keys
     if len(keys) <= PAIRED_BLOCK:
         return [Block(0)]
@@ -359,8 +362,8 @@ def blocks(work: Cell) -> list[Block]:
     places = {key: i // PAIRED_BLOCK for i, key in enumerate(keys)}
     of_window = np.array([places.get(key, last) for key in work.split.data.keys])[work.split.series]
     of_training = np.array([places.get(key, last) for key in work.training.panel.keys])
-    cut = [Block(k, _rows(of_training == k), _rows(of_window == k)) for k in range(last + 1)]
-    return [block for block in cut if block.rows is not None and len(block.rows)]
+    twins = [Block(k, _rows(of_training == k), _rows(of_window == k)) for k in range(last + 1)]
+    return [block for block in twins if block.rows is not None and len(block.rows)]
 
 
 def _rows(where: NDArray[np.bool_]) -> Ints:

@@ -19,6 +19,7 @@ from tsgap.panel import Floats, Ints, digest
 from tsgap.plugins import choose_forecaster
 from tsgap.readers import ReadOptions
 from tsgap.run import Run
+from tsgap.shelf import write_histories, write_panel
 from tsgap.store import Part, Store
 
 #: Statuses that count as missing in the next run, and those that are tried again only when asked.
@@ -137,10 +138,11 @@ def perform(
             on_progress(state)
         with closing(_ended(todo, work, timeout, jobs, store.path / "logs")) as ends:
             for outcome in ends:
-                for part in _parts(outcome, made):
+                for part in _parts(outcome, made, work):
                     store.add(part)
                     good = part.status == "ok"
                     state = replace(state, ok=state.ok + good, failed=state.failed + (not good))
+                (work / outcome.task.output).unlink(missing_ok=True)
                 state = replace(state, last=outcome.task.group)
                 if on_progress:
                     on_progress(state)
@@ -177,11 +179,11 @@ def _ended(
     alone: set[str] | None = None
     while alone is None or alone:
         tasks, lost = _tasks(todo, work, timeout, alone), set[str]()
-        with closing(engines.run(cell.execute, tasks, jobs=jobs, log_dir=logs)) as ends:
+        with closing(engines.run(cell.execute, tasks, jobs=jobs, folder=work, log_dir=logs)) as ends:
             for outcome in ends:
-                views = outcome.task.id.split(" ")
-                if outcome.status in LOST and len(views) > 1:
-                    lost.update(views)
+                labels = outcome.task.id.split(" ")
+                if outcome.status in LOST and len({label.partition("/")[0] for label in labels}) > 1:
+                    lost.update(labels)
                 else:
                     yield outcome
         alone = lost
@@ -197,11 +199,15 @@ def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float, alone: set[str
     for views in fits.values():
         first, training = views[0], views[0].training
         spec, split = first.chosen.spec, first.split
-        homes = {one.key: cell.write_panel(one.split.histories(one.limit), work) for one in views}
+        homes = {one.key: write_histories(one.split, one.limit, work) for one in views}
         figures = {one.key: _history_figures(one) for one in views}
-        train = None if training is None else cell.write_panel(training.panel, work)
+        train = None if training is None else write_panel(training.panel, work)
         for shared in _together(views):
+            labels = [f"{one.key}/{i}/{count}" for one, i, count, _ in shared]
+            if alone is not None and not alone.issuperset(labels):
+                continue
             asked = [cell.View(homes[one.key], b.rows, _of_rows(figures[one.key], b.rows)) for one, _, _, b in shared]
+            output = f"out-{digest(labels)}"
             job = cell.Job(
                 spec.build,
                 dict(first.chosen.params),
@@ -216,12 +222,12 @@ def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float, alone: set[str
                 None if training is None else training.figures,
                 first.splits_by_series,
                 first.quantile_levels,
+                output,
             )
             n = sum(len(one.split) if b.rows is None else len(b.rows) for one, _, _, b in shared)
-            label = " ".join(f"{one.key}/{i}/{count}" for one, i, count, _ in shared)
-            if alone is not None and label not in alone:
-                continue
-            yield Task(label, first.chosen.label, cloudpickle.dumps(job), timeout * max(1.0, n / 2000))
+            limit = timeout * max(1.0, n / 2000)
+            inputs = tuple(dict.fromkeys((*homes.values(), *([] if train is None else [train]))))
+            yield Task(" ".join(labels), first.chosen.label, cloudpickle.dumps(job), limit, inputs, output)
 
 
 def _together(views: Sequence[plan.Cell]) -> list[list[tuple[plan.Cell, int, int, plan.Block]]]:
@@ -246,12 +252,12 @@ def _of_rows(figures: Floats | None, rows: Ints | None) -> Floats | None:
     return figures if figures is None or rows is None else figures[rows]
 
 
-def _parts(outcome: Outcome, made: plan.Plan) -> Iterator[Part]:
+def _parts(outcome: Outcome, made: plan.Plan, work: Path) -> Iterator[Part]:
     """What a task says of each cell it served; those that share a fit share its seconds."""
     labels = outcome.task.id.split(" ")
     results = None
     if outcome.status == "ok" and outcome.value is not None:
-        results = cell.decoded_results(outcome.value)
+        results = cell.decoded_results(outcome.value, work / outcome.task.output)
     for place, label in enumerate(labels):
         key, i, n = label.split("/")
         one = made.cells[key]

@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tsgap.engines.task import Outcome, Task, described
+from tsgap.engines.task import Function, Outcome, Task, described
 
 
 def run(
-    function: Callable[[bytes], bytes],
+    function: Function,
     tasks: Iterable[Task],
     *,
     jobs: int,
+    folder: Path,
     on_start: Callable[[Task], None] | None = None,
     log_dir: Path | None = None,
 ) -> Iterator[Outcome]:
@@ -23,7 +24,7 @@ def run(
             on_start(task)
         begin = time.perf_counter()
         try:
-            value = function(task.payload)
+            value = function(task.payload, str(folder))
             if not isinstance(value, bytes):
                 raise TypeError(f"the function returned {type(value).__qualname__}, not bytes")
         except KeyboardInterrupt:

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from tsgap.engines.link import LinkError
-from tsgap.engines.task import STATUSES, Outcome, Status, Task, one_line, tail
+from tsgap.engines.task import STATUSES, Function, Outcome, Status, Task, one_line, tail
 from tsgap.engines.worker import WATCHDOG
 from tsgap.engines.workshop import Worker, Workshop
 from tsgap.errors import UsageError
@@ -83,8 +83,9 @@ class _Board:
 class _Slot:
     """One worker at a time; a fresh one for another group and after anything but success."""
 
-    def __init__(self, workshop: Workshop, log: Path) -> None:
+    def __init__(self, workshop: Workshop, folder: str, log: Path) -> None:
         self._workshop = workshop
+        self._folder = folder
         self._log = log
         self._worker: Worker | None = None
         self.group: str | None = None
@@ -115,7 +116,7 @@ class _Slot:
         begin = time.monotonic()
         try:
             worker.link.sock.settimeout(_TRANSFER_LIMIT + len(task.payload) / 1e7)
-            worker.link.send({"timeout": task.timeout}, task.payload)
+            worker.link.send({"timeout": task.timeout, "folder": self._folder}, task.payload)
             reply, value = self._reply(worker, time.monotonic() + task.timeout + _AFTER_DEADLINE)
         except OSError as err:  # the link broke, or nothing came in time
             late = time.monotonic() - begin >= task.timeout
@@ -155,7 +156,8 @@ class _Slot:
 class _Pool:
     """Slots with a thread each, and the events that they send to the caller."""
 
-    def __init__(self, function: str, jobs: int, log_dir: Path) -> None:
+    def __init__(self, function: str, jobs: int, folder: Path, log_dir: Path) -> None:
+        self.folder = str(folder.absolute())
         self.board = _Board()
         self.events: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self.workshop = Workshop(function, log_dir)
@@ -167,7 +169,7 @@ class _Pool:
             thread.start()
 
     def _loop(self, log: Path) -> None:
-        slot = _Slot(self.workshop, log)
+        slot = _Slot(self.workshop, self.folder, log)
         try:
             while (task := self.board.take(slot.group)) is not None:
                 if reason := self.board.given_up(task.group):
@@ -194,10 +196,11 @@ class _Pool:
 
 
 def run(
-    function: Callable[[bytes], bytes],
+    function: Function,
     tasks: Iterable[Task],
     *,
     jobs: int,
+    folder: Path,
     on_start: Callable[[Task], None] | None = None,
     log_dir: Path | None = None,
 ) -> Iterator[Outcome]:
@@ -207,17 +210,22 @@ def run(
     name = f"{function.__module__}:{function.__qualname__}"
     if function.__module__ == "__main__" or "<" in name:
         raise UsageError(f"a worker cannot import {name!r}; the function must stand in a module")
-    return _outcomes(name, tasks, jobs, on_start, log_dir)
+    return _outcomes(name, tasks, jobs, folder, on_start, log_dir)
 
 
 def _outcomes(
-    function: str, tasks: Iterable[Task], jobs: int, on_start: Callable[[Task], None] | None, log_dir: Path | None
+    function: str,
+    tasks: Iterable[Task],
+    jobs: int,
+    folder: Path,
+    on_start: Callable[[Task], None] | None,
+    log_dir: Path | None,
 ) -> Iterator[Outcome]:
     with contextlib.ExitStack() as stack:
         if log_dir is None:
             log_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tsgap-")))
         log_dir.mkdir(parents=True, exist_ok=True)
-        pool = _Pool(function, jobs, log_dir)
+        pool = _Pool(function, jobs, folder, log_dir)
         stack.callback(pool.close)
         source, handed_out, more = iter(tasks), 0, True
         while True:

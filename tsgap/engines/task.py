@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tsgap.errors import UsageError
+
+#: What a task runs: payload and folder in, a short answer out; what is long goes into the task's output file.
+Function = Callable[[bytes, str], bytes]
 
 Status = Literal["ok", "error", "timeout", "crash", "oom", "skipped"]
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -23,13 +27,17 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u
 class Task:
     """One unit of work: a payload that the function understands, and the seconds it may take.
 
-    Consecutive crashes are counted per `group`, and a worker process serves one group only.
+    Consecutive crashes are counted per `group`, and a worker process serves one group only. `inputs` are the files and
+    folders that the function reads, named by their content as they lie in the folder of the run; `output` is the file
+    that it may write there.
     """
 
     id: str
     group: str
     payload: bytes
     timeout: float
+    inputs: tuple[str, ...] = ()
+    output: str = ""
 
     def __post_init__(self) -> None:
         if not self.timeout > 0:

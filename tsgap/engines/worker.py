@@ -12,12 +12,11 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tsgap.engines.link import Link
-from tsgap.engines.task import described, one_line
+from tsgap.engines.task import Function, described, one_line
 
 #: Exit code of a worker whose function closed the files under it.
 LOST_LINK = 71
@@ -28,13 +27,13 @@ _PR_SET_PDEATHSIG = 1
 _LONGEST_WATCH = 1e6
 
 
-def resolve(name: str) -> Callable[[bytes], bytes]:
+def resolve(name: str) -> Function:
     """The function called `module:qualname`."""
     module, _, path = name.partition(":")
     found: Any = importlib.import_module(module)
     for part in path.split("."):
         found = getattr(found, part)
-    function: Callable[[bytes], bytes] = found
+    function: Function = found
     return function
 
 
@@ -85,7 +84,7 @@ def _serve(link_fd: int, name: str) -> int:
             header, payload = link.receive()
         except OSError:
             return 0
-        reply, value = _attempt(function, payload, float(header["timeout"]))
+        reply, value = _attempt(function, payload, header["folder"], float(header["timeout"]))
         del payload
         try:
             if os.fstat(link_fd).st_ino != place:
@@ -95,14 +94,14 @@ def _serve(link_fd: int, name: str) -> int:
             return LOST_LINK
 
 
-def _attempt(function: Callable[[bytes], bytes], payload: bytes, timeout: float) -> tuple[dict[str, Any], bytes]:
+def _attempt(function: Function, payload: bytes, folder: str, timeout: float) -> tuple[dict[str, Any], bytes]:
     # A thread in C: it shows where the time went and ends the process even while the GIL is held or the host is gone.
     own = os.getpid()
     faulthandler.dump_traceback_later(min(timeout, _LONGEST_WATCH), exit=True, file=2)
     begin = time.perf_counter()
     value = b""
     try:
-        value = function(payload)
+        value = function(payload, folder)
         if not isinstance(value, bytes):
             found, value = type(value).__qualname__, b""
             raise TypeError(f"the function returned {found}, not bytes")

@@ -79,7 +79,7 @@ def _tasks(checks: Sequence[Check], timeout: float) -> list[Task]:
     return [Task(check.name, "laws", payload, timeout) for check, payload in zip(checks, payloads, strict=True)]
 
 
-def _serve(payload: bytes) -> bytes:
+def _serve(payload: bytes, folder: str) -> bytes:
     """One law, in a worker."""
     kind, chosen, name = cloudpickle.loads(payload)
     subject = _subject(kind, chosen)
