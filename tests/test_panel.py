@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsgap.errors import DataError
-from tsgap.panel import STEP, Dataset, Panel, bridged, filled
+from tsgap.panel import STEP, Dataset, Panel, filled
+from tsgap.ragged import bridged
 
 ROWS = {"a": [1.0, 2.0, 3.0], "b": [4.0], "c": [5.0, 6.0]}
 
@@ -189,5 +190,5 @@ def test_gaps_are_bridged_like_interpolation_and_the_end_takes_the_last_value(va
 def test_a_gap_is_bridged_only_where_its_far_side_is_known() -> None:
     y = np.array([1.0, np.nan, np.nan, 4.0])
     missing = np.array([1, 2])
-    assert bridged(y, missing, 4).tolist() == [2.0, 3.0]
-    assert bridged(y, missing, 3).tolist() == [1.0, 1.0]
+    assert bridged(y, missing, missing, 4).tolist() == [2.0, 3.0]
+    assert bridged(y, missing, missing, 3).tolist() == [1.0, 1.0]

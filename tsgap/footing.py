@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tsgap.errors import UsageError
-from tsgap.panel import Ints, Panel, frozen, spans
+from tsgap.errors import ForecastError, UsageError
+from tsgap.panel import Ints, Panel, frozen
+from tsgap.ragged import gathered
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,21 @@ def default_context(seasons: tuple[int, ...], horizon: int, lengths: NDArray[np.
     third = max(2 * seasons[0], int(np.median(lengths)) // 3)
     room = max(seasons[0], int(lengths.max()) - horizon)
     return int(max(1, min(wanted, lengths.min(), third, room)))
+
+
+def reach(lengths: Ints, seasons: tuple[int, ...], *, horizon: int, context: int | None) -> tuple[int, int]:
+    """Context (None: `default_context`) and number of leads that a direct forecaster learns from series so long.
+
+    Leads are those that the longest series has after the context; `ForecastError` where there is none.
+    """
+    longest = int(lengths.max(initial=0))
+    context = context or (default_context(seasons, horizon, lengths) if longest else 1)
+    leads = min(horizon, longest - context)
+    if leads < 1:
+        raise ForecastError(
+            f"the longest training series has {longest} values: none teaches a lead after a context of {context}"
+        )
+    return context, leads
 
 
 def short_context(length: int, horizons: Sequence[int], context: int) -> int:
@@ -91,9 +107,9 @@ def cut_windows(panel: Panel, lengths: Ints, seed: int) -> Panel:
             f"no real training series has the {lengths.min()} values of a synthetic window "
             f"(longest: {panel.lengths.max()})"
         )
-    where, offsets = spans(np.concatenate(begins), np.concatenate(sizes))
+    values, offsets = gathered(panel.values, np.concatenate(begins), np.concatenate(sizes))
     return Panel(
-        frozen(panel.values[where]),
+        frozen(values),
         frozen(offsets),
         tuple(f"w{i}" for i in range(len(row))),
         panel.freq,

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from tsgap.panel import Ints, Panel, frozen, spans
+from tsgap.panel import Ints, Panel, frozen
+from tsgap.ragged import gathered
 
 #: Name of the pair of arms that shows the noise floor; no source may be called so.
 ORACLE = "oracle-split"
@@ -48,5 +49,5 @@ def halves(train: Panel, *, seed: int) -> Halves:
 def _part(train: Panel, late: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Panel:
     """The later or the earlier half of each series."""
     half: Ints = train.lengths // 2
-    where, offsets = spans(train.offsets[1:] - np.where(late, half, 2 * half), half)
-    return replace(train, values=frozen(train.values[where]), offsets=frozen(offsets))
+    values, offsets = gathered(train.values, train.offsets[1:] - np.where(late, half, 2 * half), half)
+    return replace(train, values=frozen(values), offsets=frozen(offsets))

@@ -10,7 +10,8 @@ import numpy as np
 from tsgap.arms import TrainingSet
 from tsgap.errors import DataError
 from tsgap.footing import count_pairs
-from tsgap.panel import Dataset, Floats, Ints, Panel, frozen, offsets_of, spans
+from tsgap.panel import Dataset, Floats, Ints, Panel, frozen, offsets_of
+from tsgap.ragged import gathered
 from tsgap.splits import DEFAULT_WINDOWS, Split, least_training, rolling, stamps_at
 
 #: Name of the arm that is trained on what is left, and of the view that holds the windows held out.
@@ -127,8 +128,8 @@ def _left(training: TrainingSet, panel: Panel, figures: Floats | None, scope: st
 
 def _cut(panel: Panel, lengths: Ints) -> Panel:
     """Each row cut to its first `lengths` values."""
-    where, offsets = spans(panel.offsets[:-1], lengths)
-    return replace(panel, values=frozen(panel.values[where]), offsets=frozen(offsets))
+    values, offsets = gathered(panel.values, panel.offsets[:-1], lengths)
+    return replace(panel, values=frozen(values), offsets=frozen(offsets))
 
 
 def _strangers(keys: Sequence[str]) -> tuple[str, ...]:

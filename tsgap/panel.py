@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap import blocks
 from tsgap.errors import DataError
+from tsgap.ragged import Floats as Floats
+from tsgap.ragged import Ints as Ints
+from tsgap.ragged import bridged, gathered, missing_at, offsets_between
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
 #: Frequency of a panel whose `ds` is an integer.
 STEP = "step"
+
+# Not all missing values have the same bits.
+_NAN = np.float64(np.nan)
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -31,23 +35,31 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 def offsets_of(lengths: Iterable[int]) -> Ints:
     """Offsets of rows of these lengths in a flat array."""
-    return np.concatenate([[0], np.cumsum(np.fromiter(lengths, dtype=np.int64))]).astype(np.int64)
+    return offsets_between(np.fromiter(lengths, dtype=np.int64))
 
 
 def digest(*parts: object) -> str:
-    """Hash of arrays and of anything with a stable repr (128 bits, hexadecimal)."""
+    """Hash of arrays and of anything with a stable repr (128 bits, hexadecimal); no array is copied for it."""
     h = hashlib.sha256()
     for part in parts:
-        raw = np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode()
-        h.update(len(raw).to_bytes(8, "little"))
+        raw = _bytes_of(part) if isinstance(part, np.ndarray) else memoryview(repr(part).encode())
+        h.update(raw.nbytes.to_bytes(8, "little"))
         h.update(raw)
     return h.hexdigest()[:32]
 
 
-def spans(begins: Ints, lengths: Ints) -> tuple[Ints, Ints]:
-    """Positions of the values of ragged rows that begin at `begins` in a flat array, and the offsets of those rows."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1]), offsets
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    """The bytes of an array in C order, which are only copied where they lie otherwise."""
+    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size else b"")
+
+
+def _first(values: Floats, good: Callable[[Floats], NDArray[np.bool_]]) -> int | None:
+    """Position of the first value that is not good, None where all are."""
+    for s in blocks.ranges(len(values), 1):
+        fine = good(values[s])
+        if not fine.all():
+            return int(s.start + np.argmin(fine))
+    return None
 
 
 def _chosen(n: int, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Ints:
@@ -111,8 +123,8 @@ class Panel:
         _check_rows(keys, self.series, self.groups, self.weights)
         if not self.seasons or min(self.seasons) < 1:
             raise DataError(f"seasons must be whole numbers from 1, got {self.seasons!r}")
-        if not np.isfinite(values).all():
-            bad = int(np.flatnonzero(~np.isfinite(values))[0])
+        bad = _first(values, np.isfinite)
+        if bad is not None:
             row = int(np.searchsorted(offsets, bad, side="right")) - 1
             raise DataError(f"values of a panel must be finite, series {self.keys[row]!r} has {values[bad]}")
 
@@ -162,10 +174,12 @@ class Panel:
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Panel:
         """The panel of `rows`, in that order."""
         index = _chosen(len(self), rows)
-        where, offsets = spans(self.offsets[index], self.lengths[index])
+        if np.array_equal(index, np.arange(len(self))):
+            return self
+        values, offsets = gathered(self.values, self.offsets[index], self.lengths[index])
         return replace(
             self,
-            values=frozen(self.values[where]),
+            values=frozen(values),
             offsets=frozen(offsets),
             keys=tuple(self.keys[i] for i in index),
             series=tuple(self.series[i] for i in index),
@@ -176,12 +190,14 @@ class Panel:
     def tail(self, n: int | Ints) -> Panel:
         """Each row cut to its last `n` values, one number for all rows or one for each (N,)."""
         lengths = np.clip(n, 0, self.lengths)
-        where, offsets = spans(self.offsets[1:] - lengths, lengths)
-        return replace(self, values=frozen(self.values[where]), offsets=frozen(offsets))
+        if np.array_equal(lengths, self.lengths):
+            return self
+        values, offsets = gathered(self.values, self.offsets[1:] - lengths, lengths)
+        return replace(self, values=frozen(values), offsets=frozen(offsets))
 
     def with_values(self, values: Floats) -> Panel:
         """The same rows with other values of the same lengths."""
-        return replace(self, values=frozen(np.array(values, dtype=np.float64)))
+        return replace(self, values=np.asarray(values, dtype=np.float64))
 
     def renamed(self, keys: Sequence[str]) -> Panel:
         """The same values under other keys; each row becomes a series of its own."""
@@ -226,8 +242,9 @@ class Dataset:
             raise DataError(f"{self.name}: keys, offsets, starts and series do not belong together")
         if self.offsets[0] != 0 or self.offsets[-1] != len(self.values) or (self.lengths < 0).any():
             raise DataError(f"{self.name}: offsets must rise from 0 to {len(self.values)}")
-        if np.isinf(self.values).any():
-            row = int(np.searchsorted(self.offsets, np.argmax(np.isinf(self.values)), side="right")) - 1
+        bad = _first(self.values, lambda block: ~np.isinf(block))
+        if bad is not None:
+            row = int(np.searchsorted(self.offsets, bad, side="right")) - 1
             raise DataError(f"{self.name}: {np.isinf(self.values).sum()} values are infinite, first in {keys[row]!r}")
         try:
             _check_rows(keys, self.series, self.groups, self.weights)
@@ -251,12 +268,19 @@ class Dataset:
     @property
     def n_missing(self) -> int:
         """How many steps have no value."""
-        return int(np.isnan(self.values).sum())
+        return len(self.missing)
+
+    @cached_property
+    def missing(self) -> Ints:
+        """Positions in `values` of the steps that have no value, rising."""
+        return frozen(missing_at(self.values))
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the content, equal for equal data whatever file format they came in."""
-        clean = np.where(np.isnan(self.values), np.nan, self.values)
+        clean = self.values
+        if (clean[self.missing].view(np.int64) != _NAN.view(np.int64)).any():
+            clean = np.where(np.isnan(clean), np.nan, clean)
         return digest(clean, self.offsets, self.keys, self.starts.astype(np.int64), self.freq, self.seasons)
 
     def stamps(self, row: int, *, start: int = 0, count: int | None = None) -> pd.DatetimeIndex | Ints:
@@ -273,10 +297,12 @@ class Dataset:
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Dataset:
         """The data set of `rows`, in that order."""
         index = _chosen(len(self), rows)
-        where, offsets = spans(self.offsets[index], self.lengths[index])
+        if np.array_equal(index, np.arange(len(self))):
+            return self
+        values, offsets = gathered(self.values, self.offsets[index], self.lengths[index])
         return replace(
             self,
-            values=self.values[where],
+            values=frozen(values),
             offsets=offsets,
             keys=tuple(self.keys[i] for i in index),
             starts=self.starts[index],
@@ -303,23 +329,6 @@ def _check_rows(
         raise DataError(f"weights must be {n} finite numbers from 0, got shape {weights.shape}")
 
 
-def bridged(values: Floats, missing: Ints, ends: Ints | int) -> Floats:
-    """Values for the positions `missing` (K,) of a flat array, each seen from before its end `ends`.
-
-    Linear between the known values on either side; where the next known one lies at or after the end, the last
-    known one. There must be a known value before every position, in its own series.
-    """
-    known = np.flatnonzero(~np.isnan(values))
-    after = np.searchsorted(known, missing)
-    left = known[after - 1]
-    right = np.append(known, len(values))[after]
-    out: Floats = values[left].copy()
-    inside = np.flatnonzero(right < ends)
-    a, b = left[inside], right[inside]
-    out[inside] += (values[b] - values[a]) / (b - a) * (missing[inside] - a)
-    return out
-
-
 def filled(values: Floats) -> tuple[Floats, int]:
     """Values without gaps and how many were filled: linear inside, the last value after the end.
 
@@ -335,5 +344,5 @@ def filled(values: Floats) -> tuple[Floats, int]:
         return values[:0], 0
     out = values[int(np.argmax(known)) :].copy()
     missing = np.flatnonzero(np.isnan(out))
-    out[missing] = bridged(out, missing, len(out))
+    out[missing] = bridged(out, missing, missing, len(out))
     return out, len(missing)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tsgap.errors import DataError
 from tsgap.frequency import WIDTHS, parts
-from tsgap.panel import STEP, Dataset, Floats, Ints, Panel, bridged, digest, frozen, spans
+from tsgap.panel import STEP, Dataset, Panel, digest, frozen
+from tsgap.ragged import Floats, Ints, bridged, gathered, leading, missing_at, offsets_between, row_blocks
 
 #: Windows that a split asks for when nothing was said and the series are long enough.
 DEFAULT_WINDOWS = 5
@@ -87,10 +88,12 @@ class Split:
     @property
     def training_data(self) -> Dataset:
         """The training part as a data set: stamps, and missing values left as they are."""
-        where, offsets = spans(self.data.offsets[:-1], self.train_ends)
+        values, offsets = self.train.values, self.train.offsets
+        if self.n_filled or not np.array_equal(offsets[1:], np.cumsum(self.train_ends)):
+            values, offsets = gathered(self.data.values, self.data.offsets[:-1], self.train_ends)
         return Dataset(
             self.data.name,
-            self.data.values[where],
+            frozen(values),
             offsets,
             self.data.keys,
             self.data.starts,
@@ -101,28 +104,37 @@ class Split:
             self.data.weights,
         )
 
-    def histories(self, limit: int | None = None) -> Panel:
+    def histories(self, limit: int | None = None, *, windows: slice = slice(None)) -> Panel:
         """What may be known at each origin (N rows, keys 'series@window'), cut to the last `limit` values.
 
-        The arrays are copies that end where the history ends: no view of them leads to the truth.
+        `windows` are those that are wanted, without a step. The arrays are copies that end where the history ends: no
+        view of them leads to the truth.
         """
-        data = self.data
-        values, offsets, _ = known_before(data, self.series, self.origins, limit)
+        data, series = self.data, self.series[windows]
+        values, offsets, _ = known_before(data, series, self.origins[windows], limit)
+        names = [data.keys[s] for s in series.tolist()]
         return Panel(
             values,
             offsets,
-            tuple(f"{data.keys[s]}@{w}" for s, w in zip(self.series, self.window, strict=True)),
+            tuple(f"{name}@{w}" for name, w in zip(names, self.window[windows].tolist(), strict=True)),
             data.freq,
             data.seasons,
-            tuple(data.keys[s] for s in self.series),
-            {name: tuple(of[s] for s in self.series) for name, of in data.groups.items()},
+            tuple(names),
+            {name: tuple(of[s] for s in series.tolist()) for name, of in data.groups.items()},
         )
+
+    def histories_in_blocks(self, limit: int | None = None) -> Iterator[Panel]:
+        """The rows of `histories(limit)` in panels of `blocks.size()` values at most, or one row each."""
+        lengths = self.origins if limit is None else np.minimum(self.origins, limit)
+        for windows in row_blocks(offsets_between(lengths)):
+            yield self.histories(limit, windows=windows)
 
     @cached_property
     def truth(self) -> Floats:
         """What came after each origin (N, H), NaN where it is missing. For the scorer alone."""
-        begin = self.data.offsets[self.series] + self.origins
-        return frozen(self.data.values[begin[:, None] + np.arange(self.horizon)])
+        begins = self.data.offsets[self.series] + self.origins
+        values, _ = gathered(self.data.values, begins, np.full(len(self), self.horizon))
+        return frozen(values.reshape(len(self), self.horizon))
 
     @cached_property
     def cutoffs(self) -> NDArray[Any]:
@@ -149,17 +161,19 @@ class Split:
     def scales(self) -> Scales:
         """What MASE and RMSSE divide by, from the real training part alone."""
         data, m = self.data, self.data.seasons[0]
-        where, offsets = spans(data.offsets[:-1], self.train_ends)
-        y = data.values[where]
-        before = np.full(len(y), np.nan)
-        before[m:] = y[:-m]
-        place = np.arange(len(y)) - np.repeat(offsets[:-1], self.train_ends)
-        diff = np.where(place >= m, y - before, np.nan)
-        mae, rmse = _mean(np.abs(diff), offsets), np.sqrt(_mean(diff**2, offsets))
-        rounding = 1e-12 * _mean(np.abs(y), offsets)
+        mae, rmse, rounding = (np.empty(len(data)) for _ in range(3))
+        for rows in row_blocks(offsets_between(self.train_ends)):
+            lengths = self.train_ends[rows]
+            y, offsets = gathered(data.values, data.offsets[rows], lengths)
+            before = np.full(len(y), np.nan)
+            before[m:] = y[:-m]
+            place = np.arange(len(y)) - np.repeat(offsets[:-1], lengths)
+            diff = np.where(place >= m, y - before, np.nan)
+            mae[rows], rmse[rows] = _mean(np.abs(diff), offsets), np.sqrt(_mean(diff**2, offsets))
+            rounding[rows] = 1e-12 * _mean(np.abs(y), offsets)
         fallback, undefined = [], []
         for s in np.flatnonzero(~(mae > rounding)).tolist():
-            values = y[offsets[s] : offsets[s + 1]]
+            values = data[s][: self.train_ends[s]]
             values = values[~np.isnan(values)]
             mae[s], rmse[s] = np.mean(np.abs(values - np.median(values))), np.std(values)
             if mae[s] > rounding[s]:
@@ -188,20 +202,18 @@ def known_before(data: Dataset, series: Ints, ends: Ints, limit: int | None = No
     begins = data.offsets[series] + np.minimum(leading_missing(data)[series], ends)
     stops = data.offsets[series] + ends
     lengths = stops - begins if limit is None else np.minimum(stops - begins, limit)
-    where, offsets = spans(stops - lengths, lengths)
-    values = data.values[where]
-    gaps = np.flatnonzero(np.isnan(values))
+    values, offsets = gathered(data.values, stops - lengths, lengths)
+    gaps = missing_at(values) if len(data.missing) else data.missing
     if len(gaps):
         row = np.searchsorted(offsets, gaps, side="right") - 1
-        values[gaps] = bridged(data.values, where[gaps], stops[row])
+        at = gaps + (stops - offsets[1:])[row]
+        values[gaps] = bridged(data.values, data.missing, at, stops[row])
     return frozen(values), frozen(offsets), len(gaps)
 
 
 def leading_missing(data: Dataset) -> Ints:
     """How many steps of each series lie before its first value (S,); all of them where it has none."""
-    known = np.append(np.flatnonzero(~np.isnan(data.values)), len(data.values))
-    first = known[np.searchsorted(known[:-1], data.offsets[:-1])]
-    return np.asarray(np.minimum(first, data.offsets[1:]) - data.offsets[:-1], dtype=np.int64)
+    return leading(data.missing, data.offsets)
 
 
 def stamps_at(data: Dataset, series: Ints, positions: Ints) -> NDArray[Any]:
@@ -291,9 +303,8 @@ def rolling(
         available = np.minimum((lengths - horizon - first) // step + 1, windows)
     least = least_training(data.seasons[0])
     known = np.maximum(first, 0) - leading_missing(data)
-    there = np.concatenate([[0], np.cumsum(~np.isnan(data.values))])
-    begins = data.offsets[:-1]
-    n_values = there[begins + np.clip(first, 0, lengths)] - there[begins]
+    begins, reach = data.offsets[:-1], np.clip(first, 0, lengths)
+    n_values = reach - np.diff(np.searchsorted(data.missing, [begins, begins + reach]), axis=0)[0]
     usable = (known >= least) & (available >= 1) & (n_values >= least)
     left_out = tuple(
         (data.keys[i], _why_left_out(int(lengths[i]), first_cutoff, int(known[i]), int(available[i]), least))

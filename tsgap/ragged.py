@@ -1,0 +1,101 @@
+"""Rows of different lengths end to end in one flat array: gathered and bridged without an index of all values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsgap import blocks
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: From so many values on, on average, rows are copied one after the other; shorter ones by an index, block by block.
+_WORTH_A_SLICE = 64
+
+
+def offsets_between(lengths: Ints) -> Ints:
+    """Offsets (N + 1,) of rows of these lengths (N,) in a flat array."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def row_blocks(offsets: Ints) -> Iterator[slice]:
+    """Consecutive slices of rows that have at most `blocks.size()` values together, at least one row each."""
+    first, n, most = 0, len(offsets) - 1, blocks.size()
+    while first < n:
+        last = int(np.searchsorted(offsets, offsets[first] + most, side="right")) - 1
+        last = min(max(last, first + 1), n)
+        yield slice(first, last)
+        first = last
+
+
+def gathered(values: NDArray[Any], begins: Ints, lengths: Ints) -> tuple[NDArray[Any], Ints]:
+    """Copies of the rows that begin at `begins` (N,) in a flat array and are `lengths` (N,) long, and their offsets."""
+    offsets = offsets_between(lengths)
+    out = np.empty(int(offsets[-1]), dtype=values.dtype)
+    if not len(out):
+        return out, offsets
+    # rows that follow each other are one run
+    joined = np.flatnonzero(begins[1:] != begins[:-1] + lengths[:-1]) + 1
+    starts = np.concatenate([[0], joined])
+    stops = np.append(joined, len(lengths))
+    if len(out) >= _WORTH_A_SLICE * len(starts):
+        sources = zip(begins[starts].tolist(), offsets[starts].tolist(), offsets[stops].tolist(), strict=True)
+        for begin, start, stop in sources:
+            out[start:stop] = values[begin : begin + stop - start]
+        return out, offsets
+    for rows in row_blocks(offsets):
+        here = slice(int(offsets[rows.start]), int(offsets[rows.stop]))
+        shift = np.repeat(begins[rows] - offsets[rows], lengths[rows])
+        out[here] = values[shift + np.arange(here.start, here.stop)]
+    return out, offsets
+
+
+def missing_at(values: Floats) -> Ints:
+    """Positions of the values that are missing, rising."""
+    found = [np.flatnonzero(np.isnan(values[s])) + s.start for s in blocks.ranges(len(values), 1)]
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+
+def _runs(missing: Ints) -> tuple[Ints, Ints]:
+    """First position of each run of missing values, and the first one after it."""
+    breaks = np.flatnonzero(np.diff(missing) > 1)
+    firsts = np.concatenate([missing[:1], missing[breaks + 1]])
+    return firsts, np.concatenate([missing[breaks], missing[-1:]]) + 1
+
+
+def leading(missing: Ints, offsets: Ints) -> Ints:
+    """How many values of each row are missing before its first known one (N,); all of them where it has none.
+
+    `missing` are the positions of all missing values of the flat array, rising.
+    """
+    lengths = np.diff(offsets)
+    out = np.zeros(len(lengths), dtype=np.int64)
+    if not len(missing):
+        return out
+    firsts, afters = _runs(missing)
+    run = np.searchsorted(firsts, offsets[:-1], side="right") - 1
+    rows = np.flatnonzero((run >= 0) & (afters[run] > offsets[:-1]))
+    out[rows] = np.minimum(afters[run[rows]], offsets[rows + 1]) - offsets[rows]
+    return out
+
+
+def bridged(values: Floats, missing: Ints, at: Ints, ends: Ints | int) -> Floats:
+    """Values for the positions `at` (K,) among all that are `missing` in a flat array, each seen from before its end.
+
+    Linear between the known values on either side; where the next known one lies at or after the end, the last
+    known one. There must be a known value before every position, in its own row.
+    """
+    firsts, afters = _runs(missing)
+    run = np.searchsorted(firsts, at, side="right") - 1
+    left, right = firsts[run] - 1, afters[run]
+    out: Floats = values[left].copy()
+    inside = np.flatnonzero(right < ends)
+    a, b = left[inside], right[inside]
+    out[inside] += (values[b] - values[a]) / (b - a) * (at[inside] - a)
+    return out
