@@ -15,7 +15,8 @@ from tsgap.errors import ContractError, StoreError
 from tsgap.inputs import NotDrawn
 from tsgap.panel import Panel, digest, frozen, offsets_of
 from tsgap.plugins import Chosen
-from tsgap.shelf import write_panel
+from tsgap.ragged import row_blocks
+from tsgap.shelf import read_panel, write_blocks, write_panel
 from tsgap.store import Store
 
 
@@ -33,7 +34,7 @@ class Wanted:
         """Name of the table that keeps it, by its content."""
         chosen = self.chosen
         params = list(chosen.content.items())
-        return "source-" + digest(chosen.spec.name, chosen.identity, params, self.train.fingerprint, self.seed)
+        return "drawn-" + digest(chosen.spec.name, chosen.identity, params, self.train.fingerprint, self.seed)
 
 
 def drawn(
@@ -43,7 +44,7 @@ def drawn(
     out: dict[str, Panel | NotDrawn] = {}
     missing: dict[str, Wanted] = {}
     for one in wanted:
-        known = stored(one, store)
+        known = stored(one, store, work)
         if known is None:
             missing[one.name] = one
         else:
@@ -70,7 +71,7 @@ def drawn(
 def _task(one: Wanted, work: Path, timeout: float) -> Task:
     import cloudpickle
 
-    train, output = write_panel(one.train, work), f"drawn-{one.table}"
+    train, output = write_panel(one.train, work), f"{one.table}.out"
     job = cell.Draw(one.chosen.spec.build, dict(one.chosen.params), train, one.seed, output)
     return Task(one.name, one.chosen.label, cloudpickle.dumps(job), timeout, (train,), output)
 
@@ -89,30 +90,43 @@ def as_declared(panel: Panel, chosen: Chosen, train: Panel) -> Panel:
     return panel
 
 
-def stored(one: Wanted, store: Store | None) -> Panel | None:
-    """The panel if the run folder has it, undamaged."""
+def stored(one: Wanted, store: Store | None, work: Path) -> Panel | None:
+    """The panel if the run folder has it, undamaged: laid in `work` and mapped from there."""
     if store is None:
         return None
     try:
-        found = store.read_table(one.table)
+        n = len(store.read_table(one.table))
+        return read_panel(work, write_blocks(one.table, (_read(one, store, k) for k in range(n)), work))
     except StoreError:
         return None
-    rows = found["values"].to_list()
+
+
+def _keep(one: Wanted, panel: Panel, store: Store) -> None:
+    """In tables of a block of values each, so that no more is held at once; the one that lists them comes last."""
+    import pyarrow as pa
+
+    counts = []
+    for k, rows in enumerate(row_blocks(panel.offsets)):
+        begin, end = (int(panel.offsets[i]) for i in (rows.start, rows.stop))
+        offsets = pa.array((panel.offsets[rows.start : rows.stop + 1] - begin).astype(np.int32))
+        values = pa.ListArray.from_arrays(offsets, pa.array(panel.values[begin:end]))
+        table = {"key": panel.keys[rows], "series": panel.series[rows], "values": values}
+        store.write_table(f"{one.table}-{k}", pa.table(table))
+        counts.append(rows.stop - rows.start)
+    store.write_table(one.table, pa.table({"rows": pa.array(counts, pa.int64())}))
+
+
+def _read(one: Wanted, store: Store, k: int) -> Panel:
+    found = store.read_table(f"{one.table}-{k}")
+    values = found["values"].to_list()
     return Panel(
-        frozen(np.concatenate(rows)),
-        frozen(offsets_of(len(r) for r in rows)),
+        frozen(np.concatenate(values)),
+        frozen(offsets_of(map(len, values))),
         tuple(found["key"]),
         one.train.freq,
         one.train.seasons,
         tuple(found["series"]),
     )
-
-
-def _keep(one: Wanted, panel: Panel, store: Store) -> None:
-    import pyarrow as pa
-
-    values = pa.ListArray.from_arrays(pa.array(panel.offsets.astype(np.int32)), pa.array(panel.values))
-    store.write_table(one.table, pa.table({"key": list(panel.keys), "series": list(panel.series), "values": values}))
 
 
 def stand_in(one: Wanted) -> Panel:

@@ -298,7 +298,8 @@ def _cell(
     spec = chosen.spec
     footing = None if training is None else training.footing
     context = footing.context if footing is not None and spec.scope == "global" else None
-    limit = spec.max_history if spec.max_history is not None else context
+    most = spec.most_history(split.data.seasons, split.horizon)
+    limit = context if most is None else most
     seed = 0 if spec.deterministic or training is None else seed
     content = {
         "version": cell.VERSION,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,13 +49,15 @@ def preview(experiment: Experiment, *, out: str | Path | None = None, retry_fail
     def draw(wanted: Sequence[drawing.Wanted]) -> Mapping[str, Panel | inputs.NotDrawn]:
         panels: dict[str, Panel | inputs.NotDrawn] = {}
         for one in wanted:
-            known = drawing.stored(one, store)
+            known = drawing.stored(one, store, Path(work))
             panels[one.name] = drawing.stand_in(one) if known is None else known
             if known is None:
                 undrawn.add(panels[one.name].fingerprint)  # type: ignore[union-attr]
         return panels
 
-    made = plan.made(experiment, given, draw)
+    # what is mapped from there stays readable
+    with tempfile.TemporaryDirectory(prefix="tsgap-") as work:
+        made = plan.made(experiment, given, draw)
     finished = {} if store is None else store.finished()
     reasons: Counter[str] = Counter()
     before = _before(store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -77,6 +77,30 @@ class Forecaster(Protocol):
 
 
 @runtime_checkable
+class Additive(Forecaster, Protocol):
+    """A forecaster that learns from moments of the training panel, which add over its rows.
+
+    Moments are any value with `+` with its like and `*` by a number, sums of products for least squares, say. Where a
+    forecaster offers them, the host gathers them in blocks, group by group (`tsgap.additive`), and calls `solve` in
+    place of `fit`; both must give the same forecasts. The mean of them may be taken, not the quantiles: for those it is
+    fitted.
+    """
+
+    def moments(self, train: Panel, *, horizon: int, context: int) -> Any:
+        """Moments of some rows of the training panel, of all alike with the same `horizon` and `context`.
+
+        There may be rows that are too short for these; they add nothing.
+        """
+
+    def solve(self, moments: Sequence[Any], *, seed: int) -> None:
+        """Learn from the moments of groups of series, at least one: all of the training panel is their sum.
+
+        Groups are there for choices such as a ridge, which forecast each from the others. All moments multiplied by
+        one number teach the same.
+        """
+
+
+@runtime_checkable
 class Generator(Protocol):
     """Makes synthetic series like those of the panel it was fitted on."""
 
@@ -105,8 +129,8 @@ class ForecasterSpec:
     that a forecast depends on no other series' history, and on the training series of the same key alone where
     there is one: such cells are split by series. `deterministic`: equal training data give equal forecasts
     whatever the seed. `min_history` is the fewest values of a history, a number or a function of
-    `(seasons, horizon)`; `max_history` limits how many are sent (None: all for a local forecaster, the context
-    for a global one). `requires` names the packages it imports in `fit`, each as 'package' or
+    `(seasons, horizon)`; `max_history`, likewise, limits how many are sent (None: all for a local forecaster, the
+    context for a global one). `requires` names the packages it imports in `fit`, each as 'package' or
     'package: how to install it'. `refused` is not empty for a well-known model that cannot take part: it is
     listed as refused, and asking for it raises `UsageError` with this reason. `memory` is the dependence that it can
     learn: ``"linear"``; ``"nonlinear"``; ``"lag"`` for a probe that sees one lag alone, which is never gated and
@@ -121,7 +145,7 @@ class ForecasterSpec:
     scope: Scope = "global"
     deterministic: bool = True
     min_history: int | Callable[[tuple[int, ...], int], int] = 1
-    max_history: int | None = None
+    max_history: int | Callable[[tuple[int, ...], int], int] | None = None
     uses_weights: bool = False
     requires: tuple[str, ...] = ()
     refused: str = ""
@@ -143,6 +167,12 @@ class ForecasterSpec:
         if callable(self.min_history):
             return int(self.min_history(seasons, horizon))
         return self.min_history
+
+    def most_history(self, seasons: tuple[int, ...], horizon: int) -> int | None:
+        """How many last values of a history it wants at most; None where it does not say."""
+        if callable(self.max_history):
+            return int(self.max_history(seasons, horizon))
+        return self.max_history
 
 
 @dataclass(frozen=True)

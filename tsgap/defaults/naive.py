@@ -54,6 +54,7 @@ SPECS = (
         transfer="none",
         scope="global",
         min_history=_one_season,
+        max_history=_one_season,
     ),
-    ForecasterSpec("naive", "Repeats the last value; without parameters.", naive, transfer="none", scope="global"),
+    ForecasterSpec("naive", "Repeats the last value; without parameters.", naive, transfer="none", max_history=1),
 )

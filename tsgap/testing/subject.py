@@ -138,7 +138,7 @@ class ForecasterSubject(_Subject):
 
     def sent(self, history: Panel) -> Panel:
         """What a sweep hands over: the last `max_history` values, the context for a global forecaster."""
-        limit = self.spec.max_history or self.context
+        limit = self.spec.most_history((SEASON,), HORIZON) or self.context
         return history if limit is None else history.tail(limit)
 
 
