@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap import blocks
 from tsgap.errors import StoreError
 from tsgap.metrics import NO_QUANTILES
 from tsgap.panel import Floats, Ints, frozen
 from tsgap.protocols import MetricSpec
 from tsgap.store import Store
 
-#: Bytes of forecasts kept in memory; those used longest ago are read again when they are asked for.
-KEPT = 512 * 2**20
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Bytes of forecasts kept in memory and in mapped files; those used longest ago are read again when they are asked for.
+KEPT, KEPT_MAPPED = 512 * 2**20, 32 * 2**30
 
 
 def truth_table(windows: str) -> str:
@@ -48,18 +52,19 @@ class Truth:
     @classmethod
     def read(cls, store: Store, told: Mapping[str, Any]) -> Truth:
         """The truth of a data set, as its entry in the manifest says."""
-        table = store.read_table(told["truth"])
+        table, values = store.read_lists(told["truth"], "truth")
+        columns = {name: table[name] for name in table.column_names}
         return cls(
             told["truth"],
             tuple(told["horizons"]),
-            frozen(np.stack(table["truth"].to_list()).astype(np.float64)),
-            table["unique_id"].to_numpy(dtype=object),
-            table["window"].to_numpy(),
-            table["cutoff"].to_numpy(),
-            table["block"].to_numpy(),
-            table["weight"].to_numpy(dtype=np.float64) if "weight" in table else np.ones(len(table)),
-            {name: table[f"{name}_scale"].to_numpy(dtype=np.float64) for name in ("mae", "rmse")},
-            {c[6:]: table[c].astype(str).to_numpy() for c in map(str, table.columns) if c.startswith("group ")},
+            frozen(values),
+            _names(columns["unique_id"]),
+            columns["window"].to_numpy(),
+            columns["cutoff"].to_numpy(),
+            columns["block"].to_numpy(),
+            columns["weight"].to_numpy().astype(np.float64) if "weight" in columns else np.ones(len(values)),
+            {name: columns[f"{name}_scale"].to_numpy().astype(np.float64) for name in ("mae", "rmse")},
+            {name[6:]: _names(of) for name, of in columns.items() if name.startswith("group ")},
         )
 
     @cached_property
@@ -70,6 +75,15 @@ class Truth:
     def scale(self, metric: MetricSpec) -> Floats:
         """The metric's denominators (N,)."""
         return self.scales[metric.scaled] if metric.scaled else np.ones(len(self.values))
+
+
+def _names(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Texts as an array of objects, equal ones the same object."""
+    found = column.dictionary_encode(null_encoding="encode").unify_dictionaries()
+    if not found.num_chunks:
+        return np.empty(0, dtype=object)
+    names = np.array([str(name) for name in found.chunk(0).dictionary.to_pylist()], dtype=object)
+    return np.asarray(names[np.concatenate([chunk.indices.to_numpy() for chunk in found.chunks])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +107,11 @@ class Ended:
         """The status under a metric: "no quantiles" for a cell that is ok and has none, where the metric needs them."""
         lacks = self.status == "ok" and metric.needs == "quantiles" and self.quantiles is None
         return NO_QUANTILES if lacks else self.status
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the forecasts lie in a file rather than in memory."""
+        return blocks.mapping(self.forecasts) is not None
 
     def failures(self, n: int) -> Ints:
         """Which of `n` windows failed (N,), 1 or 0; all of them if the cell did. What is missing has not failed."""
@@ -173,11 +192,13 @@ class Atoms:
         return Ended("ok", frozen(mean), failed, quantiles, found.levels)
 
     def _forget(self) -> None:
-        held = sum(_size(ended) for ended in self._ended.values())
-        for key in list(self._ended)[:-1]:
-            if held <= KEPT:
-                break
-            held -= _size(self._ended.pop(key))
+        for mapped, most in ((False, KEPT), (True, KEPT_MAPPED)):
+            alike = [key for key, ended in self._ended.items() if ended.mapped == mapped]
+            held = sum(_size(self._ended[key]) for key in alike)
+            for key in alike[:-1]:
+                if held <= most:
+                    break
+                held -= _size(self._ended.pop(key))
 
     def status(self, key: str) -> str:
         """How a cell ended: one of which all parts are ok but every window failed is an error."""
@@ -192,13 +213,12 @@ class Atoms:
         `failed` maps each of its `windows` without a forecast to the reason, in their order.
         """
         if key not in self._info:
-            parts = self._store.parts(key) if key in self.finished else []
-            worst = next((p for p in parts if p.status != "ok"), parts[0] if parts else None)
-            failed = {row: why for part in parts for row, why in part.failed.items()}
+            heads, windows, failed = self._store.failed(key) if key in self.finished else ([], 0, {})
+            worst = next((head for head in heads if head.status != "ok"), heads[0] if heads else None)
             self._info[key] = {
                 **({} if worst is None else worst.info),
-                "seconds": sum(float(p.info.get("seconds", 0.0)) for p in parts) if parts else None,
-                "windows": sum(len(part.rows) for part in parts),
-                "failed": dict(sorted(failed.items())),
+                "seconds": sum(float(head.info.get("seconds", 0.0)) for head in heads) if heads else None,
+                "windows": windows,
+                "failed": failed,
             }
         return self._info[key]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from tsgap.errors import UsageError
 
@@ -32,3 +34,17 @@ def ranges(n: int, width: int) -> Iterator[slice]:
     rows = max(1, size() // max(width, 1))
     for start in range(0, n, rows):
         yield slice(start, min(start + rows, n))
+
+
+def mapping(array: Any) -> mmap.mmap | None:
+    """The mapped file that an array lies in, None where it lies in memory."""
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    return array
+
+
+def let_go(*arrays: Any) -> None:
+    """Take the pages of mapped arrays out of memory; what is asked for again is read from the file again."""
+    for array in arrays:
+        if (file := mapping(array)) is not None and hasattr(mmap, "MADV_DONTNEED"):
+            file.madvise(mmap.MADV_DONTNEED)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tsgap
 from tsgap.atoms import truth_table
+from tsgap.blocks import ranges
 from tsgap.experiment import SHARED, Experiment
 from tsgap.holdout import LEVELS, levels
 from tsgap.inputs import Data
@@ -21,6 +23,9 @@ from tsgap.plan import Plan
 from tsgap.run import PLAN_VERSION
 from tsgap.splits import Split
 from tsgap.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Settings that say nothing unless they are asked for.
 _ASKED_FOR = ("quantiles", "oracle_split", "validation")
@@ -148,22 +153,32 @@ def _held(made: Plan, store: Store) -> dict[str, list[dict[str, Any]]]:
 
 
 def _write_truth(split: Split, store: Store) -> None:
+    store.write_table(truth_table(split.fingerprint), _truth_in_blocks(split))
+
+
+def _truth_in_blocks(split: Split) -> Iterator[pa.Table]:
+    """The truth and what is known of its windows, in tables of as many rows as a block holds."""
     import pyarrow as pa
 
-    offsets = pa.array((np.arange(len(split) + 1) * split.horizon).astype(np.int32))
-    table = {
-        "unique_id": np.array(split.data.keys, dtype=object)[split.series].tolist(),
-        "window": split.window,
-        "cutoff": split.cutoffs,
-        "block": split.blocks,
-        "mae_scale": split.scales.mae[split.series],
-        "rmse_scale": split.scales.rmse[split.series],
-        "weight": _weights(split),
-        "truth": pa.ListArray.from_arrays(offsets, pa.array(split.truth.ravel())),
-    }
-    for name, of in split.data.groups.items():
-        table[f"group {name}"] = np.array(of, dtype=object)[split.series].tolist()
-    store.write_table(truth_table(split.fingerprint), pa.table(table))
+    weights, begins = _weights(split), split.data.offsets[split.series] + split.origins
+    texts = {"unique_id": split.data.keys} | {f"group {name}": of for name, of in split.data.groups.items()}
+    of_series = {name: pa.array(of, type=pa.string()) for name, of in texts.items()}
+    for rows in ranges(len(split), split.horizon):
+        series = split.series[rows]
+        values = split.data.values[begins[rows, None] + np.arange(split.horizon)]
+        yield pa.table(
+            {
+                "unique_id": of_series["unique_id"].take(pa.array(series)),
+                "window": split.window[rows],
+                "cutoff": split.cutoffs[rows],
+                "block": split.blocks[rows],
+                "mae_scale": split.scales.mae[series],
+                "rmse_scale": split.scales.rmse[series],
+                "weight": weights[rows],
+                "truth": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), split.horizon),
+                **{name: of.take(pa.array(series)) for name, of in of_series.items() if name != "unique_id"},
+            }
+        )
 
 
 def _weights(split: Split) -> Floats:

@@ -6,11 +6,16 @@ import contextlib
 import os
 import secrets
 import shutil
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
 
 from tsgap.errors import StoreError
+from tsgap.panel import Floats
 
 _DAY = 86400.0
 _NEW = ".new-"
@@ -27,16 +32,19 @@ def explained(what: str) -> Iterator[None]:
         raise StoreError(f"{what}: {err.strerror or err}") from err
 
 
-def write_whole(target: Path, data: bytes, scratch: Path) -> None:
-    """Write a file through `scratch`, on the same file system, so that nobody ever sees half of it."""
+def write_whole(target: Path, data: bytes | Callable[[BinaryIO], None], scratch: Path) -> None:
+    """Write a file through `scratch`, on the same file system, so that nobody ever sees half of it.
+
+    `data` are its bytes, or what writes them into the file that it is given.
+    """
     temporary = scratch / f"{secrets.token_hex(8)}.tmp"
-    with explained(f"cannot write {target} ({len(data)} bytes)"):
+    with explained(f"cannot write {target}" + ("" if callable(data) else f" ({len(data)} bytes)")):
         try:
             if not target.parent.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 sync_folder(target.parent.parent)
-            with temporary.open("xb") as file:
-                file.write(data)
+            with temporary.open("x+b") as file:
+                data(file) if callable(data) else file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
@@ -81,6 +89,20 @@ def remove_scratch(folder: Path, lock: int, owner: int) -> None:
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def unnamed(folder: Path, shape: tuple[int, ...]) -> Floats:
+    """An array in a file of `folder` that has no name: it takes its place on the disk until the array is gone.
+
+    OSError where there is no room for it, which would else be found out in the middle of filling it.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        size = 8 * int(np.prod(shape))
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+        return np.asarray(np.memmap(file, dtype=np.float64, mode="r+", shape=shape))
 
 
 def _remove_if_dead(folder: Path) -> None:

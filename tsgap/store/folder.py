@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,11 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 import tsgap
+from tsgap import blocks
 from tsgap.errors import StoreError
-from tsgap.panel import Floats
-from tsgap.store.files import explained, new_scratch, remove_scratch, sync_folder, write_whole
-from tsgap.store.part import Head, Part, is_part_file, read_head, read_part
-from tsgap.store.sealed import DamagedError, sealed, unsealed
+from tsgap.panel import Floats, Ints
+from tsgap.store.files import explained, new_scratch, remove_scratch, sync_folder, unnamed, write_whole
+from tsgap.store.part import Head, Part, is_part_file, read_failed, read_head, read_part, verified
+from tsgap.store.sealed import DamagedError, opened, unsealed, write_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 _LABEL = "store.json"
+#: Rows of a table that are unpacked at once where a column of it is large.
+_BATCH = 2**14
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _T = TypeVar("_T")
 
@@ -127,23 +132,69 @@ class Store:
                 return parts
         return []
 
+    def failed(self, cell: str) -> tuple[list[Head], int, dict[int, str]]:
+        """The heads of a cell's parts in order, how many rows they have, and why some failed; every byte verified.
+
+        No heads unless all parts are there and whole.
+        """
+        while chosen := self._chosen(list(self._heads(self._files(cell)))):
+            found = [told for head in chosen if (told := self._guarded(read_failed, head.path)) is not None]
+            if len(found) == len(chosen):
+                failed = {row: why for _, of_part in found for row, why in of_part.items()}
+                return chosen, sum(n for n, _ in found), dict(sorted(failed.items()))
+        return [], 0, {}
+
     def forecasts(self, cell: str) -> Forecasts:
-        """What a finished cell forecast, in the order of its rows 0..N-1."""
-        parts = self.parts(cell)
-        if not parts:
-            raise StoreError(f"{self.path}: cell {cell} is not complete; run the same command again")
-        if bad := next((part for part in parts if part.status != "ok"), None):
-            raise StoreError(f"{self.path}: cell {cell} has no forecasts, part {bad.part} is {bad.status}")
-        if len({part.mean.shape[1] for part in parts}) > 1:
-            raise StoreError(f"{self.path}: the parts of cell {cell} have different numbers of leads")
-        rows = np.concatenate([part.rows for part in parts])
-        order = np.argsort(rows)
-        if not np.array_equal(rows[order], np.arange(len(rows))):
-            raise StoreError(f"{self.path}: the rows of cell {cell} are not 0 to {len(rows) - 1}, each once")
-        failed = {row: reason for part in parts for row, reason in part.failed.items()}
-        mean = np.concatenate([part.mean for part in parts])[order]
-        quantiles, levels = _quantiles(parts)
-        return Forecasts(mean, dict(sorted(failed.items())), None if quantiles is None else quantiles[order], levels)
+        """What a finished cell forecast, in the order of its rows 0..N-1; every byte is verified, part by part.
+
+        More than a block of them lie in a file without a name beside the parts, not in memory: the array is mapped.
+        """
+        while chosen := self._chosen(list(self._heads(self._files(cell)))):
+            if bad := next((head for head in chosen if head.status != "ok"), None):
+                raise StoreError(f"{self.path}: cell {cell} has no forecasts, part {bad.part} is {bad.status}")
+            if len({head.shape[1] for head in chosen}) > 1:
+                raise StoreError(f"{self.path}: the parts of cell {cell} have different numbers of leads")
+            if (found := self._put_together(chosen)) is not None:
+                return found
+        raise StoreError(f"{self.path}: cell {cell} is not complete; run the same command again")
+
+    def _put_together(self, heads: Sequence[Head]) -> Forecasts | None:
+        """The forecasts of all parts, None if one is gone or damaged."""
+        shape = (sum(head.shape[0] for head in heads), heads[0].shape[1])
+        levels = {head.levels for head in heads if head.levels}
+        common = next(iter(levels)) if len(levels) == 1 else ()
+        mean = self._room(shape)
+        quantiles = self._room((*shape, len(common))) if common else None
+        there, failed = np.zeros(shape[0], dtype=bool), dict[int, str]()
+        for head in heads:
+            if (part := self._guarded(read_part, head.path)) is None:
+                return None
+            rows = _run_of(part.rows)
+            if part.rows.min(initial=0) < 0 or part.rows.max(initial=-1) >= len(there) or there[rows].any():
+                cell = f"cell {head.cell}"
+                raise StoreError(f"{self.path}: the rows of {cell} are not 0 to {len(there) - 1}, each once")
+            there[rows] = True
+            mean[rows] = part.mean
+            blocks.let_go(mean, quantiles)
+            failed |= part.failed
+            if quantiles is not None and part.quantiles is not None:
+                quantiles[rows] = part.quantiles
+            elif quantiles is not None and len(part.failed) == len(part.rows):
+                quantiles[rows] = np.nan
+            else:
+                quantiles, common = None, ()
+        return Forecasts(mean, dict(sorted(failed.items())), quantiles, common)
+
+    def _room(self, shape: tuple[int, ...]) -> Floats:
+        """An array to be filled; one larger than a block lies in a file without a name, which goes with the array."""
+        size = int(np.prod(shape))
+        if size <= blocks.size():
+            return np.empty(shape)
+        with explained(f"there is no room on the disk for forecasts of {8 * size} bytes"):
+            try:
+                return unnamed(self.path, shape)
+            except OSError:  # whoever may only read the folder has some other place to write to
+                return unnamed(Path(tempfile.gettempdir()), shape)
 
     def discard(self, cell: str) -> None:
         """Remove all parts of a cell, so that it counts as missing."""
@@ -158,7 +209,7 @@ class Store:
         before = len(self.warnings)
         for folder in _listed(self.path / "parts"):
             for head in self._heads(_listed(folder)):
-                self._guarded(read_part, head.path)
+                self._guarded(verified, head.path)
         return self.warnings[before:]
 
     def write_json(self, name: str, value: Any) -> None:
@@ -169,23 +220,56 @@ class Store:
         """What `write_json` wrote under that name; StoreError when there is none or it is no JSON."""
         return _loaded(self._json(name))
 
-    def write_table(self, name: str, frame: pd.DataFrame | pa.Table) -> None:
-        """Write `tables/<name>.parquet`, sealed, whole or not at all; the index of a frame is left out."""
+    def write_table(self, name: str, frame: pd.DataFrame | pa.Table | Iterable[pa.Table]) -> None:
+        """Write `tables/<name>.parquet`, sealed, whole or not at all; the index of a frame is left out.
+
+        Tables of one schema are written one after the other, of which one is held at a time.
+        """
+        import pandas as pd
         import pyarrow as pa
 
-        table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
-        write_whole(self._table(name), sealed(table, {}), self.work)
+        if isinstance(frame, pd.DataFrame):
+            frame = pa.Table.from_pandas(frame, preserve_index=False)
+        tables = [frame] if isinstance(frame, pa.Table) else frame
+        write_whole(self._table(name), lambda file: write_sealed(file, tables, {}), self.work)
 
     def read_table(self, name: str) -> pd.DataFrame:
         """The table of that name, every byte verified; StoreError when there is none or it is damaged."""
+        with self._damage_told(name) as data:
+            frame: pd.DataFrame = unsealed(data).to_pandas(use_threads=False)
+        return frame
+
+    def read_lists(self, name: str, column: str) -> tuple[pa.Table, Floats]:
+        """A table without one of its columns, and that one, lists of equal length, as an array (N, H).
+
+        As with forecasts the array is mapped where it is larger than a block.
+        """
+        import pyarrow as pa
+
+        with self._damage_told(name) as data:
+            file = opened(data)
+            others = [one for one in file.schema_arrow.names if one != column]
+            rest, done, values = [], 0, np.empty((0, 0))
+            for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+                flat = batch[column].flatten().to_numpy(zero_copy_only=False)
+                if not done:
+                    values = self._room((file.metadata.num_rows, len(flat) // len(batch)))
+                values[done : done + len(batch)] = flat.reshape(len(batch), -1)
+                done += len(batch)
+                blocks.let_go(values)
+                rest.append(batch.select(others))
+        return pa.Table.from_batches(rest, file.schema_arrow.empty_table().select(others).schema), values
+
+    @contextlib.contextmanager
+    def _damage_told(self, name: str) -> Iterator[bytes]:
+        """The bytes of a table; what is found damaged in them is a StoreError."""
         path = self._table(name)
         with explained(f"cannot read {path}"):
             data = path.read_bytes()
         try:
-            frame: pd.DataFrame = unsealed(data).to_pandas(use_threads=False)
+            yield data
         except DamagedError as err:
             raise StoreError(f"{path} is damaged: {err}") from err
-        return frame
 
     def _json(self, name: str) -> Path:
         name = _checked(name.removesuffix(".json")) + ".json"
@@ -252,15 +336,11 @@ class Store:
             self.warnings.append(message)
 
 
-def _quantiles(parts: list[Part]) -> tuple[Floats | None, tuple[float, ...]]:
-    """The quantiles of all parts, NaN for a part of which every row failed; none unless all others have the same."""
-    levels = {part.levels for part in parts if part.levels or len(part.failed) < len(part.rows)}
-    if len(levels) != 1 or levels == {()}:
-        return None, ()
-    [common] = levels
-    nothing = [np.full((*part.mean.shape, len(common)), np.nan) for part in parts]
-    found = [n if part.quantiles is None else part.quantiles for part, n in zip(parts, nothing, strict=True)]
-    return np.concatenate(found), common
+def _run_of(rows: Ints) -> slice | Ints:
+    """Rows as a slice where they follow one another, which is quicker to read and to write."""
+    if len(rows) and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _status(heads: list[Head]) -> str:

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tsgap.panel import Floats, Ints
-from tsgap.store.sealed import DamagedError, notes_of, sealed, unsealed
+from tsgap.store.sealed import DamagedError, notes_of, sealed, unsealed, verify
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STATUSES = ("ok", "error", "timeout", "crash", "oom", "contract", "skipped")
 
@@ -63,8 +66,8 @@ class Part:
         wanted = len(rows) if self.status == "ok" else 0
         if mean.ndim != 2 or len(mean) != wanted:
             raise ValueError(f"the forecasts of a part that is {self.status} must be ({wanted}, H), got {mean.shape}")
-        if strange := set(failed) - set(rows.tolist()):
-            raise ValueError(f"row {min(strange)} is said to have failed but is not in the part")
+        if failed and len(strange := np.setdiff1d(np.fromiter(failed, np.int64, len(failed)), rows)):
+            raise ValueError(f"row {strange[0]} is said to have failed but is not in the part")
         levels = tuple(float(level) for level in self.levels)
         object.__setattr__(self, "levels", levels)
         if self.quantiles is not None:
@@ -99,7 +102,7 @@ class Part:
         columns = {"row": pa.array(self.rows)}
         if self.mean.size:
             columns["mean"] = pa.FixedSizeListArray.from_arrays(pa.array(self.mean.ravel()), self.mean.shape[1])
-        columns["failed"] = pa.array([self.failed.get(row) for row in self.rows.tolist()], type=pa.string())
+        columns["failed"] = _reasons(self.rows, self.failed)
         if self.quantiles is not None and self.quantiles.size:
             width = self.quantiles[0].size
             columns["quantiles"] = pa.FixedSizeListArray.from_arrays(pa.array(self.quantiles.ravel()), width)
@@ -175,10 +178,40 @@ def read_part(path: Path) -> Part:
 
     mean = stacked("mean", head.shape)
     quantiles = stacked("quantiles", (*head.shape, len(head.levels))) if head.levels else None
-    rows = table["row"].to_numpy()
-    reasons = table["failed"].to_pylist()
-    failed = {int(row): reason for row, reason in zip(rows, reasons, strict=True) if reason is not None}
+    rows, failed = table["row"].to_numpy(), _failed(table)
     return Part(head.cell, head.part, head.n_parts, head.status, rows, mean, failed, head.info, quantiles, head.levels)
+
+
+def read_failed(path: Path) -> tuple[int, dict[int, str]]:
+    """How many rows a file's part has and why some of them failed, every byte verified; its forecasts stay packed."""
+    table = unsealed(path.read_bytes(), ["row", "failed"])
+    return len(table), _failed(table)
+
+
+def verified(path: Path) -> Head:
+    """The head of a file of which every byte is what was written; DamagedError where one is not."""
+    data = path.read_bytes()
+    verify(data)
+    return read_head(path)
+
+
+def _reasons(rows: Ints, failed: Mapping[int, str]) -> pa.Array:
+    """Why each row failed, null where it did not."""
+    import pyarrow as pa
+
+    if not failed:
+        return pa.nulls(len(rows), pa.string())
+    order = np.argsort(rows)
+    at = order[np.searchsorted(rows[order], np.fromiter(failed, np.int64, len(failed)))]
+    told = np.full(len(rows), None, dtype=object)
+    told[at] = list(failed.values())
+    return pa.array(told, type=pa.string())
+
+
+def _failed(table: pa.Table) -> dict[int, str]:
+    """The rows that failed and why, in the order of the table."""
+    told = table.filter(table["failed"].is_valid())
+    return dict(zip(told["row"].to_pylist(), told["failed"].to_pylist(), strict=True))
 
 
 def _head(path: Path, notes: Mapping[bytes, bytes]) -> Head:

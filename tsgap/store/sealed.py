@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import itertools
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _SEAL = b"tsgap.seal"
 _BLANK = b"0" * 64
 _HASH = re.compile(rb"[0-9a-f]{64}")
 #: Between the key and its value stand a field number and a length.
 _GLUE = 8
+#: Bytes of a row group, before it is packed, and of what is read at once to be hashed.
+_GROUP, _PIECE = 2**23, 2**20
 
 
 class DamagedError(Exception):
@@ -23,34 +28,68 @@ class DamagedError(Exception):
 
 def sealed(table: pa.Table, notes: Mapping[bytes, bytes]) -> bytes:
     """A table as the bytes of a Parquet file, with `notes` in its footer and the seal after them."""
+    file = io.BytesIO()
+    write_sealed(file, [table], notes)
+    return file.getvalue()
+
+
+def write_sealed(file: BinaryIO, tables: Iterable[pa.Table], notes: Mapping[bytes, bytes]) -> None:
+    """The same into a new file that can be read too, one table after the other; all have the schema of the first."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    known = table.schema.metadata or {}
-    table = table.replace_schema_metadata({**known, **notes, _SEAL: _BLANK})
-    sink = pa.BufferOutputStream()
+    rest = iter(tables)
+    table = next(rest)
+    schema = table.schema.with_metadata({**(table.schema.metadata or {}), **notes, _SEAL: _BLANK})
     # A dictionary is of no use to forecasts and doubles the time of writing and reading them.
-    pq.write_table(table, sink, compression="zstd", compression_level=1, use_dictionary=False, write_page_checksum=True)
-    data = bytearray(memoryview(sink.getvalue()))
-    at = _seal_at(data)
-    assert data[at : at + 64] == _BLANK
-    data[at : at + 64] = _hash(data, at)
-    return bytes(data)
+    how: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
+    with pq.ParquetWriter(pa.PythonFile(file, "w"), schema, write_page_checksum=True, **how) as writer:
+        for each in itertools.chain([table], rest):
+            rows = max(1, _GROUP * max(len(each), 1) // max(each.nbytes, 1))
+            writer.write_table(each.replace_schema_metadata(schema.metadata), row_group_size=rows)
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 8))
+    start = max(0, size - 8 - int.from_bytes(file.read(4), "little"))
+    file.seek(start)
+    at = start + _seal_at(file.read())
+    h = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        h.update(piece)
+    file.seek(at)
+    assert file.read(64) == _BLANK
+    file.seek(at)
+    file.write(h.hexdigest().encode())
 
 
-def unsealed(data: bytes) -> pa.Table:
-    """The table in the bytes of a sealed file; DamagedError when a single bit of it has changed."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def verify(data: bytes) -> None:
+    """DamagedError when a single bit of a sealed file's bytes has changed."""
     at = _seal_at(data)
     if data[at : at + 64] != _hash(data, at):
         raise DamagedError("its content does not match its seal")
+
+
+def unsealed(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table, or those of its `columns` that there are, in the bytes of a sealed file, every byte verified."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    verify(data)
+    asked: dict[str, Any] = {"page_checksum_verification": True, "use_threads": False}
     try:
-        table: pa.Table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True, use_threads=False)
+        table: pa.Table = pq.read_table(pa.BufferReader(data), columns=columns, **asked)
     except (pa.ArrowException, OSError, ValueError) as err:
         raise DamagedError(str(err)) from err
     return table
+
+
+def opened(data: bytes) -> pq.ParquetFile:
+    """The table in the bytes of a sealed file, every byte verified, to be read in its row groups."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    verify(data)
+    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
 
 
 def notes_of(tail: bytes) -> dict[bytes, bytes]:
