@@ -340,6 +340,15 @@ def test_five_draws_of_what_is_left_to_chance_are_the_default() -> None:
     assert {(r.stochastic, r.fixed) for r in rows} == {(True, False)}
 
 
+def test_nothing_is_shuffled_for_forecasters_that_learn_nothing() -> None:
+    def arms(*forecasters: Any, **given: Any) -> set[str]:
+        return {r.arm for r in planned("gen:copy", forecasters, **given).rows if r.source}
+
+    assert arms("naive", "seasonal-naive") == arms("linear", null=False) == {"real", "synthetic"}
+    assert arms("naive", "linear") == {"real", "synthetic", "null"}
+    assert arms("naive", oracle_split=True) == {"real", "synthetic"}
+
+
 def test_files_are_as_many_replicates_as_there_are_and_one_file_is_fixed() -> None:
     several = drawings(planned([seasonal(seed=k) for k in range(3)], replicates=None))
     assert [(r.draw, r.stochastic, r.fixed) for r in several] == [(k, True, False) for k in range(3)]

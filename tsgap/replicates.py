@@ -51,11 +51,15 @@ class Compared:
 
 
 def compared(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) -> Iterator[Compared]:
-    """Every source of a data set in the order they were given; the noise floor, if it is asked for, comes last."""
+    """Every source of a data set in the order they were given; the noise floor, if it is asked for, comes last.
+
+    Nothing is shuffled for forecasters that learn nothing.
+    """
+    shuffled = experiment.null and any(one.spec.transfer != "none" for one in inputs.forecasters.values())
     rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
     k = range(experiment.replicates or REPLICATES)
     seeds = [seed_of(experiment.seed, data.name, "null", i) for i in k]
-    nulls = _shuffled(data, [data.train for _ in k], seeds, "null", draw) if experiment.null else [None]
+    nulls = _shuffled(data, [data.train for _ in k], seeds, "null", draw) if shuffled else [None]
     for source in _sources(data, inputs, experiment, draw):
         draws = len(source.replicates)
         times = max(experiment.replicates or (REPLICATES if draws == 1 else draws), draws)
@@ -72,7 +76,7 @@ def compared(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) 
         ]
         yield Compared(source, rules, tuple(of))
     if experiment.oracle_split:
-        yield _oracle(data, rules, experiment, draw)
+        yield _oracle(data, rules, experiment, draw, shuffled=shuffled)
 
 
 def _sources(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) -> list[Source]:
@@ -95,13 +99,13 @@ def _sources(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) 
     return out
 
 
-def _oracle(data: Data, rules: Rules, experiment: Experiment, draw: Drawing) -> Compared:
+def _oracle(data: Data, rules: Rules, experiment: Experiment, draw: Drawing, *, shuffled: bool) -> Compared:
     """One half of the real training part against the other half, halved anew for each replicate."""
     seeds = [seed_of(experiment.seed, data.name, ORACLE, k) for k in range(experiment.replicates or REPLICATES)]
     pairs = [halves(data.train, seed=seed) for seed in seeds]
     controls = [pair.real for pair in pairs]
     nulls: Sequence[Panel | None] = [None] * len(pairs)
-    if experiment.null:
+    if shuffled:
         nulls = _shuffled(data, controls, seeds, f"{ORACLE} null", draw)
     first: dict[str, int] = {}
     draws = [first.setdefault(pair.synthetic.fingerprint, k) for k, pair in enumerate(pairs)]
