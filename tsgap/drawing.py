@@ -38,7 +38,7 @@ class Wanted:
 
 
 def drawn(
-    wanted: Sequence[Wanted], store: Store, *, work: Path, jobs: int, timeout: float
+    wanted: Sequence[Wanted], store: Store, *, work: Path, jobs: int | None, engine: str = engines.LOCAL, timeout: float
 ) -> Mapping[str, Panel | NotDrawn]:
     """Every wanted panel by its name, or the reason why there is none."""
     out: dict[str, Panel | NotDrawn] = {}
@@ -51,7 +51,7 @@ def drawn(
             out[one.name] = known
     tasks = [_task(one, work, timeout) for one in missing.values()]
     logs = store.path / "logs"
-    with closing(engines.run(cell.execute, tasks, jobs=min(jobs, len(tasks)), folder=work, log_dir=logs)) as ends:
+    with closing(engines.run(cell.execute, tasks, jobs=jobs, engine=engine, folder=work, log_dir=logs)) as ends:
         for outcome in ends:
             one = missing[outcome.task.id]
             if outcome.status != "ok" or outcome.value is None:

@@ -14,6 +14,7 @@ from tsgap import checklist, resampling
 from tsgap.arms import train_figures
 from tsgap.cell import location_and_scale, scaled
 from tsgap.checklist import OK, Check
+from tsgap.engines import LOCAL
 from tsgap.errors import StoreError
 from tsgap.evidence import Evidence, Place
 from tsgap.experiment import BASELINE, DataSpec, Experiment, SourceSpec, data_spec, whole
@@ -108,6 +109,7 @@ def selfcheck(
     seed: int = 0,
     out: str | Path | None = None,
     jobs: int | None = None,
+    engine: str = LOCAL,
     timeout: float = 600.0,
     on_progress: Callable[[Progress], None] | None = None,
     **reading: Any,
@@ -128,15 +130,15 @@ def selfcheck(
         first_cutoff=first_cutoff,
     )
     settings = {"scaling": scaling, "context": whole("context", context), "seed": whole("seed", seed)}
-    running = {"jobs": jobs, "timeout": timeout, "on_progress": on_progress}
+    running = {"jobs": jobs, "engine": engine, "timeout": timeout, "on_progress": on_progress}
     return _checked(spec, settings, None if out is None else Path(out), running)
 
 
 def record(experiment: Experiment, run: Run, **running: Any) -> tuple[SelfCheck, ...]:
     """The self-check of every data set of a sweep, with its settings, kept in the folder of its run.
 
-    `running` are `jobs`, `timeout` and `on_progress`. What is recorded belongs to the data and settings it was made
-    with: `Run.checked` reads it for these alone.
+    `running` are `jobs`, `engine`, `timeout` and `on_progress`. What is recorded belongs to the data and settings
+    it was made with: `Run.checked` reads it for these alone.
     """
     settings = {name: getattr(experiment, name) for name in ("scaling", "context", "seed")}
     found = []

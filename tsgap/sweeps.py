@@ -54,6 +54,7 @@ def sweep(
     channels: Sequence[str] = (),
     out: str | Path | None = None,
     jobs: int | None = None,
+    engine: str = engines.LOCAL,
     timeout: float = 600.0,
     retry_failed: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
@@ -75,7 +76,9 @@ def sweep(
 
     Results go to the folder `out` (default: one under ``tsgap-runs/`` that the same experiment always gets); the
     same call again computes only what is missing. `jobs` worker processes (default: the cores there are; 0: none,
-    for debugging), `timeout` seconds a cell. Returns a `Run`; failed cells are rows in it, not errors.
+    for debugging), `timeout` seconds a cell. `engine` is ``"local"`` or the address of a cluster, such as
+    ``"dask://HOST:8786"``, where `jobs` bounds what runs at once (default: all its threads). Returns a `Run`; failed
+    cells are rows in it, not errors.
     """
     reading, shared = _sorted_out(settings)
     data = data_specs(
@@ -96,7 +99,15 @@ def sweep(
     elif not isinstance(forecasters, Iterable) or isinstance(forecasters, str):
         forecasters = [forecasters]
     experiment = Experiment(data, sources, tuple(forecasters), **shared)
-    return perform(experiment, out=out, jobs=jobs, timeout=timeout, retry_failed=retry_failed, on_progress=on_progress)
+    return perform(
+        experiment,
+        out=out,
+        jobs=jobs,
+        engine=engine,
+        timeout=timeout,
+        retry_failed=retry_failed,
+        on_progress=on_progress,
+    )
 
 
 def _sorted_out(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -115,12 +126,13 @@ def perform(
     *,
     out: str | Path | None = None,
     jobs: int | None = None,
+    engine: str = engines.LOCAL,
     timeout: float = 600.0,
     retry_failed: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Run an experiment; see `sweep`."""
-    jobs = engines.cores() if jobs is None else jobs
+    engines.check(engine, jobs)
     given = inputs.read(experiment)
     folder = folder_of(experiment, given.data, out)
     with Store.open(folder) as store:
@@ -128,7 +140,7 @@ def perform(
         made = plan.made(
             experiment,
             given,
-            lambda wanted: drawing.drawn(wanted, store, work=work, jobs=jobs, timeout=timeout),
+            lambda wanted: drawing.drawn(wanted, store, work=work, jobs=jobs, engine=engine, timeout=timeout),
         )
         manifest.write(experiment, made, store)
         todo = _todo(made, store, retry_failed)
@@ -136,7 +148,7 @@ def perform(
         state = Progress(total, 0, 0, total - sum(len(plan.blocks(one)) for one in todo))
         if on_progress:
             on_progress(state)
-        with closing(_ended(todo, work, timeout, jobs, store.path / "logs")) as ends:
+        with closing(_ended(todo, work, timeout, jobs, engine, store.path / "logs")) as ends:
             for outcome in ends:
                 for part in _parts(outcome, made, work):
                     store.add(part)
@@ -173,13 +185,13 @@ def _todo(made: plan.Plan, store: Store, retry_failed: bool) -> list[plan.Cell]:
 
 
 def _ended(
-    todo: Sequence[plan.Cell], work: Path, timeout: float, jobs: int, logs: Path
+    todo: Sequence[plan.Cell], work: Path, timeout: float, jobs: int | None, engine: str, logs: Path
 ) -> Generator[Outcome, None, None]:
     """How every task ended; what a worker did not survive with several views is done again, each view alone."""
     alone: set[str] | None = None
     while alone is None or alone:
         tasks, lost = _tasks(todo, work, timeout, alone), set[str]()
-        with closing(engines.run(cell.execute, tasks, jobs=jobs, folder=work, log_dir=logs)) as ends:
+        with closing(engines.run(cell.execute, tasks, jobs=jobs, engine=engine, folder=work, log_dir=logs)) as ends:
             for outcome in ends:
                 labels = outcome.task.id.split(" ")
                 if outcome.status in LOST and len({label.partition("/")[0] for label in labels}) > 1:

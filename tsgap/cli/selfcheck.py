@@ -30,6 +30,7 @@ BROKEN = 1
 @read_options
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder. Default: one in tsgap-runs/.")
 @click.option("--jobs", type=int, help="Worker processes; 0 none, for debugging. Default: the cores there are.")
+@click.option("--engine", default="local", show_default=True, metavar="local|dask://HOST:PORT", help="What runs cells.")
 @click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds a cell may take.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON on standard output, nothing else there.")

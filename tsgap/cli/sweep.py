@@ -70,6 +70,7 @@ EVERY = 30.0
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder. Default: one in tsgap-runs/."
 )
 @click.option("--jobs", type=int, help="Worker processes; 0 none, for debugging. Default: the cores there are.")
+@click.option("--engine", default="local", show_default=True, metavar="local|dask://HOST:PORT", help="What runs cells.")
 @click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds a cell may take.")
 @click.option("--retry", type=click.Choice(["failed"]), help="Try failed cells again.")
 @click.option("--selfcheck", is_flag=True, help="Check the bench on these data too: without it a PASS is 'unchecked'.")
@@ -109,6 +110,7 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
             experiment,
             out=given["out"],
             jobs=given["jobs"],
+            engine=given["engine"],
             timeout=given["timeout"],
             retry_failed=retry,
             on_progress=report,
@@ -122,7 +124,8 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
 def _self_checked(experiment: Any, run: Run, given: dict[str, Any], report: Any) -> tuple[SelfCheck, ...]:
     from tsgap.selfchecks import record
 
-    return record(experiment, run, jobs=given["jobs"], timeout=given["timeout"], on_progress=report)
+    running = {name: given[name] for name in ("jobs", "engine", "timeout")}
+    return record(experiment, run, **running, on_progress=report)
 
 
 def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]) -> Any:
