@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsgap.defaults import linear
-from tsgap.defaults.linear import Linear, default_context, teachable
-from tsgap.errors import ForecastError
+from tsgap.defaults.linear import Linear, spread
+from tsgap.errors import ForecastError, UsageError
+from tsgap.footing import default_context
 from tsgap.panel import Floats, Panel
 
 
@@ -21,25 +24,33 @@ def ar(n: int, length: int, *, phi: float = 0.8, seed: int = 0, noise: float = 1
     return Panel.of({f"s{i}": 10 + row[100:] for i, row in enumerate(y)}, seasons=(4,))
 
 
-def windows(panel: Panel, context: int, leads: int) -> tuple[Floats, Floats]:
-    """All (context, leads) windows, each less the mean of its context."""
+def noise(y: Floats, season: int) -> float:
+    """What a series is divided by before it counts: what a seasonal naive forecast misses."""
+    return float(np.sqrt(np.mean((y[season:] - y[:-season]) ** 2)))
+
+
+def windows(panel: Panel, context: int, leads: int, *, weighted: bool = True) -> tuple[Floats, Floats]:
+    """All (context, leads) windows, each less the mean of its context, and divided by the noise of its series."""
     x, y = [], []
     for row in panel:
+        scale = noise(row, panel.season) if weighted else 1.0
         for end in range(context, len(row) - leads + 1):
             level = row[end - context : end].mean()
-            x.append(row[end - context : end] - level)
-            y.append(row[end : end + leads] - level)
+            x.append((row[end - context : end] - level) / scale)
+            y.append((row[end : end + leads] - level) / scale)
     return np.array(x), np.array(y)
 
 
-def fitted(panel: Panel, *, horizon: int = 4, context: int | None = 6, ridge: float = 1e-4) -> Linear:
-    model = Linear(ridge)
+def fitted(
+    panel: Panel, *, horizon: int = 4, context: int | None = 6, ridge: float | None = 1e-4, **others: Any
+) -> Linear:
+    model = Linear(ridge, **others)
     model.fit(panel, horizon=horizon, context=context, seed=0)
     return model
 
 
 def test_it_is_ridge_regression_on_all_windows() -> None:
-    made = Panel.of({str(i): y[: 20 + 7 * i] for i, y in enumerate(ar(3, 60))})
+    made = Panel.of({str(i): y[: 20 + 7 * i] for i, y in enumerate(ar(12, 110))}, seasons=(4,))
     x, y = windows(made, 6, 4)
     for ridge in (1e-6, 1e-2, 1.0):
         weight = ridge * (x**2).sum() / 6
@@ -49,7 +60,7 @@ def test_it_is_ridge_regression_on_all_windows() -> None:
 
 
 def test_without_ridge_it_is_least_squares() -> None:
-    made = ar(4, 80)
+    made = ar(12, 80)
     x, y = windows(made, 6, 4)
     predicted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
     np.testing.assert_allclose(x @ fitted(made, ridge=1e-10).coefficients, predicted, rtol=1e-4, atol=1e-6)
@@ -96,9 +107,6 @@ def test_a_level_is_added_and_a_scale_multiplied() -> None:
 
 
 def test_it_teaches_the_leads_that_the_longest_series_has_after_the_context() -> None:
-    assert [teachable(np.array([36, 20]), 12, h) for h in (1, 24, 96)] == [1, 24, 24]
-    assert teachable(np.array([12]), 12, 3) == 0
-    assert teachable(np.array([], dtype=np.int64), 12, 3) == 0
     model = fitted(ar(30, 12), horizon=10, context=6)
     assert model.predict(ar(2, 20), horizon=10).mean.shape == (2, 6)
 
@@ -123,20 +131,16 @@ def test_constant_training_series_forecast_the_level() -> None:
     np.testing.assert_allclose(found.mean, [[y[-6:].mean()] * 4 for y in ar(2, 20)])
 
 
-@pytest.mark.parametrize(
-    ("seasons", "lengths", "context"), [((12,), [400], 24), ((24, 168), [400], 200), ((1,), [1], 1)]
-)
-def test_without_a_context_it_takes_two_seasons(seasons: tuple[int, ...], lengths: list[int], context: int) -> None:
-    assert default_context(seasons, np.array(lengths)) == context
-    if lengths == [400]:
-        made = Panel.of({"a": np.arange(400.0)}, seasons=seasons)
-        assert fitted(made, context=None).context == context
+def test_without_a_context_it_takes_the_default_of_the_host() -> None:
+    made = Panel.of({"a": np.arange(400.0)}, seasons=(24, 168))
+    assert fitted(made, context=None).context == default_context((24, 168), 4, np.array([400])) == 133
+    assert fitted(made, context=None, look_back=150).context == 150
 
 
 def test_quantiles_are_those_of_the_errors_on_the_training_pairs() -> None:
     made, levels = Panel.of({str(i): y[: 12 + 9 * i] for i, y in enumerate(ar(4, 60))}), (0.05, 0.5, 0.9)
     model, histories = fitted(made), ar(3, 20, seed=1)
-    x, y = windows(made, 6, 4)
+    x, y = windows(made, 6, 4, weighted=False)
     errors = y - x @ model.coefficients
     found = model.predict(histories, horizon=4, quantile_levels=levels)
     assert found.quantile_levels == levels
@@ -191,9 +195,85 @@ def test_many_pairs_give_their_errors_by_a_sample_that_meets_every_season(monkey
     assert 0.05 < far.mean() < 0.2
 
 
-def test_many_windows_are_summed_in_blocks() -> None:
-    long = ar(1, 9000, seed=4)
-    x, y = windows(long, 6, 4)
-    weight = 1e-4 * (x**2).sum() / 6
-    wanted = np.linalg.solve(x.T @ x + weight * np.eye(6), x.T @ y)
-    np.testing.assert_allclose(fitted(long).coefficients, wanted, rtol=1e-8)
+def test_a_shorter_look_back_uses_the_last_values_of_as_many_pairs() -> None:
+    made = ar(12, 80)
+    x, y = windows(made, 9, 4)
+    x = x[:, 3:]
+    level = x.mean(1, keepdims=True)
+    wanted = np.linalg.lstsq(x - level, y - level, rcond=None)[0]
+    model = fitted(made, context=9, look_back=6, ridge=1e-10)
+    assert model.context == 6
+    np.testing.assert_allclose((x - level) @ model.coefficients, (x - level) @ wanted, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ForecastError, match=r"look_back=10 is more than the context of 9 values; .*--context 10"):
+        fitted(made, context=9, look_back=10)
+
+
+def test_the_last_value_may_be_subtracted_instead_of_the_mean() -> None:
+    made = ar(12, 80)
+    model = fitted(made, ridge=1e-10, normalise="last")
+    x, y = windows(made, 6, 4)
+    x, y = x - x[:, -1:], y - x[:, -1:]
+    predicted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    np.testing.assert_allclose(x @ model.coefficients, predicted, rtol=1e-4, atol=1e-6)
+    flat = Panel.of({"a": [3.0, 1.0, 4.0, 1.0, 5.0, 9.0]})
+    moved = model.predict(flat.with_values(flat.values + 100), horizon=4).mean
+    np.testing.assert_allclose(moved, model.predict(flat, horizon=4).mean + 100, rtol=1e-9)
+
+
+@pytest.mark.parametrize("asked", [{"ridge": -1.0}, {"ridge": np.nan}, {"look_back": 0}, {"normalise": "median"}])
+def test_a_parameter_that_makes_no_sense_is_named(asked: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(asked))):
+        Linear(**asked)
+
+
+def test_a_series_counts_divided_by_what_a_seasonal_naive_forecast_misses() -> None:
+    made = Panel.of({str(i): y[: 9 + 5 * i] * 3**i for i, y in enumerate(ar(5, 60))}, seasons=(4,))
+    np.testing.assert_allclose(spread(made), [noise(y, 4) for y in made], rtol=1e-12)
+    # twelve series, one of them a thousand times as large: as if it were not
+    alike = ar(12, 80)
+    large = alike.with_values(alike.values * np.repeat([1000.0] + 11 * [1.0], 80))
+    np.testing.assert_allclose(fitted(large).coefficients, fitted(alike).coefficients, rtol=1e-9, atol=1e-12)
+
+
+def test_neither_an_exact_season_nor_the_rounding_of_a_constant_counts_like_many_series() -> None:
+    wave = np.sin(np.arange(40) * np.pi / 2)
+    made = Panel.of(
+        {
+            "wave": 5 + wave,
+            "constant": np.full(40, 0.1) + 1e-17,
+            "zero": np.zeros(40),
+            "short": [1.0, 2.0, 3.0],
+            "": [],
+        },
+        seasons=(4,),
+    )
+    found = spread(made)
+    np.testing.assert_allclose(found, [0.01 * wave.std(), 1e-7, 1.0, np.std([1, 2, 3]), 1.0], rtol=1e-9)
+    rows = {str(i): y for i, y in enumerate(ar(20, 80))}
+    rng = np.random.default_rng(0)
+    rounding = {f"r{i}": 1 + 1e-16 * rng.integers(-9, 9, 80) for i in range(200)}
+    alone, both = (fitted(Panel.of(r, seasons=(4,)), ridge=1e-6) for r in (rows, rows | rounding))
+    np.testing.assert_allclose(both.coefficients, alone.coefficients, atol=1e-6)
+
+
+def test_the_ridge_is_chosen_by_forecasting_series_that_were_left_out() -> None:
+    few, many = (fitted(ar(n, 60, phi=0.3), context=24, ridge=None) for n in (10, 400))
+    assert few.chosen_ridge > many.chosen_ridge
+    test = ar(300, 28, phi=0.3, seed=1)
+    histories = Panel.of({k: y[:24] for k, y in zip(test.keys, test, strict=True)})
+    truth = np.array([y[24:] for y in test])
+
+    def error(ridge: float | None) -> float:
+        found = fitted(ar(10, 60, phi=0.3), context=24, ridge=ridge).predict(histories, horizon=4).mean
+        return float(((found - truth) ** 2).mean())
+
+    assert error(None) < error(1e-4)
+    assert error(None) < 1.02 * min(error(10.0**k) for k in range(-4, 2))
+
+
+def test_moments_alone_give_no_quantiles() -> None:
+    model = Linear()
+    model.solve([model.moments(ar(12, 80), horizon=4, context=6)], seed=0)
+    assert model.predict(ar(2, 20), horizon=4).mean.shape == (2, 4)
+    with pytest.raises(ForecastError, match="fit on them"):
+        model.predict(ar(2, 20), horizon=4, quantile_levels=(0.5,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tsgap.defaults.linear import reach
+from tsgap.footing import reach
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
 
@@ -35,7 +35,7 @@ class GradientBoosting:
         """Draw rows of (window, lead) and boost."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        self.context, self.leads = reach(train, horizon=horizon, context=context)
+        self.context, self.leads = reach(train.lengths, train.seasons, horizon=horizon, context=context)
         self.season = train.season
         ends, lead = self._draw(train, np.random.default_rng(seed))
         level = self._levels(train.values, ends)

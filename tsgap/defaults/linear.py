@@ -6,81 +6,102 @@ subtracted it is what the linear neural forecasters converge to.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
-from tsgap.errors import ForecastError
-from tsgap.panel import Floats, Panel
+import numpy as np
+
+from tsgap.additive import Cut, grouped_moments
+from tsgap.errors import ForecastError, UsageError
+from tsgap.footing import reach
+from tsgap.moments import Level, Moments, chosen_ridge, less_level, moments_of, total
+from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
 
 _BLOCK = 8192
 #: At most this many training pairs, and this many of their errors in all leads together, give the quantiles.
 PAIRS, ERRORS = 100_000, 2**22
-
-
-def teachable(lengths: NDArray[np.int64], context: int, horizon: int) -> int:
-    """How many leads a direct forecaster can learn from training series of these lengths (0: none)."""
-    return int(np.clip(lengths.max(initial=0) - context, 0, horizon))
-
-
-def default_context(seasons: tuple[int, ...], lengths: NDArray[np.int64]) -> int:
-    """Two of the longest seasons, at most half of the longest training series."""
-    return int(max(1, min(2 * max(seasons), lengths.max(initial=2) // 2)))
-
-
-def reach(train: Panel, *, horizon: int, context: int | None) -> tuple[int, int]:
-    """Context and number of leads that a direct forecaster learns; `ForecastError` where there is none to learn."""
-    c = context or default_context(train.seasons, train.lengths)
-    leads = teachable(train.lengths, c, horizon)
-    if leads < 1:
-        raise ForecastError(
-            f"the longest training series has {train.lengths.max(initial=0)} values: "
-            f"none teaches a lead after a context of {c}"
-        )
-    return c, leads
+#: Ridge where there are too few groups of series to choose one by leaving them out.
+UNCHOSEN = 1e-3
+#: What a training row is divided by is no smaller share of its standard deviation, and of its mean absolute value.
+_LEAST_NOISE, _LEAST_SPREAD = 0.01, 1e-6
 
 
 class Linear:
-    """Least squares from the last `context` values, their mean subtracted, to every lead; ridge against collinearity.
+    """Least squares from the last `look_back` values, less their level, to every lead; ridge against collinearity.
 
-    `ridge` is relative to the mean second moment of a context value. Quantiles are the forecast plus the quantiles of
-    the errors on the training pairs, lead by lead, pooled over series (scaled, as they come): the same for every
-    history. They are in-sample errors, too small where pairs are few for the context.
+    `ridge` is relative to the mean second moment of a context value; None: the one that forecasts best those groups of
+    training series that are left out in turn. `look_back` None: all of the context. `normalise`: what is subtracted
+    from a window, the ``"mean"`` of those values or the ``"last"`` one.
+
+    Every training row counts divided by the root mean square of its seasonal differences, so that no few noisy series
+    rule the others; a forecast moves and stretches with its history, and needs no such number.
+
+    Quantiles are the forecast plus the quantiles of the errors on the training pairs, lead by lead, pooled over series
+    (scaled, as they come): the same for every history. They are in-sample errors, too small where pairs are few for
+    the context.
     """
 
-    def __init__(self, ridge: float = 1e-4) -> None:
+    def __init__(self, ridge: float | None = None, look_back: int | None = None, normalise: Level = "mean") -> None:
+        if ridge is not None and not 0 <= ridge < np.inf:
+            raise UsageError(f"ridge must be a number from 0, or none to have it chosen, got {ridge!r}")
+        if look_back is not None and (look_back != int(look_back) or look_back < 1):
+            raise UsageError(f"look_back must be a whole number of values from 1, got {look_back!r}")
+        if normalise not in ("mean", "last"):
+            raise UsageError(f"normalise is 'mean' or 'last', got {normalise!r}")
         self.ridge = ridge
+        self.look_back = look_back
+        self.normalise: Level = normalise
+        self._train: Panel | None = None
+        self._errors: Floats | None = None
 
     def fit(self, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:
-        """Sum the second moments of all windows of context and leads, and solve."""
-        c, leads = reach(train, horizon=horizon, context=context)
-        xx, xy = np.zeros((c, c)), np.zeros((c, leads))
-        for y in train:
-            if len(y) < c + leads:
-                continue
-            windows = sliding_window_view(y, c + leads)
-            for start in range(0, len(windows), _BLOCK):
-                block = windows[start : start + _BLOCK]
-                block = block - block[:, :c].mean(1, keepdims=True)
-                x = block[:, :c]
-                xx += x.T @ x
-                xy += x.T @ block[:, c:]
-        weight = self.ridge * np.trace(xx) / c
-        self.context = c
-        self._train = train
-        self._errors: Floats | None = None
-        self.coefficients: Floats = np.linalg.solve(xx + max(weight, 1e-12) * np.eye(c), xy)
+        """Gather the second moments of all windows of context and leads, and solve."""
+        wanted = context or self.look_back
+        context, leads = reach(train.lengths, train.seasons, horizon=horizon, context=wanted)
+        cut = Cut.of(train.lengths, train.series, context=context, leads=leads)
+        self.solve(grouped_moments(self, train.take, cut), seed=seed)
+        self._train, self._dropped = train, context - self.context
+
+    def moments(self, train: Panel, *, horizon: int, context: int) -> Moments:
+        """Moments of all windows of `context` values and `horizon` leads, of which the last `look_back` are used."""
+        own = self._own(context)
+        return moments_of(
+            train.values,
+            train.offsets[:-1] + context - own,
+            train.lengths - (context - own),
+            spread(train),
+            context=own,
+            leads=horizon,
+            level=self.normalise,
+        )
+
+    def solve(self, moments: Sequence[Moments], *, seed: int) -> None:
+        """Least squares from the moments of groups of series, with the ridge that their parts choose."""
+        whole = total(moments)
+        chosen = self.ridge if self.ridge is not None else chosen_ridge(moments)
+        self.chosen_ridge = UNCHOSEN if chosen is None else chosen
+        self.coefficients: Floats = whole.coefficients(self.chosen_ridge)
+        self.context = len(self.coefficients)
+        self._train = self._errors = None
+
+    def _own(self, context: int) -> int:
+        """How many of the context's values are looked at."""
+        if self.look_back is not None and self.look_back > context:
+            raise ForecastError(
+                f"look_back={self.look_back} is more than the context of {context} values; ask for a shorter "
+                f"look_back, or for a longer context (--context {self.look_back})"
+            )
+        return self.look_back or context
 
     def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
-        """Forecast from the last `context` values of every row; a shorter row fails."""
+        """Forecast from the last `look_back` values of every row; a shorter row fails."""
         c, leads = self.context, min(horizon, self.coefficients.shape[1])
         ready = np.flatnonzero(history.lengths >= c)
         mean = np.full((len(history), leads), np.nan)
         for start in range(0, len(ready), _BLOCK):
             rows = ready[start : start + _BLOCK]
             x = history.values[history.offsets[rows + 1][:, None] + np.arange(-c, 0)]
-            level = x.mean(1, keepdims=True)
+            level = x.mean(1, keepdims=True) if self.normalise == "mean" else x[:, -1:]
             # einsum, not a matrix product: its sums do not depend on how many rows, or leads, come together
             mean[rows] = (np.einsum("nc,ch->nh", x - level, self.coefficients) + level)[:, :leads]
         short = np.flatnonzero(history.lengths < c)
@@ -97,21 +118,53 @@ class Linear:
 
         Where in its stretch a pair lies is random, from a fixed seed: equal steps could always meet the same season.
         """
+        if self._train is None:
+            raise ForecastError("quantiles are those of errors on training series: fit on them, moments do not tell")
         train, c, leads = self._train, self.context, self.coefficients.shape[1]
-        counts = np.maximum(train.lengths - c - leads + 1, 0)
+        counts = np.maximum(train.lengths - self._dropped - c - leads + 1, 0)
         ends = np.cumsum(counts)
         total = int(ends[-1])
         every = -(-total // min(PAIRS, ERRORS // leads))
         chosen = np.arange(0, total, every)
         chosen += np.random.default_rng(0).integers(0, np.minimum(every, total - chosen))
         row = np.searchsorted(ends, chosen, side="right")
-        begins = train.offsets[row] + chosen - (ends - counts)[row]
+        begins: Ints = train.offsets[row] + self._dropped + chosen - (ends - counts)[row]
         errors = np.empty((len(chosen), leads))
         for start in range(0, len(chosen), _BLOCK):
             block = train.values[begins[start : start + _BLOCK, None] + np.arange(c + leads)]
-            block = block - block[:, :c].mean(1, keepdims=True)
-            errors[start : start + _BLOCK] = block[:, c:] - block[:, :c] @ self.coefficients
+            x, y = less_level(block, c, self.normalise)
+            errors[start : start + _BLOCK] = y - x @ self.coefficients
         return errors
+
+
+def spread(panel: Panel) -> Floats:
+    """Root mean square of the seasonal differences of every row (N,): what training divides it by.
+
+    It is at least a hundredth of the row's standard deviation, which also stands in where the row is no longer than a
+    season, and a millionth of its mean absolute value: neither an exactly periodic row nor what rounding leaves of a
+    constant may count like many others. 1 for a row of zeros, or without values.
+    """
+    values, begins, stops = panel.values, panel.offsets[:-1], panel.offsets[1:]
+    size = _row_means(np.abs(values), begins, stops)
+    centred = values - np.repeat(_row_means(values, begins, stops), panel.lengths)
+    deviation = np.sqrt(_row_means(centred**2, begins, stops))
+    differences = (values[panel.season :] - values[: -panel.season]) ** 2
+    seasonal = np.sqrt(_row_means(differences, begins, stops - panel.season))
+    found = np.where(panel.lengths > panel.season, np.maximum(seasonal, _LEAST_NOISE * deviation), deviation)
+    found = np.maximum(found, _LEAST_SPREAD * size)
+    return np.where(found > 0, found, 1.0)
+
+
+def _row_means(values: Floats, begins: Ints, stops: Ints) -> Floats:
+    """Means of stretches of a flat array (N,), 0 where one is empty."""
+    out = np.zeros(len(begins))
+    full = np.flatnonzero(stops > begins)
+    if len(full):
+        # sums from each begin to its stop are every other one of those between all of these places
+        places = np.stack([begins[full], stops[full]], 1).ravel()
+        sums = np.add.reduceat(np.append(values, 0.0), places)[::2]
+        out[full] = sums / (stops - begins)[full]
+    return out
 
 
 SPECS = (
@@ -119,7 +172,7 @@ SPECS = (
         "linear",
         "Direct multi-step least squares on the context, in closed form.",
         Linear,
-        params={"ridge": 1e-4},
+        params={"ridge": None, "look_back": None, "normalise": "mean"},
         memory="linear",
     ),
 )

@@ -1,0 +1,106 @@
+"""How a training panel is cut into groups of series, read in blocks, and its moments gathered, group by group.
+
+An additive forecaster (`tsgap.protocols.Additive`) learns from moments, whatever they are to it: something of a panel
+that can be added to its like and multiplied by a number. With the moments of a few groups at hand, leaving a group
+out, drawing groups anew or mixing two panels is a weighted sum, and costs one more `solve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from tsgap.footing import count_pairs
+from tsgap.panel import Ints, Panel, frozen
+from tsgap.protocols import Additive
+from tsgap.ragged import gathered
+
+#: Groups that a panel is cut into.
+GROUPS = 5
+#: Values that are read at once. Fixed, as the last bit of a sum depends on where it is cut.
+BLOCK = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Which rows of a panel, or which stretches of them, belong to which group, and in which blocks they are read.
+
+    `lengths` (N,) are those of the rows. All rows of a series belong to one group, `group` (N,): series take turns in
+    the order of their names, so that two panels with the same names have the same groups. Where there are fewer than
+    two series to a group, each row is cut into as many stretches instead, which share no window (`stretched`); a row
+    with fewer windows than that stays whole.
+    """
+
+    lengths: Ints
+    group: Ints
+    stretched: bool
+    context: int
+    leads: int
+
+    @classmethod
+    def of(cls, lengths: Ints, series: Sequence[str], *, context: int, leads: int) -> Cut:
+        """Groups for rows of these lengths and series, for windows of `context` values and `leads` more."""
+        names, turn = np.unique(np.array(series, dtype=np.str_), return_inverse=True)
+        return cls(lengths, turn % GROUPS, len(names) < 2 * GROUPS, context, leads)
+
+    def blocks(self) -> Iterator[Ints]:
+        """Row numbers that are read together: consecutive ones of at most `BLOCK` values, at least one row."""
+        ends = np.cumsum(self.lengths)
+        start = 0
+        while start < len(ends):
+            before = ends[start] - self.lengths[start]
+            stop = max(start + 1, int(np.searchsorted(ends, before + BLOCK, side="right")))
+            yield np.arange(start, stop)
+            start = stop
+
+    def parts(self, panel: Panel, rows: Ints) -> Iterator[tuple[int, Panel]]:
+        """Groups that a block's rows belong to, and what of the block belongs to each; `panel` holds these rows."""
+        windows = count_pairs(panel.lengths, self.context, self.leads)
+        whole = windows < GROUPS if self.stretched else np.ones(len(rows), dtype=bool)
+        for group in range(GROUPS):
+            first = np.where(whole, 0, group * windows // GROUPS)
+            last = np.where(whole, windows, (group + 1) * windows // GROUPS)
+            length = np.where(whole, panel.lengths, last - first + self.context + self.leads - 1)
+            mine = np.flatnonzero(~whole | (self.group[rows] == group))
+            if len(mine):
+                part = panel.take(mine)
+                values, offsets = gathered(part.values, part.offsets[:-1] + first[mine], length[mine])
+                yield group, replace(part, values=frozen(values), offsets=frozen(offsets))
+
+
+def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], cut: Cut) -> tuple[Any, ...]:
+    """Moments of every group that has rows, in order.
+
+    `read(rows)` gives the rows of a block as they are to be learned, scaled, say. At most a block of rows is held at a
+    time. Equal to the bit for equal rows, however they are read.
+    """
+    sums: dict[int, Any] = {}
+    for rows in cut.blocks():
+        for group, part in cut.parts(read(rows), rows):
+            found = forecaster.moments(part, horizon=cut.leads, context=cut.context)
+            sums[group] = sums[group] + found if group in sums else found
+    return tuple(sums[group] for group in sorted(sums))
+
+
+def without(parts: Sequence[Any], left_out: int) -> tuple[Any, ...]:
+    """All groups but one."""
+    return (*parts[:left_out], *parts[left_out + 1 :])
+
+
+def resampled(parts: Sequence[Any], times: Sequence[int]) -> tuple[Any, ...]:
+    """Every group as many times as it was drawn; those that were not drawn are left out."""
+    return tuple(part * n for part, n in zip(parts, times, strict=True) if n)
+
+
+def mixed(parts: Sequence[Any], others: Sequence[Any], weight: float) -> tuple[Any, ...]:
+    """Group by group `parts` + `weight` · `others`; a group that one of the two lacks is that of the other.
+
+    >>> mixed([1.0, 2.0], [10.0, 20.0, 30.0], 0.5)
+    (6.0, 12.0, 15.0)
+    """
+    pairs = zip_longest(parts, others)
+    return tuple(b * weight if a is None else a if b is None else a + b * weight for a, b in pairs)
