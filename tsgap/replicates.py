@@ -59,8 +59,11 @@ def compared(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) 
     rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
     k = range(experiment.replicates or REPLICATES)
     seeds = [seed_of(experiment.seed, data.name, "null", i) for i in k]
-    nulls = _shuffled(data, [data.train for _ in k], seeds, "null", draw) if shuffled else [None]
-    for source in _sources(data, inputs, experiment, draw):
+    shuffles = _shuffles([data.train for _ in k], seeds, "null") if shuffled else []
+    generated = _generated(data, inputs, experiment)
+    drawn = draw([*shuffles, *(one for every in generated.values() for one in every)])
+    nulls = _shuffled(data, shuffles, drawn) if shuffled else [None]
+    for source in _sources(data, inputs, experiment, generated, drawn):
         draws = len(source.replicates)
         times = max(experiment.replicates or (REPLICATES if draws == 1 else draws), draws)
         if more := times % draws:
@@ -79,19 +82,29 @@ def compared(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) 
         yield _oracle(data, rules, experiment, draw, shuffled=shuffled)
 
 
-def _sources(data: Data, inputs: Inputs, experiment: Experiment, draw: Drawing) -> list[Source]:
-    """The sources of a data set, in the order they were given; those of generators are drawn."""
+def _generated(data: Data, inputs: Inputs, experiment: Experiment) -> dict[str, list[Wanted]]:
+    """What is to be drawn for each source that a generator makes."""
     wanted = {}
     for (name, source), chosen in inputs.generators.items():
         if name == data.name:
             times = 1 if chosen.spec.deterministic else experiment.replicates or REPLICATES
             seeds = [seed_of(experiment.seed, data.name, chosen.address, k) for k in range(times)]
-            wanted[source] = [Wanted(f"{source}/{k}", chosen, data.train, seed) for k, seed in enumerate(seeds)]
-    drawn = draw([one for every in wanted.values() for one in every]) if wanted else {}
+            wanted[source] = [Wanted(f"source {source}/{k}", chosen, data.train, seed) for k, seed in enumerate(seeds)]
+    return wanted
+
+
+def _sources(
+    data: Data,
+    inputs: Inputs,
+    experiment: Experiment,
+    generated: Mapping[str, Sequence[Wanted]],
+    drawn: Mapping[str, Panel | NotDrawn],
+) -> list[Source]:
+    """The sources of a data set, in the order they were given."""
     out = []
     for spec in experiment.sources_of(data.name):
-        if spec.name in wanted:
-            panels = tuple(drawn[one.name] for one in wanted[spec.name])
+        if spec.name in generated:
+            panels = tuple(drawn[one.name] for one in generated[spec.name])
             chance = not inputs.generators[data.name, spec.name].spec.deterministic
             out.append(Source(spec.name, data.name, panels, None, stochastic=chance))
         else:
@@ -106,7 +119,8 @@ def _oracle(data: Data, rules: Rules, experiment: Experiment, draw: Drawing, *, 
     controls = [pair.real for pair in pairs]
     nulls: Sequence[Panel | None] = [None] * len(pairs)
     if shuffled:
-        nulls = _shuffled(data, controls, seeds, f"{ORACLE} null", draw)
+        shuffles = _shuffles(controls, seeds, f"{ORACLE} null")
+        nulls = _shuffled(data, shuffles, draw(shuffles))
     first: dict[str, int] = {}
     draws = [first.setdefault(pair.synthetic.fingerprint, k) for k, pair in enumerate(pairs)]
     in_time = pairs[0].by == "time"
@@ -126,13 +140,14 @@ def _oracle(data: Data, rules: Rules, experiment: Experiment, draw: Drawing, *, 
     return Compared(source, rules, tuple(of))
 
 
-def _shuffled(data: Data, panels: Sequence[Panel], seeds: Sequence[int], name: str, draw: Drawing) -> list[Panel]:
-    """Each panel with its values shuffled in time."""
+def _shuffles(panels: Sequence[Panel], seeds: Sequence[int], name: str) -> list[Wanted]:
+    """Each panel with its values shuffled in time, to be drawn."""
     shuffle = choose_generator("shuffle")
-    wanted = [
-        Wanted(f"{name}/{k}", shuffle, panel, seed) for k, (panel, seed) in enumerate(zip(panels, seeds, strict=True))
-    ]
-    drawn = draw(wanted)
+    return [Wanted(f"{name}/{k}", shuffle, *one) for k, one in enumerate(zip(panels, seeds, strict=True))]
+
+
+def _shuffled(data: Data, wanted: Sequence[Wanted], drawn: Mapping[str, Panel | NotDrawn]) -> list[Panel]:
+    """The shuffled panels; the shuffled arm is ours, and cannot fail like a source."""
     out: list[Panel] = []
     for one in wanted:
         panel = drawn[one.name]
