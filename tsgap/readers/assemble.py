@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tsgap.errors import DataError
 from tsgap.frequency import WIDTHS, family, parts, seasons_for
-from tsgap.panel import STEP, Dataset, Floats, Ints
+from tsgap.panel import STEP, Dataset, Floats, Ints, frozen
 from tsgap.readers import grid
 from tsgap.readers.columns import Long
 from tsgap.readers.options import ReadOptions
@@ -41,8 +41,7 @@ def assemble(long: Long, *, name: str, options: ReadOptions, freq: str | None = 
     ordinals = grid.steps(on_grid, freq, given=freq_given)
     values, ends = _laid_out(rows.y, ordinals, offsets, freq, long.table.where)
     missing, stepped = int(np.isnan(values).sum()), len(values) - len(rows.y)
-    if missing:
-        notes.append(f"{missing} of {len(values)} steps have no value ({stepped} of them had no row)")
+    notes += gaps_note(missing, len(values), stepped)
     if missing and options.missing == "error":
         row = int(np.searchsorted(ends, int(np.flatnonzero(np.isnan(values))[0]), side="right")) - 1
         raise DataError(
@@ -76,27 +75,41 @@ def assemble_like(long: Long, *, name: str, like: Dataset, options: ReadOptions)
         at = np.empty(len(order), dtype=np.int64)
         at[order] = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
         long = replace(long, stamps=Stamps(at))
-        note = ("no stamps: the rows of a series were taken in their order",)
+        note = NO_STAMPS
     assert long.stamps is not None
     if not long.stamps.dated:
         read = assemble(replace(long, stamps=_unit_steps(long)), name=name, options=options, freq=STEP)
     else:
-        own = options.freq
-        if own is None and np.bincount(long.codes, minlength=1).max() < 2:
-            own = None if like.freq == STEP else like.freq
-        read = assemble(long, name=name, options=options, freq=own)
-        if like.freq != STEP and family(read.freq) != family(like.freq):
-            raise DataError(
-                f"{long.table.where}: synthetic stamps have frequency {read.freq!r}, the real ones {like.freq!r}; "
-                "make them equal, or leave the stamps out (or number them 0, 1, 2, …)"
-            )
+        longest = int(np.bincount(long.codes, minlength=1).max())
+        read = assemble(long, name=name, options=options, freq=own_freq(longest, like, options))
+    return alike(replace(read, notes=(*note, *read.notes)), like, where=long.table.where)
+
+
+#: The note of synthetic rows without stamps.
+NO_STAMPS = ("no stamps: the rows of a series were taken in their order",)
+
+
+def own_freq(longest: int, like: Dataset, options: ReadOptions) -> str | None:
+    """The frequency of dated synthetic rows, of which a series has `longest` at most; None where it is inferred."""
+    if options.freq is None and longest < 2:
+        return None if like.freq == STEP else like.freq
+    return options.freq
+
+
+def alike(read: Dataset, like: Dataset, *, where: str) -> Dataset:
+    """Synthetic series with the frequency and seasons of `like`; DataError where their dates have another frequency."""
+    if STEP not in (read.freq, like.freq) and family(read.freq) != family(like.freq):
+        raise DataError(
+            f"{where}: synthetic stamps have frequency {read.freq!r}, the real ones {like.freq!r}; "
+            "make them equal, or leave the stamps out (or number them 0, 1, 2, …)"
+        )
     starts = read.starts
     if (like.freq == STEP) != (read.freq == STEP):
         starts = np.zeros(len(read), dtype=np.int64 if like.freq == STEP else "datetime64[ns]")
     elif like.freq != STEP and read.freq != like.freq:
         # Another day of the month or week: the grid of `like` cannot hold these stamps, and nothing needs them.
         starts = np.full(len(read), _EPOCH)
-    return replace(read, freq=like.freq, seasons=like.seasons, starts=starts, notes=(*note, *read.notes))
+    return replace(read, freq=like.freq, seasons=like.seasons, starts=starts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,14 +177,30 @@ def _trimmed(rows: _Rows, long: Long, notes: list[str]) -> tuple[_Rows, Ints]:
     mask = np.arange(len(rows.y)) >= first[rows.codes]
     empty = [long.ids[i] for i in np.flatnonzero(first == len(rows.y))]
     leading = int((~mask).sum() - np.isin(rows.codes, np.flatnonzero(first == len(rows.y))).sum())
-    if empty:
-        notes.append(f"{len(empty)} series have no value at all and were left out: {_names(empty)}")
-    if leading:
-        notes.append(f"{leading} rows without a value before the first one of their series were left out")
+    notes += empty_note(empty) + leading_note(leading)
     rows = rows.where(mask)
     number = np.full(len(long.ids), -1)
     number[kept] = np.arange(len(kept))
     return replace(rows, codes=number[rows.codes]), kept
+
+
+def empty_note(ids: Sequence[str]) -> tuple[str, ...]:
+    """The note that series without a value were left out, where there are any."""
+    if not ids:
+        return ()
+    return (f"{len(ids)} series have no value at all and were left out: {_names(ids)}",)
+
+
+def leading_note(count: int) -> tuple[str, ...]:
+    """The note that so many rows before the first value of their series were left out, where there are any."""
+    return (f"{count} rows without a value before the first one of their series were left out",) if count else ()
+
+
+def gaps_note(missing: int, total: int, without_row: int) -> tuple[str, ...]:
+    """The note that steps have no value, where there are any."""
+    if not missing:
+        return ()
+    return (f"{missing} of {total} steps have no value ({without_row} of them had no row)",)
 
 
 def _laid_out(y: Floats, ordinals: Ints, offsets: Ints, freq: str, where: str) -> tuple[Floats, Ints]:
@@ -182,7 +211,7 @@ def _laid_out(y: Floats, ordinals: Ints, offsets: Ints, freq: str, where: str) -
     ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     values = np.full(total, np.nan)
     values[np.repeat(ends[:-1], np.diff(offsets)) + ordinals] = y
-    return values, ends
+    return frozen(values), ends
 
 
 def _offsets(codes: Ints, n: int) -> Ints:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -60,11 +60,15 @@ def read_long(table: Table, options: ReadOptions, *, stamps_needed: bool = True)
     groups = {g: _static_text(g, codes, ids, table) for g in options.groups}
     weights = None if options.weights is None else _static_numbers(options.weights, codes, ids, table)
     used = {options.id_col, options.time_col, options.target_col, options.weights, *options.groups}
-    spare = [str(c) for c in frame.columns if c not in used]
-    if spare:
-        more = f" and {len(spare) - 5} more" if len(spare) > 5 else ""
-        notes.append(f"columns not used: {', '.join(spare[:5])}{more}")
+    notes += spare_note(str(c) for c in frame.columns if c not in used)
     return Long(table, ids, codes, stamps, y, groups, weights, tuple(notes))
+
+
+def spare_note(columns: Iterable[str]) -> tuple[str, ...]:
+    """The note that columns were not used, where there are any."""
+    spare = list(columns)
+    more = f" and {len(spare) - 5} more" if len(spare) > 5 else ""
+    return (f"columns not used: {', '.join(spare[:5])}{more}",) if spare else ()
 
 
 def read_wide(table: Table, options: ReadOptions, *, stamps_needed: bool = True) -> Long:

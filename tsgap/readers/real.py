@@ -12,6 +12,7 @@ from tsgap.readers.assemble import assemble
 from tsgap.readers.columns import SINGLE, Long, read_long, read_wide
 from tsgap.readers.monash import read_tsf
 from tsgap.readers.options import ReadOptions
+from tsgap.readers.regular import read_regular, regular_dataset
 
 #: What a data card's id is written behind.
 CARD = "card:"
@@ -34,6 +35,13 @@ def read_real(what: object, *, name: str | None = None, options: ReadOptions = _
         return load_card(what.removeprefix(CARD), name=name, options=options)
     if isinstance(what, str | Path):
         path = Path(what)
+        found = read_regular(path, options)
+        if found is not None:
+            found = replace(found, keys=(path.stem,)) if found.keys == (SINGLE,) else found
+            data = regular_dataset(found, name=name or path.stem, options=options, freq=options.freq)
+            if data is not None:
+                return data
+            del found
         long, freq = read_path(path, options)
         return assemble(_named(long, path.stem), name=name or path.stem, options=options, freq=options.freq or freq)
     table = frames.table_of(what, options)

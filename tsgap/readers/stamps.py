@@ -68,13 +68,13 @@ def read_stamps(column: pd.Series[Any], table: Table) -> Stamps:
     if pd.api.types.is_bool_dtype(dtype):
         raise DataError(f"{table.where}: column {column.name!r} holds truth values, not stamps")
     if pd.api.types.is_integer_dtype(dtype):
-        return Stamps(_checked_integers(column.to_numpy(dtype=np.int64), column.name, table))
+        return Stamps(checked_integers(column.to_numpy(dtype=np.int64), column.name, table.where))
     if pd.api.types.is_float_dtype(dtype):
         floats = column.to_numpy(dtype=np.float64)
         odd = np.flatnonzero((floats != np.floor(floats)) | (np.abs(floats) > 2**53))
         if len(odd):
             raise _not_a_stamp(column.name, floats[odd[0]], len(odd), table, int(odd[0]))
-        return Stamps(_checked_integers(floats.astype(np.int64), column.name, table))
+        return Stamps(checked_integers(floats.astype(np.int64), column.name, table.where))
     codes, texts = pd.factorize(column)
     parsed = _parse([str(t).strip() for t in texts], codes, column.name, table)
     return Stamps(parsed.values[codes], None if parsed.wall is None else parsed.wall[codes])
@@ -111,7 +111,7 @@ def _plain(texts: list[str]) -> NDArray[Any] | None:
 
 def _parse(texts: list[str], codes: NDArray[Any], name: object, table: Table) -> Stamps:
     if all(map(_WHOLE.fullmatch, texts)):
-        return Stamps(_checked_integers(np.array([int(t) for t in texts], dtype=np.int64), name, table))
+        return Stamps(checked_integers(np.array([int(t) for t in texts], dtype=np.int64), name, table.where))
     plain = _plain(texts)
     if plain is not None:
         return Stamps(plain)
@@ -158,7 +158,7 @@ def _year(text: str) -> str:
     return text
 
 
-def _checked_integers(values: NDArray[np.int64], name: object, table: Table) -> NDArray[np.int64]:
+def checked_integers(values: NDArray[np.int64], name: object, where: str) -> NDArray[np.int64]:
     """Whole numbers as they are, unless they are dates written without dashes."""
     distinct = np.unique(values)
     for form, month, year in (
@@ -170,7 +170,7 @@ def _checked_integers(values: NDArray[np.int64], name: object, table: Table) -> 
             calendar &= (distinct % 100 >= 1) & (distinct % 100 <= 31)
         if calendar.all() and len(np.unique(year * 12 + month)) > 1:
             raise DataError(
-                f"{table.where}: stamps of column {name!r} look like dates written as {form} ({distinct[0]} to "
+                f"{where}: stamps of column {name!r} look like dates written as {form} ({distinct[0]} to "
                 f"{distinct[-1]}), which would be read as whole numbers with gaps; write them with dashes"
             )
     return values

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from tsgap.errors import DataError, UsageError
-from tsgap.panel import Dataset
+from tsgap.panel import STEP, Dataset
 from tsgap.readers import frames
-from tsgap.readers.assemble import assemble_like
+from tsgap.readers.assemble import NO_STAMPS, alike, assemble_like, own_freq
 from tsgap.readers.columns import SINGLE, Long, read_long, read_wide
 from tsgap.readers.options import ReadOptions
 from tsgap.readers.real import read_path
+from tsgap.readers.regular import read_regular, regular_dataset
 from tsgap.readers.windows import read_arrays, windows_dataset
 
 #: The part of a pattern that stands for the number or name of a replicate.
@@ -99,6 +100,9 @@ def _one(what: Any, *, name: str, like: Dataset, options: ReadOptions) -> Datase
         if not path.exists() and set(str(path)) & set("*?{"):
             raise DataError(f"{path}: there is no such file or folder; a pattern of replicates says {REPLICATE}")
         if not path.exists() or path.suffix.lower() in _ENDINGS or path.is_dir():
+            data = _regular(path, name=name, like=like, options=options)
+            if data is not None:
+                return _undone(data, like, options)
             long, _ = read_path(path, options, stamps_needed=False)
         else:
             raise UsageError(f"{path}: the ending {path.suffix!r} is not one of {', '.join(_ENDINGS)}")
@@ -108,6 +112,20 @@ def _one(what: Any, *, name: str, like: Dataset, options: ReadOptions) -> Datase
     if options.channels:
         raise UsageError(f"{long.table.where}: channels are named for arrays of windows (N, L, C), not for series")
     return _undone(assemble_like(_named(long, like), name=name, like=like, options=options), like, options)
+
+
+def _regular(path: Path, *, name: str, like: Dataset, options: ReadOptions) -> Dataset | None:
+    """What a plain Parquet file holds, None for everything else."""
+    found = None if options.channels else read_regular(path, options, stamps_needed=False)
+    if found is None:
+        return None
+    if found.keys == (SINGLE,) and len(like) == 1:
+        found = replace(found, keys=like.keys)
+    if found.dated is None:
+        found = replace(found, notes=(*NO_STAMPS, *found.notes))
+    freq = own_freq(found.longest, like, options) if found.dated else STEP
+    data = regular_dataset(found, name=name, options=replace(options, season_length=like.seasons), freq=freq)
+    return None if data is None else alike(data, like, where=str(path))
 
 
 def _named(long: Long, like: Dataset) -> Long:
