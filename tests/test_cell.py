@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsgap import cell
+from tsgap import additive, cell
 from tsgap.cell import Draw, Job, Result, View, location_and_scale, scaled
 from tsgap.defaults import boosting, generators, linear, naive
 from tsgap.errors import ContractError, ForecastError
@@ -342,6 +342,30 @@ def test_a_view_is_forecast_the_same_alone_and_next_to_others_bit_by_bit(
             assert alone.status == "ok"
             assert found.mean.tobytes() == alone.mean.tobytes()
             assert (found.status, found.failed, found.info.keys()) == (alone.status, alone.failed, alone.info.keys())
+
+
+@pytest.mark.parametrize("series", [1, 4, 40])
+@pytest.mark.parametrize("scaling", ["mean-abs", "standard", "none"])
+def test_an_additive_forecaster_learns_from_blocks_what_it_learns_from_the_whole_panel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, series: int, scaling: str
+) -> None:
+    monkeypatch.setattr(additive, "BLOCK", 100)
+    made = job(tmp_path, linear.Linear, panel(series), panel(5, seed=2), scaling=scaling)
+    fitted: list[Panel] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear.Linear, "fit", lambda self, train, **asked: fitted.append(train))
+        found = forecast(made)
+    assert (found.status, fitted) == ("ok", [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cell, "Additive", type(None))
+        assert forecast(made).mean.tobytes() == found.mean.tobytes()
+
+
+def test_an_additive_forecaster_that_is_asked_for_quantiles_is_fitted(tmp_path: Path) -> None:
+    made = job(tmp_path, linear.Linear, panel(), panel(5, seed=2), quantile_levels=(0.1, 0.9))
+    found = forecast(made)
+    assert found.quantiles is not None
+    assert found.mean.tobytes() == forecast(replace(made, quantile_levels=())).mean.tobytes()
 
 
 def two_views(folder: Path, answer: Any, **options: Any) -> list[Result]:

@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from tsgap.additive import Cut, grouped_moments
 from tsgap.errors import ContractError, ForecastError
+from tsgap.footing import reach
 from tsgap.panel import Floats, Ints, Panel
-from tsgap.protocols import Forecast, Forecaster, Generator
+from tsgap.protocols import Additive, Forecast, Forecaster, Generator
 from tsgap.replies import checked, laid_out, rising, unusable
 from tsgap.shelf import read_panel
 from tsgap.spool import Place, Spool, mapped
 
 #: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.replies` or in
 #: `tsgap.local`, whose code no forecaster's identity holds: part of every cell's key.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -168,11 +170,6 @@ def forecast(job: Job, folder: Path) -> Iterator[Result]:
     info: dict[str, Any] = {}
     try:
         train = None if job.train is None else read_panel(folder, job.train, job.train_rows)
-        stage = "scale"
-        if train is not None:
-            figures = job.figures if job.train_rows is None or job.figures is None else job.figures[job.train_rows]
-            shift, size, info["unit_scaled_training"] = location_and_scale(train, job.scaling, None, figures)
-            train = scaled(train, shift, size)
         # one that none of the views needs is not fitted
         wanted = any(len(_asked(job, folder, view, train).ready) for view in job.views)
         info["load_seconds"] = clock.lap()
@@ -180,7 +177,7 @@ def forecast(job: Job, folder: Path) -> Iterator[Result]:
         forecaster: Forecaster = job.build(**job.params)
         stage = "fit"
         if train is not None and wanted:
-            forecaster.fit(train, horizon=job.horizon, context=job.context, seed=job.seed)
+            info["unit_scaled_training"] = _fit(job, forecaster, train)
         info["fit_seconds"] = clock.lap()
     except MemoryError:
         raise
@@ -189,6 +186,32 @@ def forecast(job: Job, folder: Path) -> Iterator[Result]:
         return
     for view in job.views:
         yield _answered(job, folder, view, train, forecaster, info)
+
+
+def _fit(job: Job, forecaster: Forecaster, train: Panel) -> int:
+    """Fit on the scaled training panel; how many of its series have no scale.
+
+    An additive forecaster learns from moments, of which the panel is read and scaled block by block, unless quantiles
+    are asked for: those need more than moments.
+    """
+    figures = job.figures if job.figures is None or job.train_rows is None else job.figures[job.train_rows]
+    unscaled = 0
+
+    def scaled_rows(rows: Ints) -> Panel:
+        nonlocal unscaled
+        some = train.take(rows)
+        shift, size, ones = location_and_scale(some, job.scaling, None, figures if figures is None else figures[rows])
+        unscaled += ones
+        return scaled(some, shift, size)
+
+    if isinstance(forecaster, Additive) and job.context is not None and not job.quantile_levels:
+        context, leads = reach(train.lengths, train.seasons, horizon=job.horizon, context=job.context)
+        cut = Cut.of(train.lengths, train.series, context=context, leads=leads)
+        forecaster.solve(grouped_moments(forecaster, scaled_rows, cut), seed=job.seed)
+    else:
+        every = scaled_rows(np.arange(len(train)))
+        forecaster.fit(every, horizon=job.horizon, context=job.context, seed=job.seed)
+    return unscaled
 
 
 def _asked(job: Job, folder: Path, view: View, train: Panel | None) -> _Asked:
@@ -239,7 +262,7 @@ def _answered(
 
 
 def _failure(job: Job, view: View, stage: str, err: Exception, info: Mapping[str, Any]) -> Result:
-    shared = job.train_rows is None and stage in ("load", "scale", "build", "fit")
+    shared = job.train_rows is None and stage in ("load", "build", "fit")
     if isinstance(err, ForecastError) and view.rows is not None and not shared:
         # a block of a cell: its rows have no forecast, the other blocks have theirs
         rows = range(len(view.rows))
