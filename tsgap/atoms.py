@@ -108,7 +108,7 @@ class Ended:
         lacks = self.status == "ok" and metric.needs == "quantiles" and self.quantiles is None
         return NO_QUANTILES if lacks else self.status
 
-    @property
+    @cached_property
     def mapped(self) -> bool:
         """Whether the forecasts lie in a file rather than in memory."""
         return blocks.mapping(self.forecasts) is not None
@@ -192,13 +192,12 @@ class Atoms:
         return Ended("ok", frozen(mean), failed, quantiles, found.levels)
 
     def _forget(self) -> None:
-        for mapped, most in ((False, KEPT), (True, KEPT_MAPPED)):
-            alike = [key for key, ended in self._ended.items() if ended.mapped == mapped]
-            held = sum(_size(self._ended[key]) for key in alike)
-            for key in alike[:-1]:
-                if held <= most:
-                    break
-                held -= _size(self._ended.pop(key))
+        held = {False: 0, True: 0}
+        most = {False: KEPT, True: KEPT_MAPPED}
+        for key, ended in reversed(list(self._ended.items())):
+            held[ended.mapped] += _size(ended)
+            if held[ended.mapped] > max(most[ended.mapped], _size(ended)):
+                del self._ended[key]
 
     def status(self, key: str) -> str:
         """How a cell ended: one of which all parts are ok but every window failed is an error."""

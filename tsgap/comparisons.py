@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsgap.atoms import Atoms, Ended, Truth
+from tsgap.blocks import ranges
 from tsgap.errors import ContractError, UnknownNameError
 from tsgap.horizon import (
     METRIC_FAILED,
@@ -84,10 +85,11 @@ def is_without_effect(rows: Iterable[Mapping[str, Any]], atoms: Atoms) -> bool:
             a, b = (ended.forecasts for ended in pair)
             if a.shape != b.shape:
                 return False
-            both = ~(np.isnan(a) | np.isnan(b))
-            if not np.array_equal(a[both], b[both]):
-                return False
-            compared |= bool(both.any())
+            for rows in ranges(*a.shape):
+                both = ~(np.isnan(a[rows]) | np.isnan(b[rows]))
+                if not np.array_equal(a[rows][both], b[rows][both]):
+                    return False
+                compared |= bool(both.any())
     return compared
 
 
@@ -151,7 +153,7 @@ def profiled(
         ["not taught", TOO_MANY_FAILED, "no pairs", NO_EFFECT, "partial" if fine == "ok" else fine],
         fine,
     )
-    valid = percentages_are_valid(truth.values, blocks)[:, None] | (metric.units != "fraction")
+    valid = percentages_are_valid(truth.values, blocks)[:, None] if metric.units == "fraction" else np.True_
     spread = {
         "control": control,
         "synthetic": synthetic,

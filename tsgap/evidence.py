@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.atoms import Atoms, Ended, Truth
+from tsgap.blocks import let_go
 from tsgap.errors import ContractError
 from tsgap.gap import Clusters, Counts, Linear, log_ratio, mean, shortfall
-from tsgap.horizon import METRIC_FAILED, NO_EFFECT, TOO_MANY_FAILED
+from tsgap.horizon import METRIC_FAILED, NO_EFFECT, TOO_MANY_FAILED, windows_at_once
 from tsgap.metrics import losses
-from tsgap.panel import Floats, Ints, digest
+from tsgap.panel import Floats, Ints
 from tsgap.protocols import MetricSpec
 
 #: The control of each view of the gap, the first that there is: real windows as short as the synthetic ones, or all.
@@ -156,59 +158,103 @@ def gathered(
     if failed.any(0).mean() > 0.5:
         # also where they failed in every arm: the windows that are left are no fair sample of those that were asked for
         return Evidence(losses={}, status=TOO_MANY_FAILED, **facts)
+    distinct = {arm: _distinct(arms[arm], of_arm) for arm, of_arm in whole.items()}
     try:
-        found = {arm: _distinct(arms[arm], of_arm, metric, truth) for arm, of_arm in whole.items()}
-        if naive is not None:
-            found["naive"] = _of_naive(naive, metric, truth, next(e.levels for e in ended["control"]))[None]
+        scored = _scored(distinct, metric, truth, places, naive)
     except ContractError as err:
         return Evidence(losses={}, status=f"{METRIC_FAILED}: {err}", **facts)
-    reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
-    needed = [one for arm, one in found.items() if arm != "naive"]
-    known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in needed])
-    if naive is None or np.isnan(naive[known]).any():
+    if not scored.naive:
         # without them nobody knows whether the control is worse
         facts["missing"] += ("seasonal-naive forecasts: missing",)
-    if "naive" in found and np.isnan(found["naive"][0][known]).any():
-        del found["naive"]
-    weights = truth.weights[:, None] * known
-    summed = {arm: _by_place(np.where(known, one, 0.0) * weights, places) for arm, one in found.items()}
+        scored.losses.pop("naive", None)
+    reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
     taught = np.array([last <= reached for _, last in places])
-    counted = _by_place(known[None].astype(np.float64), places)[0].sum(0).astype(np.int64)
     # a series or block without a single pair that counts must not make the others look like a larger sample
-    counting = _by_place(weights[None], places)[0] > 0
-    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, counting.any(1))
-    for one in summed.values():
+    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, scored.counting.any(1))
+    for one in scored.losses.values():
         # no error because of no pairs is not the same as no error
-        one[:, :, taught & ~counting.any(0)] = np.nan
+        one[:, :, taught & ~scored.counting.any(0)] = np.nan
     return Evidence(
-        losses=summed,
+        losses=scored.losses,
         taught=taught,
-        used=counted * taught,
+        used=scored.used * taught,
         uneven=int((failed.any(0) & ~failed.all(0)).sum()),
         unanswered=int(failed.all(0).sum()),
-        pairs=digest(weights),
+        pairs=scored.pairs,
         **facts,
     )
 
 
-def _distinct(rows: Sequence[Mapping[str, Any]], ended: Sequence[Ended], metric: MetricSpec, truth: Truth) -> Floats:
-    """Losses of the replicates of an arm (K, N, H), or (1, N, H) where all of them are one cell."""
-    if len({row["cell"] for row in rows}) == 1:
-        ended = ended[:1]
-    out = np.full((len(ended), *truth.values.shape), np.nan)
+@dataclass
+class _Scored:
+    """Losses (K, N, P) of each arm, pairs that are `used` (P,), which windows have one that counts (N, P).
+
+    `pairs` is the hash of the pairs that count and of their weights; `naive` whether the seasonal-naive forecasts have
+    them all.
+    """
+
+    losses: dict[str, Floats]
+    used: Ints
+    counting: NDArray[np.bool_]
+    pairs: str
+    naive: bool
+
+
+def _distinct(rows: Sequence[Mapping[str, Any]], ended: Sequence[Ended]) -> Sequence[Ended]:
+    """The replicates of an arm, one where all of them are one cell."""
+    return ended[:1] if len({row["cell"] for row in rows}) == 1 else ended
+
+
+def _scored(
+    arms: Mapping[str, Sequence[Ended]],
+    metric: MetricSpec,
+    truth: Truth,
+    places: Sequence[Place],
+    naive: Floats | None,
+) -> _Scored:
+    """What the arms lost at each place: a few windows at a time, in all arms, so that no loss is kept for each lead."""
+    n, horizon = truth.values.shape
+    of = {arm: len(ended) for arm, ended in arms.items()} | ({} if naive is None else {"naive": 1})
+    summed = {arm: np.empty((k, n, len(places))) for arm, k in of.items()}
+    used, counting = np.zeros(len(places), dtype=np.int64), np.empty((n, len(places)), dtype=bool)
+    scale, whole, h = truth.scale(metric), naive is not None, hashlib.sha256()
+    h.update((8 * n * horizon).to_bytes(8, "little"))  # as `digest` hashes all of them at once
+    for rows in windows_at_once(n, horizon):
+        found = {arm: _losses(ended, metric, truth.values[rows], scale[rows], rows) for arm, ended in arms.items()}
+        known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in found.values()])
+        if naive is not None:
+            levels = next(e.levels for e in arms["control"])
+            found["naive"] = _of_naive(naive[rows], metric, truth.values[rows], scale[rows], levels)[None]
+            whole = whole and not np.isnan(found["naive"][0][known]).any()
+        weights = truth.weights[rows, None] * known
+        h.update(weights.tobytes())
+        for arm, one in found.items():
+            _by_place(np.where(known, one, 0.0) * weights, places, out=summed[arm][:, rows])
+        used += _by_place(known[None].astype(np.float64), places)[0].sum(0).astype(np.int64)
+        counting[rows] = _by_place(weights[None], places)[0] > 0
+        let_go(truth.values, naive, *(e.scored(metric) for ended in arms.values() for e in ended))
+    return _Scored(summed, used, counting, h.hexdigest()[:32], whole)
+
+
+def _losses(ended: Sequence[Ended], metric: MetricSpec, truth: Floats, scale: Floats, rows: slice) -> Floats:
+    """Losses of the replicates of an arm on some windows (K, n, H), NaN in leads that were not taught."""
+    out = np.full((len(ended), *truth.shape), np.nan)
     for k, one in enumerate(ended):
-        reached = one.forecasts.shape[1]
-        scored = one.scored(metric)
-        out[k, :, :reached] = losses(metric, truth.values[:, :reached], scored, truth.scale(metric), one.levels)
+        scored = one.scored(metric)[rows]
+        reached = scored.shape[1]
+        out[k, :, :reached] = losses(metric, truth[:, :reached], scored, scale, one.levels)
     return out
 
 
-def _of_naive(naive: Floats, metric: MetricSpec, truth: Truth, levels: tuple[float, ...]) -> Floats:
-    """Losses of forecasts without quantiles (N, H); for a metric that needs them they are their own, at every level."""
+def _of_naive(naive: Floats, metric: MetricSpec, truth: Floats, scale: Floats, levels: tuple[float, ...]) -> Floats:
+    """Losses of forecasts without quantiles (n, H); for a metric that needs them they are their own, at every level."""
     scored = naive if metric.needs == "mean" else np.repeat(naive[:, :, None], len(levels), axis=2)
-    return losses(metric, truth.values, scored, truth.scale(metric), levels)
+    return losses(metric, truth, scored, scale, levels)
 
 
-def _by_place(values: Floats, places: Sequence[Place]) -> Floats:
-    """Values (K, N, H) summed over the leads of each place (K, N, P)."""
-    return np.stack([values[:, :, first - 1 : last].sum(2) for first, last in places], axis=2)
+def _by_place(values: Floats, places: Sequence[Place], out: Floats | None = None) -> Floats:
+    """Values (K, n, H) summed over the leads of each place (K, n, P)."""
+    summed = np.empty((*values.shape[:2], len(places))) if out is None else out
+    for place, (first, last) in enumerate(places):
+        np.sum(values[:, :, first - 1 : last], axis=2, out=summed[:, :, place])
+    return summed

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap.blocks import let_go, ranges
 from tsgap.metrics import losses
 from tsgap.panel import Floats, Ints
 from tsgap.protocols import MetricSpec
@@ -16,6 +17,11 @@ from tsgap.protocols import MetricSpec
 #: What a profile has a figure for: leads 1..h together, lead h alone, or leads 1..h of each series.
 By = Literal["horizon", "lead", "series"]
 BYS: tuple[str, ...] = get_args(By)
+
+#: Which rows of an array: those that follow one another, or any.
+Rows = slice | Ints
+#: Values that are scored at once: what a core has near at hand. Figures depend on it in their last bits, so it is fixed.
+AT_ONCE = 2**16
 
 #: How the status of rows begins whose metric raised or broke its contract; the reason follows.
 METRIC_FAILED = "metric failed"
@@ -48,6 +54,18 @@ class Blocks:
         """Values (N, …) added up over the windows of each block (B, …)."""
         return np.asarray(np.add.reduceat(values[self.order], self.starts, axis=0))
 
+    def pieces(self, width: int) -> Iterator[tuple[Rows, slice, Ints]]:
+        """Windows of `width` values each in pieces of about `AT_ONCE` values, block after block.
+
+        For each piece its windows, the blocks that it holds, and where each of them begins in it. The pieces are the
+        same on every machine: what is added up over them is, too.
+        """
+        as_they_stand = bool((np.diff(self.order) == 1).all())
+        for at in windows_at_once(len(self.order), width):
+            first, last = np.searchsorted(self.starts, (at.start, at.stop - 1), side="right") - 1
+            begins = np.maximum(self.starts[first : last + 1] - at.start, 0)
+            yield at if as_they_stand else self.order[at], slice(int(first), int(last) + 1), begins
+
 
 @dataclass(frozen=True, eq=False)
 class Figures:
@@ -66,6 +84,12 @@ class Figures:
     total: Ints
     lost: Ints
     taught: NDArray[np.bool_]
+
+
+def windows_at_once(n: int, width: int) -> Iterator[slice]:
+    """Consecutive slices of `n` windows of `width` values each, of about `AT_ONCE` values."""
+    rows = max(1, AT_ONCE // max(width, 1))
+    return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
 
 
 def figures(
@@ -92,32 +116,41 @@ def figures(
     of the pairs are lost because a forecast is NaN. Raises `ContractError` where the metric breaks its contract.
     """
     horizon = truth.shape[1]
-    of_arms = [_loss(metric, truth, scale, replicates, levels) for replicates in arms]
-    known: NDArray[np.bool_] = ~np.logical_or.reduce([np.isnan(loss) for loss in of_arms])
     at = np.arange(1, horizon + 1) if by == "lead" else np.array(sorted(horizons), dtype=np.int64)
     reached = min(forecast.shape[1] for replicates in arms for forecast in replicates)
+    of = [*arms, *([] if reference is None else [[reference]])]
+    shape = len(blocks.starts), horizon
+    sums, weight = np.zeros((len(of), *shape)), np.zeros(shape)
+    used, lost = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for rows, held, begins in blocks.pieces(horizon):
+        y, denominators, weighed = truth[rows], scale[rows], weights[rows, None]
+        pieces = [[forecast[rows] for forecast in replicates] for replicates in of]
+        found = [_loss(metric, y, denominators, replicates, levels) for replicates in pieces]
+        known: NDArray[np.bool_] = ~np.logical_or.reduce([np.isnan(loss) for loss in found[: len(arms)]])
+        missing = _lost(y, denominators, pieces[: len(arms)], reached)
+        for total, values in (
+            *((total, np.where(known, loss * weighed, 0.0)) for total, loss in zip(sums, found, strict=True)),
+            (weight, np.where(known, weighed, 0.0)),
+            (used, known.astype(np.int64)),
+            (lost, missing.astype(np.int64)),
+        ):
+            total[held] += np.add.reduceat(values, begins, axis=0)
+        let_go(truth, *(forecast for replicates in of for forecast in replicates))
 
     def gathered(values: NDArray[Any]) -> NDArray[Any]:
-        sums = blocks.sums(values)
-        return (sums if by == "lead" else np.cumsum(sums, axis=1))[:, at - 1]
+        return (values if by == "lead" else np.cumsum(values, axis=-1))[..., at - 1]
 
-    def averaged(loss: Floats) -> Floats:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = gathered(np.where(known, loss * weights[:, None], 0.0)) / weight
-            return np.asarray(np.sqrt(mean) if metric.aggregate == "root-mean" else mean)
-
-    weight = gathered(np.where(known, weights[:, None], 0.0))
     taught = at <= reached
+    weight, used, lost = gathered(weight), gathered(used) * taught, gathered(lost) * taught
     weight[:, ~taught] = 0.0
-    used = gathered(known.astype(np.int64)) * taught
-    lost = gathered(_lost(truth, scale, arms, reached).astype(np.int64)) * taught
     weight[lost > used] = 0.0
-    if reference is None:
-        other = np.full(used.shape, np.nan)
-    else:
-        other = np.where(taught, averaged(_loss(metric, truth, scale, [reference], levels)), np.nan)
-    values = np.stack([np.where(weight > 0, averaged(loss), np.nan) for loss in of_arms])
-    return Figures(at, values, other, used, gathered(np.ones(truth.shape, dtype=np.int64)), lost, taught)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = gathered(sums) / weight
+        means = np.sqrt(means) if metric.aggregate == "root-mean" else means
+    total = gathered(np.repeat(np.diff([*blocks.starts, len(truth)])[:, None], horizon, axis=1))
+    other = np.full(used.shape, np.nan) if reference is None else np.where(taught, means[-1], np.nan)
+    values = np.where(weight > 0, means[: len(arms)], np.nan)
+    return Figures(at, values, other, used, total, lost, taught)
 
 
 def _loss(
@@ -162,14 +195,24 @@ def percentages_are_valid(truth: Floats, blocks: Blocks) -> NDArray[np.bool_]:
     Not where a value is negative, where more than 1 % of them lie within 1 % of their mean size from 0, or where
     their mean is below their standard deviation.
     """
-    there = np.isfinite(truth)
-    y = np.where(there, truth, 0.0)
-    n = blocks.sums(there.sum(1))
     labels = np.empty(len(truth), dtype=np.int64)
     labels[blocks.order] = np.repeat(np.arange(len(blocks.starts)), np.diff([*blocks.starts, len(truth)]))
+
+    def summed(of: Callable[[Floats, Ints], NDArray[Any]]) -> NDArray[Any]:
+        """What `of` makes of each window's values, NaN where missing, and its block, added up over the blocks (B,)."""
+        out = []
+        for rows in ranges(len(truth), truth.shape[1]):
+            out.append(of(truth[rows], labels[rows]))
+            let_go(truth)
+        return blocks.sums(np.concatenate(out))
+
+    def filled(y: Floats) -> Floats:
+        return np.where(np.isfinite(y), y, 0.0)
+
+    n = summed(lambda y, _: np.isfinite(y).sum(1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean, size = blocks.sums(y.sum(1)) / n, blocks.sums(np.abs(y).sum(1)) / n
-        spread = blocks.sums((np.where(there, y - mean[labels, None], 0.0) ** 2).sum(1)) / n
-        near_zero = blocks.sums((there & (np.abs(y) <= 0.01 * size[labels, None])).sum(1)) / n
-    negative = blocks.sums((y < 0).sum(1)) > 0
+        mean, size = summed(lambda y, _: filled(y).sum(1)) / n, summed(lambda y, _: np.abs(filled(y)).sum(1)) / n
+        spread = summed(lambda y, b: (filled(y - mean[b, None]) ** 2).sum(1)) / n
+        near_zero = summed(lambda y, b: (np.abs(y) <= 0.01 * size[b, None]).sum(1)) / n
+    negative = summed(lambda y, _: (y < 0).sum(1)) > 0
     return np.asarray((n > 0) & ~negative & (near_zero <= 0.01) & (mean >= np.sqrt(spread)))

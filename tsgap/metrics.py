@@ -124,8 +124,9 @@ def losses(
     if found.shape != truth.shape or found.dtype.kind not in "fiub":
         raise ContractError(f"the loss of {truth.shape} pairs must be as many numbers, got {found.dtype} {found.shape}")
     missing = np.isnan(truth) | np.isnan(forecast) | np.isnan(scale)[:, None]
-    known = np.where(missing, np.nan, found.astype(np.float64))
-    if (metric.nonnegative or metric.aggregate == "root-mean") and (negative := known[known < 0]).size:
+    known = np.where(missing, np.nan, found.astype(np.float64, copy=False))
+    if (metric.nonnegative or metric.aggregate == "root-mean") and (below := known < 0).any():
+        negative = known[below]
         declared = "is declared nonnegative" if metric.nonnegative else "has its root taken"
         raise ContractError(f"a loss that {declared} is negative for {negative.size} pairs, first {negative[0]:.4g}")
     return known

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tsgap.store.folder import SCHEMA, Store
-from tsgap.store.part import STATUSES, Part
+from tsgap.store.part import STATUSES, Head, Part
 
-__all__ = ["SCHEMA", "STATUSES", "Part", "Store"]
+__all__ = ["SCHEMA", "STATUSES", "Head", "Part", "Store"]

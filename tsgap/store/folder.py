@@ -118,11 +118,18 @@ class Store:
         Reads the ends of the files only. A file that is damaged there goes to `quarantine/`, with a warning.
         """
         heads: dict[str, list[Head]] = {}
-        for folder in _listed(self.path / "parts"):
-            for head in self._heads(_listed(folder)):
-                heads.setdefault(head.cell, []).append(head)
+        for head in self._all_heads():
+            heads.setdefault(head.cell, []).append(head)
         chosen = {cell: self._chosen(found) for cell, found in sorted(heads.items())}
         return {cell: _status(parts) for cell, parts in chosen.items() if parts}
+
+    def heads(self) -> dict[tuple[str, int, int], Head]:
+        """What there is by cell, number of the part and of how many, also of cells that are not finished.
+
+        Where several files are one part, that which counts. Reads the ends of the files only, as `finished` does.
+        """
+        found = sorted(self._all_heads(), key=lambda head: head.order, reverse=True)
+        return {(head.cell, head.part, head.n_parts): head for head in found}
 
     def parts(self, cell: str) -> list[Part]:
         """The parts of a cell in order, every byte verified; none unless all are there and whole."""
@@ -204,12 +211,17 @@ class Store:
             if self._shelf(cell).exists():
                 sync_folder(self._shelf(cell))
 
+    def remove(self, head: Head) -> None:
+        """Remove one file of a part."""
+        with explained(f"cannot remove {head.path}"):
+            head.path.unlink(missing_ok=True)
+            sync_folder(head.path.parent)
+
     def check(self) -> list[str]:
         """Verify every byte of all parts; what is damaged goes to quarantine. Returns the new warnings."""
         before = len(self.warnings)
-        for folder in _listed(self.path / "parts"):
-            for head in self._heads(_listed(folder)):
-                self._guarded(verified, head.path)
+        for head in self._all_heads():
+            self._guarded(verified, head.path)
         return self.warnings[before:]
 
     def write_json(self, name: str, value: Any) -> None:
@@ -284,7 +296,11 @@ class Store:
         return self.path / "parts" / cell[:2]
 
     def _files(self, cell: str) -> list[Path]:
-        return [file for file in _listed(self._shelf(cell)) if file.name.startswith(f"{cell}-")]
+        return _listed(self._shelf(cell), f"{cell}-")
+
+    def _all_heads(self) -> Iterator[Head]:
+        for folder in _listed(self.path / "parts"):
+            yield from self._heads(_listed(folder))
 
     def _heads(self, files: Iterable[Path]) -> Iterator[Head]:
         for file in files:
@@ -347,9 +363,11 @@ def _status(heads: list[Head]) -> str:
     return next((head.status for head in heads if head.status != "ok"), "ok")
 
 
-def _listed(folder: Path) -> list[Path]:
+def _listed(folder: Path, start: str = "") -> list[Path]:
+    """What is in a folder by name, of which some begin with `start`; nothing hidden."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        names = sorted(name for name in os.listdir(folder) if name.startswith(start) and not name.startswith("."))
+        return [folder / name for name in names]
     except (FileNotFoundError, NotADirectoryError):
         return []
 
