@@ -13,19 +13,22 @@ from tsgap import drawing, inputs, plan
 from tsgap.detectable import Detectable, detectable
 from tsgap.errors import StoreError
 from tsgap.experiment import Experiment
+from tsgap.fits import fits_of
 from tsgap.gap import Counts
 from tsgap.panel import Panel
+from tsgap.sharing import Shard
+from tsgap.standing import Standing
 from tsgap.store import Store
-from tsgap.sweeps import AGAIN, FAILED, folder_of
+from tsgap.sweeps import folder_of
 
 
 @dataclass(frozen=True)
 class Preview:
     """What a sweep would do: its folder, tasks, those reused, the reasons for the rest, and an estimate of seconds.
 
-    `seconds` is the work of the tasks to be run, from the mean of the same forecaster's cells in the folder; None
-    where a forecaster has not run there yet (`unknown` names them). `detectable` is, by data set, what
-    `tsgap.detectable.detectable` expects.
+    `seconds` is the work of the tasks to be run, as fits of the same forecasters in the folder tell by their size;
+    those that have not run there yet are `unknown` and not in it. Of a `shard` all counts are those of its share,
+    `whole` is how many tasks all shares have. `detectable` is, by data set, what `tsgap.detectable.detectable` expects.
     """
 
     folder: Path
@@ -35,12 +38,21 @@ class Preview:
     reasons: Mapping[str, int]
     seconds: float
     unknown: tuple[str, ...]
+    whole: int
+    shard: Shard | None = None
     notes: tuple[str, ...] = field(default=())
     detectable: Mapping[str, tuple[tuple[Detectable, ...], Counts]] = field(default_factory=dict)
 
 
-def preview(experiment: Experiment, *, out: str | Path | None = None, retry_failed: bool = False) -> Preview:
+def preview(
+    experiment: Experiment,
+    *,
+    out: str | Path | None = None,
+    retry_failed: bool = False,
+    shard: str | tuple[int, int] | None = None,
+) -> Preview:
     """What `perform` would do now; draws nothing, fits nothing, writes nothing."""
+    share = None if shard is None else Shard.read(shard)
     given = inputs.read(experiment)
     folder = folder_of(experiment, given.data, out)
     store = Store.open(folder, create=False) if folder.exists() else None
@@ -58,28 +70,31 @@ def preview(experiment: Experiment, *, out: str | Path | None = None, retry_fail
     # what is mapped from there stays readable
     with tempfile.TemporaryDirectory(prefix="tsgap-") as work:
         made = plan.made(experiment, given, draw)
-    finished = {} if store is None else store.finished()
+    every = fits_of(made.cells.values())
+    mine = every if share is None else share.share(every)
+    stand = Standing.of(every, store)
     reasons: Counter[str] = Counter()
     before = _before(store)
     tasks = reused = 0
-    spent = _mean_seconds(store, finished)
     seconds, unknown = 0.0, set()
     places = {row.cell: row for row in reversed(made.rows)}
-    for key, one in made.cells.items():
-        n = len(plan.blocks(one))
-        tasks += n
-        status = finished.get(key)
-        if status is not None and status not in AGAIN and not (retry_failed and status in FAILED):
-            reused += n
-            continue
-        reasons[_reason(one, places[key], status, before, undrawn)] += n
-        if one.chosen.label in spent:
-            seconds += spent[one.chosen.label]
-        else:
-            unknown.add(one.chosen.label)
+    for fit in mine:
+        pace = stand.pace.of(fit.group)
+        for piece in fit.pieces:
+            tasks += 1
+            if stand.is_done(piece.place, retry_failed=retry_failed):
+                reused += 1
+                continue
+            reasons[_reason(piece.cell, places[piece.cell.key], stand.status.get(piece.place), before, undrawn)] += 1
+            if pace is None:
+                unknown.add(fit.group)
+            else:
+                seconds += pace * fit.size / len(fit.pieces)
     expected = {data.name: detectable(data.split, max(data.horizons)) for data in given.data}
     notes = made.notes if experiment.null else (*made.notes, "without the shuffled arm there can be no PASS")
-    return Preview(folder, given.data, tasks, reused, dict(reasons), seconds, tuple(sorted(unknown)), notes, expected)
+    whole = sum(len(fit.pieces) for fit in every)
+    told = tuple(sorted(unknown))
+    return Preview(folder, given.data, tasks, reused, dict(reasons), seconds, told, whole, share, notes, expected)
 
 
 def _before(store: Store | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
@@ -95,18 +110,6 @@ def _before(store: Store | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[k] for k in ("data", "source", "replicate", "arm", "forecaster"))
-
-
-def _mean_seconds(store: Store | None, finished: Mapping[str, str]) -> dict[str, float]:
-    if store is None:
-        return {}
-    seconds: dict[str, list[float]] = {}
-    for key, status in finished.items():
-        if status == "ok":
-            parts = store.parts(key)
-            told = sum(float(p.info.get("seconds", 0.0)) for p in parts)
-            seconds.setdefault(str(parts[0].info.get("forecaster")), []).append(told)
-    return {label: sum(all_of) / len(all_of) for label, all_of in seconds.items()}
 
 
 def _reason(

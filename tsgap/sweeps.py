@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tsgap import cell, drawing, engines, inputs, manifest, plan
-from tsgap.arms import train_figures
-from tsgap.engines import Outcome, Task
+from tsgap.engines import Outcome
 from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs, whole
-from tsgap.panel import Floats, Ints, digest
+from tsgap.fits import Fit, fits_of
+from tsgap.panel import digest
 from tsgap.plugins import choose_forecaster
 from tsgap.readers import ReadOptions
 from tsgap.run import Run
-from tsgap.shelf import write_histories, write_panel
+from tsgap.schedule import Pace, Queue
+from tsgap.sharing import Shard
+from tsgap.standing import Standing, has_failed
 from tsgap.store import Part, Store
+from tsgap.tasks import Bench, parts_of
 
-#: Statuses that count as missing in the next run, and those that are tried again only when asked.
-AGAIN, FAILED = ("crash", "skipped"), ("error", "timeout", "oom", "contract")
 #: Ends of a task that say nothing of a single view.
 LOST = ("crash", "timeout", "oom")
 #: Where runs go when no folder is named.
@@ -32,13 +30,31 @@ RUNS = "tsgap-runs"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a sweep is: of `total` blocks of cells `ok` and `failed` ended now, `reused` were there before."""
+    """How far a sweep is: of `total` blocks of cells `ok` and `failed` ended now, `reused` were there before.
+
+    `seconds_left` is an estimate from what fits of the same forecasters took, None as long as nothing is known.
+    `faults` counts all that has no forecast: blocks that failed, now or before, or of which every window did, and rows
+    of the plan without a cell. Of a shard everything is counted for its own share.
+    """
 
     total: int
     ok: int
     failed: int
     reused: int
     last: str = ""
+    seconds_left: float | None = None
+    faults: int = 0
+
+    @property
+    def done(self) -> int:
+        """Blocks that have ended."""
+        return self.ok + self.failed + self.reused
+
+    def after(self, part: Part) -> Progress:
+        """The same with one more part."""
+        good = part.status == "ok"
+        counts = {"ok": self.ok + good, "failed": self.failed + (not good), "faults": self.faults + has_failed(part)}
+        return replace(self, **counts)  # type: ignore[arg-type]
 
 
 def sweep(
@@ -57,6 +73,7 @@ def sweep(
     engine: str = engines.LOCAL,
     timeout: float = 600.0,
     retry_failed: bool = False,
+    shard: str | tuple[int, int] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     **settings: Any,
 ) -> Run:
@@ -106,6 +123,7 @@ def sweep(
         engine=engine,
         timeout=timeout,
         retry_failed=retry_failed,
+        shard=shard,
         on_progress=on_progress,
     )
 
@@ -129,33 +147,46 @@ def perform(
     engine: str = engines.LOCAL,
     timeout: float = 600.0,
     retry_failed: bool = False,
+    shard: str | tuple[int, int] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Run an experiment; see `sweep`."""
     engines.check(engine, jobs)
+    share = None if shard is None else Shard.read(shard)
     given = inputs.read(experiment)
     folder = folder_of(experiment, given.data, out)
     with Store.open(folder) as store:
-        work = store.work
+        work, logs = store.work, store.path / "logs"
         made = plan.made(
             experiment,
             given,
             lambda wanted: drawing.drawn(wanted, store, work=work, jobs=jobs, engine=engine, timeout=timeout),
         )
         manifest.write(experiment, made, store)
-        todo = _todo(made, store, retry_failed)
-        total = sum(len(plan.blocks(one)) for one in made.cells.values())
-        state = Progress(total, 0, 0, total - sum(len(plan.blocks(one)) for one in todo))
+        # what was damaged since it was written is found before it is counted as done
+        store.check()
+        every = fits_of(made.cells.values())
+        mine = every if share is None else share.share(every)
+        stand = Standing.of(every, store)
+        todo = _todo(mine, stand, store, retry_failed)
+        slots = engines.cores() if jobs is None else jobs
+        faults = sum(bool(row.error) for row in made.rows)
+        state = _at_the_start(mine, todo, stand, slots, faults)
         if on_progress:
             on_progress(state)
-        with closing(_ended(todo, work, timeout, jobs, engine, store.path / "logs")) as ends:
-            for outcome in ends:
-                for part in _parts(outcome, made, work):
+        bench = Bench(work, timeout)
+
+        def run(queue: Queue) -> Generator[Outcome]:
+            tasks = map(bench.task, queue)
+            return engines.run(cell.execute, tasks, jobs=jobs, engine=engine, folder=work, log_dir=logs)
+
+        with closing(_ended(todo, stand.pace, slots, run)) as ends:
+            for fit, outcome, left in ends:
+                for part in parts_of(fit, outcome, work):
                     store.add(part)
-                    good = part.status == "ok"
-                    state = replace(state, ok=state.ok + good, failed=state.failed + (not good))
+                    state = state.after(part)
                 (work / outcome.task.output).unlink(missing_ok=True)
-                state = replace(state, last=outcome.task.group)
+                state = replace(state, last=fit.group, seconds_left=left)
                 if on_progress:
                     on_progress(state)
     return Run(folder)
@@ -169,127 +200,35 @@ def folder_of(experiment: Experiment, data: Sequence[inputs.Data], out: str | Pa
     return Path(RUNS) / "-".join([*(d.name for d in data[:3]), text[:8]])
 
 
-def _todo(made: plan.Plan, store: Store, retry_failed: bool) -> list[plan.Cell]:
-    """The cells that are still to be run; what is left of failed ones that are tried again is discarded."""
-    # what was damaged since it was written is found before it is counted as done
-    store.check()
-    finished, todo = store.finished(), []
-    for key, one in made.cells.items():
-        status = finished.get(key)
-        if status in AGAIN or (retry_failed and status in FAILED):
-            store.discard(key)
-            status = None
-        if status is None:
-            todo.append(one)
-    return todo
+def _todo(fits: Sequence[Fit], stand: Standing, store: Store, retry_failed: bool) -> list[Fit]:
+    """The fits that are still to be made; what is left of failed pieces that are tried again is removed."""
+    places = {piece.place for fit in fits for piece in fit.pieces}
+    wanted = {place for place in places if not stand.is_done(place, retry_failed=retry_failed)}
+    for place in wanted & set(stand.heads):
+        store.remove(stand.heads[place])
+    return [some for fit in fits for some in fit.only(wanted)]
+
+
+def _at_the_start(fits: Sequence[Fit], todo: Sequence[Fit], stand: Standing, slots: int, faults: int) -> Progress:
+    """What is there before anything is run, with `faults` beside the cells."""
+    places, waiting = ({piece.place for fit in of for piece in fit.pieces} for of in (fits, todo))
+    faults += sum(map(stand.failed, places - waiting))
+    left = Queue(todo, stand.pace, slots).seconds_left
+    return Progress(len(places), 0, 0, len(places) - len(waiting), seconds_left=left, faults=faults)
 
 
 def _ended(
-    todo: Sequence[plan.Cell], work: Path, timeout: float, jobs: int | None, engine: str, logs: Path
-) -> Generator[Outcome, None, None]:
-    """How every task ended; what a worker did not survive with several views is done again, each view alone."""
-    alone: set[str] | None = None
-    while alone is None or alone:
-        tasks, lost = _tasks(todo, work, timeout, alone), set[str]()
-        with closing(engines.run(cell.execute, tasks, jobs=jobs, engine=engine, folder=work, log_dir=logs)) as ends:
+    todo: Sequence[Fit], pace: Pace, slots: int, run: Callable[[Queue], Generator[Outcome]]
+) -> Generator[tuple[Fit, Outcome, float | None]]:
+    """How every fit ended, and the seconds left; what no worker survived with several views is done view by view."""
+    while todo:
+        queue, lost, fits = Queue(todo, pace, slots), list[Fit](), {fit.name: fit for fit in todo}
+        with closing(run(queue)) as ends:
             for outcome in ends:
-                labels = outcome.task.id.split(" ")
-                if outcome.status in LOST and len({label.partition("/")[0] for label in labels}) > 1:
-                    lost.update(labels)
+                fit = fits[outcome.task.id]
+                queue.ended(fit, outcome.seconds if outcome.attempt else None)
+                if outcome.status in LOST and len(alone := fit.apart()) > 1:
+                    lost += alone
                 else:
-                    yield outcome
-        alone = lost
-
-
-def _tasks(todo: Sequence[plan.Cell], work: Path, timeout: float, alone: set[str] | None) -> Iterator[Task]:
-    """One task for each block of a fit, shared by the views that are forecast from it, or of each view in `alone`."""
-    import cloudpickle
-
-    fits: dict[tuple[Any, ...], list[plan.Cell]] = {}
-    for one in todo:
-        fits.setdefault(one.fit if alone is None else (one.key,), []).append(one)
-    for views in fits.values():
-        first, training = views[0], views[0].training
-        spec, split = first.chosen.spec, first.split
-        homes = {one.key: write_histories(one.split, one.limit, work) for one in views}
-        figures = {one.key: _history_figures(one) for one in views}
-        train = None if training is None else write_panel(training.panel, work)
-        for shared in _together(views):
-            labels = [f"{one.key}/{i}/{count}" for one, i, count, _ in shared]
-            if alone is not None and not alone.issuperset(labels):
-                continue
-            asked = [cell.View(homes[one.key], b.rows, _of_rows(figures[one.key], b.rows)) for one, _, _, b in shared]
-            output = f"out-{digest(labels)}"
-            job = cell.Job(
-                spec.build,
-                dict(first.chosen.params),
-                train,
-                shared[0][3].train_rows,
-                tuple(asked),
-                split.horizon,
-                first.context,
-                first.seed,
-                "none" if training is None else training.footing.scaling,
-                spec.least_history(split.data.seasons, split.horizon),
-                None if training is None else training.figures,
-                first.splits_by_series,
-                first.quantile_levels,
-                output,
-            )
-            n = sum(len(one.split) if b.rows is None else len(b.rows) for one, _, _, b in shared)
-            limit = timeout * max(1.0, n / 2000)
-            inputs = tuple(dict.fromkeys((*homes.values(), *([] if train is None else [train]))))
-            yield Task(" ".join(labels), first.chosen.label, cloudpickle.dumps(job), limit, inputs, output)
-
-
-def _together(views: Sequence[plan.Cell]) -> list[list[tuple[plan.Cell, int, int, plan.Block]]]:
-    """The blocks (cell, part, of how many, block) that are forecast from one fit on the same training rows."""
-    places: dict[int, list[tuple[plan.Cell, int, int, plan.Block]]] = {}
-    for one in views:
-        cut = plan.blocks(one)
-        for i, block in enumerate(cut):
-            places.setdefault(block.place, []).append((one, i, len(cut), block))
-    return list(places.values())
-
-
-def _history_figures(one: plan.Cell) -> Floats | None:
-    """Location and scale of the real training part for each history (N, 2), where the scaling asks for them."""
-    if one.training is None or one.training.footing.scaling != "train":
-        return None
-    by_key = train_figures(one.data.train)
-    return np.array([by_key[key] for key in one.split.data.keys])[one.split.series]
-
-
-def _of_rows(figures: Floats | None, rows: Ints | None) -> Floats | None:
-    return figures if figures is None or rows is None else figures[rows]
-
-
-def _parts(outcome: Outcome, made: plan.Plan, work: Path) -> Iterator[Part]:
-    """What a task says of each cell it served; those that share a fit share its seconds."""
-    labels = outcome.task.id.split(" ")
-    results = None
-    if outcome.status == "ok" and outcome.value is not None:
-        results = cell.decoded_results(outcome.value, work / outcome.task.output)
-    for place, label in enumerate(labels):
-        key, i, n = label.split("/")
-        one = made.cells[key]
-        block = plan.blocks(one)[int(i)].rows
-        rows = np.arange(len(one.split)) if block is None else block
-        info: dict[str, Any] = {
-            "data": one.data.name,
-            "forecaster": one.chosen.label,
-            "distribution": one.chosen.distribution,
-            "version": one.chosen.version,
-            "seconds": outcome.seconds / len(labels),
-            "attempt": outcome.attempt,
-            "host": platform.node(),
-        }
-        if results is not None:
-            result = results[place]
-            failed = {int(rows[r]): why for r, why in result.failed.items()}
-            levels = () if result.quantiles is None else one.quantile_levels
-            told = {**info, **result.info}
-            yield Part(key, int(i), int(n), result.status, rows, result.mean, failed, told, result.quantiles, levels)
-        else:
-            info |= {"stage": outcome.stage, "error": outcome.error, "traceback": outcome.traceback}
-            yield Part(key, int(i), int(n), outcome.status, rows, np.empty((0, 0)), {}, info)
+                    yield fit, outcome, queue.seconds_left
+        todo = lost

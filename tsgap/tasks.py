@@ -1,0 +1,105 @@
+"""From a fit to the task of a worker, and from how that ended to the parts of the store."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tsgap import cell
+from tsgap.arms import train_figures
+from tsgap.engines import Outcome, Task
+from tsgap.fits import Fit, Piece
+from tsgap.panel import Floats, Ints
+from tsgap.plan import Cell
+from tsgap.shelf import write_histories, write_panel
+from tsgap.standing import ROWS, ROWS_FAILED
+from tsgap.store import Part
+
+
+class Bench:
+    """Lays what a task reads into the folder `work`, when the task is made; `timeout` seconds for 2,000 windows."""
+
+    def __init__(self, work: Path, timeout: float) -> None:
+        self._work = work
+        self._timeout = timeout
+        self._homes: dict[tuple[str, int | None], str] = {}
+        self._figures: dict[tuple[str, str], Floats] = {}
+
+    def task(self, fit: Fit) -> Task:
+        """What a worker is sent."""
+        import cloudpickle
+
+        first, training = fit.pieces[0].cell, fit.pieces[0].cell.training
+        spec, split = first.chosen.spec, first.split
+        train = None if training is None else write_panel(training.panel, self._work)
+        views = tuple(self._view(piece) for piece in fit.pieces)
+        output = f"out-{fit.name}"
+        job = cell.Job(
+            spec.build,
+            dict(first.chosen.params),
+            train,
+            fit.pieces[0].block.train_rows,
+            views,
+            split.horizon,
+            first.context,
+            first.seed,
+            "none" if training is None else training.footing.scaling,
+            spec.least_history(split.data.seasons, split.horizon),
+            None if training is None else training.figures,
+            first.splits_by_series,
+            first.quantile_levels,
+            output,
+        )
+        limit = self._timeout * max(1.0, sum(piece.windows for piece in fit.pieces) / 2000)
+        inputs = dict.fromkeys((*(view.histories for view in views), *([] if train is None else [train])))
+        return Task(fit.name, fit.group, cloudpickle.dumps(job), limit, tuple(inputs), output)
+
+    def _view(self, piece: Piece) -> cell.View:
+        one, rows = piece.cell, piece.block.rows
+        asked = one.split.fingerprint, one.limit
+        if asked not in self._homes:
+            self._homes[asked] = write_histories(one.split, one.limit, self._work)
+        figures = self._history_figures(one)
+        return cell.View(self._homes[asked], rows, figures if figures is None or rows is None else figures[rows])
+
+    def _history_figures(self, one: Cell) -> Floats | None:
+        """Location and scale of the real training part for each history (N, 2), where the scaling asks for them."""
+        if one.training is None or one.training.footing.scaling != "train":
+            return None
+        asked = one.data.name, one.split.fingerprint
+        if asked not in self._figures:
+            by_key = train_figures(one.data.train)
+            self._figures[asked] = np.array([by_key[key] for key in one.split.data.keys])[one.split.series]
+        return self._figures[asked]
+
+
+def parts_of(fit: Fit, outcome: Outcome, work: Path) -> Iterator[Part]:
+    """What a task says of each piece of its fit; those that share it share its seconds."""
+    results = None
+    if outcome.status == "ok" and outcome.value is not None:
+        results = cell.decoded_results(outcome.value, work / outcome.task.output)
+    for place, piece in enumerate(fit.pieces):
+        one, (key, i, n) = piece.cell, piece.place
+        rows: Ints = np.arange(len(one.split)) if piece.block.rows is None else piece.block.rows
+        info: dict[str, Any] = {
+            "data": one.data.name,
+            "forecaster": one.chosen.label,
+            "distribution": one.chosen.distribution,
+            "version": one.chosen.version,
+            "seconds": outcome.seconds / len(fit.pieces),
+            "attempt": outcome.attempt,
+            "host": platform.node(),
+        }
+        if results is not None:
+            result = results[place]
+            failed = {int(rows[r]): why for r, why in result.failed.items()}
+            levels = () if result.quantiles is None else one.quantile_levels
+            told = {**info, **result.info, ROWS: len(rows), ROWS_FAILED: len(failed)}
+            yield Part(key, i, n, result.status, rows, result.mean, failed, told, result.quantiles, levels)
+        else:
+            info |= {"stage": outcome.stage, "error": outcome.error, "traceback": outcome.traceback}
+            yield Part(key, i, n, outcome.status, rows, np.empty((0, 0)), {}, info)
