@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the sizes; bars are for 1")
     asked = parser.parse_args()
     unknown = [name for name in asked.rows if name not in ROWS]
-    if unknown or asked.runs < 1 or not 0 < asked.scale:
+    if unknown or asked.runs < 1 or not asked.scale > 0:
         parser.error(f"rows are {', '.join(ROWS)}; runs from 1, scale above 0; got {' '.join(sys.argv[1:])!r}")
     print(header(), flush=True)
     missed = False

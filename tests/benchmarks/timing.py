@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import math
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +43,9 @@ class Row:
     @property
     def median(self) -> float:
         """The figure that the bar is for; NaN where there is none."""
-        return statistics.median(self.measured) if self.measured else float("nan")
+        if not self.measured or any(math.isnan(x) for x in self.measured):
+            return math.nan
+        return statistics.median(self.measured)
 
     @property
     def missed(self) -> bool:
@@ -51,21 +55,39 @@ class Row:
         return not (self.median >= self.bar if self.at_least else self.median <= self.bar)
 
 
-def seconds(what: Callable[[], object]) -> float:
-    """Wall time of one call; what earlier ones left behind is collected before it."""
-    gc.collect()
-    begin = time.perf_counter()
-    what()
-    return time.perf_counter() - begin
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one way of doing a thing, run by run: by the clock, and of the processor with all that it started."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def add(self, what: Callable[[], object]) -> None:
+        """Time one call; what earlier ones left behind is collected before it."""
+        gc.collect()
+        wall, cpu = time.perf_counter(), _work()
+        what()
+        self.wall.append(time.perf_counter() - wall)
+        self.cpu.append(_work() - cpu)
 
 
-def in_turns(runs: int, *ways: Callable[[], object]) -> list[list[float]]:
-    """Seconds of every way, `runs` times A B A B: what else the machine does falls on all alike."""
-    taken: list[list[float]] = [[] for _ in ways]
+def _work() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def in_turns(runs: int, *ways: Callable[[], object]) -> list[Times]:
+    """Time every way, `runs` times A B A B: what else the machine does falls on all alike."""
+    taken = [Times() for _ in ways]
     for _ in range(runs):
         for one, way in zip(taken, ways, strict=True):
-            one.append(seconds(way))
+            one.add(way)
     return taken
+
+
+def less(all_of: Sequence[float], start: Sequence[float]) -> list[float]:
+    """Each run less its start-up, what next to nothing took in the same turn; NaN where nothing is left."""
+    return [a - b if a > b else math.nan for a, b in zip(all_of, start, strict=True)]
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
