@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tsgap import blocks
 from tsgap.arms import POOL, Arms, Rules, TrainingSet, arms_of, pairing, relabelled, train_figures
 from tsgap.errors import UsageError
 from tsgap.footing import Footing, count_pairs
@@ -265,6 +266,23 @@ def test_figures_are_those_of_the_real_series_of_each_row() -> None:
         assert one.figures.tolist() == [list(figures[k]) for k in real.keys]
     with pytest.raises(UsageError, match=r"scaling 'train' needs the real series.*none for 'x0' \(10 of 10\)"):
         arms(real, world(10, seed=1, prefix="x"), rules=rules)
+
+
+@pytest.mark.parametrize("size", ["1", "100", ""])
+def test_figures_are_to_the_last_bit_those_of_each_series_alone(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(blocks.VARIABLE, size)
+    lengths = [*np.random.default_rng(0).integers(2, 300, 60).tolist(), 40, 40, 40]
+    real = world(63, lengths)
+    assert train_figures(real) == {k: (float(y.mean()), float(y.std())) for k, y in zip(real.keys, real, strict=True)}
+
+
+@pytest.mark.parametrize("scope", ["global", "local"])
+@pytest.mark.parametrize("paired", [True, False])
+def test_twins_of_equal_length_are_not_copied(scope: str, paired: bool) -> None:
+    real, synthetic = world(POOL), world(POOL, seed=1, prefix="s" if paired else "x")
+    sets = by_name(arms(real, synthetic, scope=scope, null=shuffled(real)))
+    assert np.shares_memory(sets["real"].panel.values, real.values)
+    assert np.shares_memory(sets["synthetic"].panel.values, synthetic.values)
 
 
 def test_a_constant_series_has_no_scale() -> None:

@@ -49,6 +49,41 @@ def test_a_sample_has_the_keys_and_lengths_of_the_real_series_and_is_made_by_see
     assert generator.sample(seed=1).fingerprint == one.fingerprint
 
 
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
+def test_a_sample_is_made_series_by_series_in_their_order_from_one_source_of_chance(spec: GeneratorSpec) -> None:
+    real = Panel.of(
+        {"a": np.arange(40.0) % 7, "none": [], "b": 3 + np.arange(35.0) % 5, "c": np.ones(50)}, seasons=(7,)
+    )
+    generator = spec.build()
+    generator.fit(real.take([0, 2, 3]), seed=0)
+    rng = np.random.default_rng(5)
+    expected = [generator.transform(real[i], rng) for i in (0, 2, 3)]
+    assert generator.sample(seed=5).values.tolist() == np.concatenate(expected).tolist()
+    assert len(sampled(generators.shuffle(), real)) == 4
+
+
+def test_a_shuffle_of_today_is_that_of_yesterday() -> None:
+    real = Panel.of({"a": np.arange(6.0), "b": np.arange(5.0)})
+    assert sampled(generators.shuffle(), real, 3).values.tolist() == [
+        2.0,
+        5.0,
+        4.0,
+        1.0,
+        3.0,
+        0.0,
+        3.0,
+        0.0,
+        2.0,
+        1.0,
+        4.0,
+    ]
+
+
+def test_what_is_made_of_a_series_must_be_as_long_as_it() -> None:
+    with pytest.raises(ForecastError, match=r"series 's0' has 150 values, what was made of it \(149,\)"):
+        sampled(generators.PerSeries(lambda y, rng: y[1:]), world())
+
+
 def test_a_copy_is_exact() -> None:
     assert sampled(generators.copy(), world()).fingerprint == world().fingerprint
 

@@ -11,6 +11,7 @@ from tsgap.errors import UsageError
 from tsgap.footing import Footing, count_pairs, cut_windows, default_context, pooled, short_context, subsample
 from tsgap.panel import Floats, Panel
 from tsgap.protocols import Scope
+from tsgap.ragged import by_length
 
 #: Series a local forecaster learns from where the source is unpaired; fewer where an arm has fewer.
 POOL = 20
@@ -85,11 +86,11 @@ def _figures(panel: Panel, figures: dict[str, tuple[float, float]]) -> Floats:
 
 def train_figures(train: Panel) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation (1 for a constant) of every real training series: what scaling ``"train"`` uses."""
-    out = {}
-    for key, y in zip(train.keys, train, strict=True):
-        mean, deviation = float(y.mean()), float(y.std())
-        out[key] = (mean, deviation if deviation > 1e-12 * abs(mean) else 1.0)
-    return out
+    mean, deviation = np.full(len(train), np.nan), np.full(len(train), np.nan)
+    for rows, y in by_length(train.values, train.offsets):
+        mean[rows], deviation[rows] = y.mean(axis=1), y.std(axis=1)
+    deviation[~(deviation > 1e-12 * np.abs(mean))] = 1.0
+    return dict(zip(train.keys, zip(mean.tolist(), deviation.tolist(), strict=True), strict=True))
 
 
 @dataclass(frozen=True)
@@ -303,7 +304,9 @@ def _evened(real: Panel, synthetic: Panel) -> tuple[Panel, Panel]:
     return ours, theirs
 
 
-def _in_order(panel: Panel, keys: Sequence[str]) -> Panel:
+def _in_order(panel: Panel, keys: tuple[str, ...]) -> Panel:
+    if panel.keys == keys:
+        return panel
     at = {k: i for i, k in enumerate(panel.keys)}
     return panel.take([at[k] for k in keys])
 

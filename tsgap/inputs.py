@@ -17,11 +17,11 @@ from tsgap import readers
 from tsgap.errors import DataError, UsageError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
 from tsgap.frequency import horizons as parse_horizons
-from tsgap.panel import STEP, Dataset, Panel, filled, offsets_of
+from tsgap.panel import STEP, Dataset, Panel, frozen
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator, registry
 from tsgap.readers import ReadOptions
 from tsgap.readers.catalog import catalog
-from tsgap.splits import Split, rolling, stamps_at
+from tsgap.splits import Split, known_before, rolling, stamps_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +186,9 @@ def _handed(spec: SourceSpec, data: Data, generator_saw: str) -> Source:
     if isinstance(spec.what, str) and not Path(spec.what).exists() and spec.what in registry().generators:
         raise UsageError(f"{spec.what}: there is no such file, but a generator of that name: gen:{spec.what}")
     options = replace(data.options, inverse=spec.inverse, channels=spec.channels, groups=(), weights=None)
-    found = readers.read_synthetic(spec.what, name=spec.name, like=data.split.training_data, options=options)
+    # names, frequency and seasons are the same in both; figures to undo a normalisation are those of the training part
+    like = data.split.data if spec.inverse is None else data.split.training_data
+    found = readers.read_synthetic(spec.what, name=spec.name, like=like, options=options)
     notes = list(dict.fromkeys(note for d in found for note in d.notes))
     missing = sum(d.n_missing for d in found)
     if missing:
@@ -202,15 +204,18 @@ def _handed(spec: SourceSpec, data: Data, generator_saw: str) -> Source:
 
 def _panel(found: Dataset, data: Data) -> Panel:
     """A synthetic data set as a panel: gaps filled, series without a value left out."""
-    rows = [filled(found[i])[0] for i in range(len(found))]
-    keep = [i for i, r in enumerate(rows) if len(r)]
-    if not keep:
+    values, offsets = found.values, found.offsets
+    if found.n_missing:
+        values, offsets, _ = known_before(found, np.arange(len(found)), found.lengths)
+    keep = np.flatnonzero(np.diff(offsets))
+    if not len(keep):
         raise DataError(f"{found.name}: no series has a value")
+    # a row without a value has no place in the flat array
     return Panel(
-        np.concatenate([rows[i] for i in keep]),
-        offsets_of(len(rows[i]) for i in keep),
-        tuple(found.keys[i] for i in keep),
+        values,
+        frozen(np.append(offsets[keep], offsets[-1])),
+        tuple(found.keys[i] for i in keep.tolist()),
         data.train.freq,
         data.train.seasons,
-        tuple(found.series[i] for i in keep),
+        tuple(found.series[i] for i in keep.tolist()),
     )

@@ -75,7 +75,7 @@ def _texts(names: Iterable[object]) -> tuple[str, ...]:
 
 def _own(array: Any, dtype: Any) -> NDArray[Any]:
     """An array that nobody can write to: the same one if it is read-only, else a copy."""
-    array = np.asarray(array, dtype=dtype)
+    array = np.asarray(array, dtype=dtype, order="C")
     return frozen(array.copy() if array.flags.writeable else array)
 
 

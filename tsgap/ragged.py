@@ -56,6 +56,19 @@ def gathered(values: NDArray[Any], begins: Ints, lengths: Ints) -> tuple[NDArray
     return out, offsets
 
 
+def by_length(values: Floats, offsets: Ints) -> Iterator[tuple[Ints, Floats]]:
+    """Rows of equal length as matrices (K, L) of `blocks.size()` values at most, or one row: row numbers and values.
+
+    Empty rows are in none. What numpy gives for a row of such a matrix is what it gives for the row alone.
+    """
+    lengths = np.diff(offsets)
+    for length in np.unique(lengths[lengths > 0]).tolist():
+        rows = np.flatnonzero(lengths == length)
+        for s in blocks.ranges(len(rows), length):
+            here = rows[s]
+            yield here, gathered(values, offsets[here], lengths[here])[0].reshape(len(here), length)
+
+
 def missing_at(values: Floats) -> Ints:
     """Positions of the values that are missing, rising."""
     found = [np.flatnonzero(np.isnan(values[s])) + s.start for s in blocks.ranges(len(values), 1)]

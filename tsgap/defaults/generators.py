@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tsgap.errors import ForecastError
-from tsgap.panel import Floats, Panel
+from tsgap.panel import Floats, Panel, frozen
 from tsgap.protocols import GeneratorSpec
 
 
@@ -24,7 +24,15 @@ class PerSeries:
     def sample(self, *, seed: int) -> Panel:
         """One synthetic series for every real one, under the same key."""
         rng = np.random.default_rng(seed)
-        return self.train.with_values(np.concatenate([self.transform(y, rng) if len(y) else y for y in self.train]))
+        values = np.empty_like(self.train.values)
+        ends = self.train.offsets.tolist()
+        for key, start, stop in zip(self.train.keys, ends, ends[1:], strict=False):
+            if start < stop:
+                made = self.transform(self.train.values[start:stop], rng)
+                if made.shape != (stop - start,):
+                    raise ForecastError(f"series {key!r} has {stop - start} values, what was made of it {made.shape}")
+                values[start:stop] = made
+        return self.train.with_values(frozen(values))
 
 
 def enough(train: Panel, least: int, why: str) -> None:
