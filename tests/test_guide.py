@@ -110,8 +110,15 @@ def test_the_local_forecaster_of_the_guide_keeps_the_contract_and_isolates_serie
     assert np.isfinite(found.mean[0]).all()
 
 
+def test_the_additive_forecaster_of_the_guide_keeps_the_contract(import_block: Any) -> None:
+    register(import_block("tsgap_forecasters", 2))
+    found = {r.check: r for r in check_forecaster("decay")}
+    assert [r for r in found.values() if r.status != "ok"] == []
+    assert "nothing promised" not in found["check_moments_add_and_teach_what_fit_does"].reason
+
+
 def test_every_python_block_of_the_guide_is_run_here() -> None:
-    run = {"Without a package": 1, "The panel": 1, "tsgap_forecasters": 2, "Checks": 1}
+    run = {"Without a package": 1, "The panel": 1, "tsgap_forecasters": 3, "Checks": 1}
     run |= {hook.__name__: 1 for hook in HOOKS if hook.__name__ != "tsgap_forecasters"}
     assert {heading: len(blocks(section(heading), "python")) for heading in run} == run
     assert len(blocks(GUIDE, "python")) == sum(run.values())

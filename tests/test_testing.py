@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tsgap import Forecast, ForecastError, ForecasterSpec, GeneratorSpec, MetricSpec, Panel
+from tsgap.additive import fit_by_moments
 from tsgap.errors import UsageError
 from tsgap.testing import (
     check_forecaster,
@@ -269,6 +270,66 @@ class SharesState(Honest):
         return y[-1] + SharesState.shared["level"] * np.sqrt(np.arange(1, horizon + 1))
 
 
+class Additive(Honest):
+    """The mean absolute difference, from its sum and count in as many parts as there are."""
+
+    def fit(self, train: Panel, **options: Any) -> None:
+        fit_by_moments(self, train, **options)
+
+    def moments(self, train: Panel, *, horizon: int, context: int) -> Any:
+        differences = [np.abs(np.diff(y)) for y in train]
+        return np.array([sum(float(d.sum()) for d in differences), sum(len(d) for d in differences)], dtype=float)
+
+    def solve(self, moments: Any, *, seed: int) -> None:
+        self.level = self.of(sum(moments))
+
+    def of(self, sums: Any) -> float:
+        return float(sums[0] / sums[1])
+
+
+class FitsOtherwise(Additive):
+    """The median in fit, the mean in moments."""
+
+    def fit(self, train: Panel, **options: Any) -> None:
+        Honest.fit(self, train, **options)
+
+
+class MeansDoNotAdd(Additive):
+    def moments(self, train: Panel, *, horizon: int, context: int) -> Any:
+        sums = super().moments(train, horizon=horizon, context=context)
+        return np.array([sums[0] / sums[1] / len(train), 1 / len(train)])
+
+
+class HasAPrior(Additive):
+    """As if ten differences of 1 had been seen."""
+
+    def of(self, sums: Any) -> float:
+        return float((sums[0] + 10) / (sums[1] + 10))
+
+
+class EatsMoments(Additive):
+    def solve(self, moments: Any, *, seed: int) -> None:
+        super().solve(moments, seed=seed)
+        for part in moments:
+            part[0] *= 1.01
+
+
+class CannotWeight(Additive):
+    def moments(self, train: Panel, *, horizon: int, context: int) -> Any:
+        return Text(super().moments(train, horizon=horizon, context=context))
+
+    def solve(self, moments: Any, *, seed: int) -> None:
+        super().solve([m.sums for m in moments], seed=seed)
+
+
+class Text:
+    def __init__(self, sums: Any) -> None:
+        self.sums = sums
+
+    def __add__(self, other: Any) -> Any:
+        return Text(self.sums + other.sums)
+
+
 def touches(action: Callable[[], object]) -> type[Honest]:
     """An honest forecaster that changes something of the process while it is fitted."""
 
@@ -345,6 +406,11 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("check_quantiles_of_a_row_are_its_own", spec(QuantilesOfOtherLevels), "one level have other quantiles"),
     ("check_quantiles_of_a_row_are_its_own", spec(QuantilesForAllLevelsOnly), "one level have no quantiles"),
     ("check_two_of_them_do_not_disturb_each_other", spec(SharesState), "changes the forecasts of the first"),
+    ("check_moments_add_and_teach_what_fit_does", spec(FitsOtherwise), "and `fit` give other forecasts; call tsgap"),
+    ("check_moments_add_and_teach_what_fit_does", spec(MeansDoNotAdd), "of some series and of the others, added"),
+    ("check_moments_add_and_teach_what_fit_does", spec(HasAPrior), "only the share of each series may count"),
+    ("check_moments_add_and_teach_what_fit_does", spec(EatsMoments), "must leave them as they are"),
+    ("check_moments_add_and_teach_what_fit_does", spec(CannotWeight), "unsupported operand type(s) for *"),
     (
         "check_global_state_is_left_alone",
         spec(touches(lambda: os.environ.update(TSGAP_TOUCHED="1"))),
@@ -393,6 +459,7 @@ def test_for_each_law_of_forecasters_there_is_one_that_breaks_it() -> None:
         spec(Quantiles),
         spec(NeedsMore, min_history=30),
         spec(Honest, max_history=3),
+        spec(Additive),
         Honest,
         Honest(),
     ],

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tsgap.footing import count_pairs
+from tsgap.footing import count_pairs, reach
 from tsgap.panel import Ints, Panel, frozen
 from tsgap.protocols import Additive
 from tsgap.ragged import gathered
@@ -84,6 +84,17 @@ def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], cut: Cu
             found = forecaster.moments(part, horizon=cut.leads, context=cut.context)
             sums[group] = sums[group] + found if group in sums else found
     return tuple(sums[group] for group in sorted(sums))
+
+
+def fit_by_moments(forecaster: Additive, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:
+    """The `fit` of an additive forecaster: its moments group by group, and `solve`; the host does just the same.
+
+    `context` None is the default for these series and this horizon. `ForecastError` where no series has a lead after
+    its context.
+    """
+    context, leads = reach(train.lengths, train.seasons, horizon=horizon, context=context)
+    cut = Cut.of(train.lengths, train.series, context=context, leads=leads)
+    forecaster.solve(grouped_moments(forecaster, train.take, cut), seed=seed)
 
 
 def without(parts: Sequence[Any], left_out: int) -> tuple[Any, ...]:

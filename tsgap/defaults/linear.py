@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tsgap.additive import Cut, grouped_moments
+from tsgap.additive import fit_by_moments
 from tsgap.errors import ForecastError, UsageError
 from tsgap.footing import reach
 from tsgap.moments import Level, Moments, chosen_ridge, less_level, moments_of, total
@@ -52,15 +52,15 @@ class Linear:
         self.look_back = look_back
         self.normalise: Level = normalise
         self._train: Panel | None = None
+        self._before = 0  # values of a training context before those that are looked at
         self._errors: Floats | None = None
 
     def fit(self, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:
         """Gather the second moments of all windows of context and leads, and solve."""
         wanted = context or self.look_back
-        context, leads = reach(train.lengths, train.seasons, horizon=horizon, context=wanted)
-        cut = Cut.of(train.lengths, train.series, context=context, leads=leads)
-        self.solve(grouped_moments(self, train.take, cut), seed=seed)
-        self._train, self._dropped = train, context - self.context
+        context, _ = reach(train.lengths, train.seasons, horizon=horizon, context=wanted)
+        fit_by_moments(self, train, horizon=horizon, context=context, seed=seed)
+        self._train, self._before = train, context - self.context
 
     def moments(self, train: Panel, *, horizon: int, context: int) -> Moments:
         """Moments of all windows of `context` values and `horizon` leads, of which the last `look_back` are used."""
@@ -121,14 +121,14 @@ class Linear:
         if self._train is None:
             raise ForecastError("quantiles are those of errors on training series: fit on them, moments do not tell")
         train, c, leads = self._train, self.context, self.coefficients.shape[1]
-        counts = np.maximum(train.lengths - self._dropped - c - leads + 1, 0)
+        counts = np.maximum(train.lengths - self._before - c - leads + 1, 0)
         ends = np.cumsum(counts)
         total = int(ends[-1])
         every = -(-total // min(PAIRS, ERRORS // leads))
         chosen = np.arange(0, total, every)
         chosen += np.random.default_rng(0).integers(0, np.minimum(every, total - chosen))
         row = np.searchsorted(ends, chosen, side="right")
-        begins: Ints = train.offsets[row] + self._dropped + chosen - (ends - counts)[row]
+        begins: Ints = train.offsets[row] + self._before + chosen - (ends - counts)[row]
         errors = np.empty((len(chosen), leads))
         for start in range(0, len(chosen), _BLOCK):
             block = train.values[begins[start : start + _BLOCK, None] + np.arange(c + leads)]

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import cloudpickle
 import numpy as np
 
+from tsgap.additive import fit_by_moments
 from tsgap.errors import ForecastError
-from tsgap.panel import Panel
+from tsgap.panel import Floats, Panel
+from tsgap.protocols import Additive
 from tsgap.testing.panels import HORIZON, SEASON, joined, panel, windows
 from tsgap.testing.subject import (
     TOLERANCE,
@@ -316,6 +318,39 @@ def check_global_state_is_left_alone(subject: ForecasterSubject) -> str:
     return "as it was"
 
 
+def check_moments_add_and_teach_what_fit_does(subject: ForecasterSubject) -> str:
+    """One that has moments learns the same from them as by `fit`; they add over series, and only their shares count."""
+    model = subject.chosen.build()
+    context = subject.context
+    if not isinstance(model, Additive) or context is None:
+        return "no moments: nothing promised"
+    many = panel("one", 12, (subject.train.lengths.min(), subject.train.lengths.max()), seed=7)
+    notes = []
+    for train in (subject.train, many):
+        fit_by_moments(model, train, horizon=HORIZON, context=context, seed=0)
+        learned, fitted = subject.answers(model, subject.unseen), subject.answers(subject.fitted(train), subject.unseen)
+        what = (
+            "solving the moments of groups of series and `fit` give other forecasts; call tsgap.additive.fit_by_moments"
+        )
+        notes.append(equal(learned, fitted, what))
+
+    def learned_from(moments: object) -> Floats:
+        model.solve([moments], seed=0)
+        return subject.answers(model, subject.unseen)
+
+    whole, first, second = (
+        model.moments(many.take(rows), horizon=HORIZON, context=context) for rows in (range(12), range(5), range(5, 12))
+    )
+    before = learned_from(whole)
+    what = "moments teach something else the second time; `solve` must leave them as they are"
+    notes.append(equal(learned_from(whole), before, what))
+    what = "the moments of some series and of the others, added, teach something else than those of all"
+    notes.append(equal(learned_from(first + second), before, what))
+    what = "moments multiplied by 2 teach something else; only the share of each series may count"
+    notes.append(equal(learned_from(whole * 2.0), before, what))
+    return max(notes, key=len)
+
+
 FORECASTER_LAWS: tuple[Callable[[ForecasterSubject], str], ...] = (
     check_shape_and_finiteness,
     check_unseen_series_are_forecast,
@@ -336,5 +371,6 @@ FORECASTER_LAWS: tuple[Callable[[ForecasterSubject], str], ...] = (
     check_quantiles_rise,
     check_quantiles_of_a_row_are_its_own,
     check_two_of_them_do_not_disturb_each_other,
+    check_moments_add_and_teach_what_fit_does,
     check_global_state_is_left_alone,
 )
