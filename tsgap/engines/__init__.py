@@ -16,7 +16,11 @@ __all__ = ["ENGINES", "LOCAL", "Function", "Outcome", "Status", "Task", "check",
 LOCAL = "local"
 #: Name of an engine, which is the scheme of its address → module whose `run` has the signature of the one below, with
 #: the address for `engine`.
-ENGINES: dict[str, str] = {LOCAL: "tsgap.engines.local"}
+ENGINES: dict[str, str] = {
+    LOCAL: "tsgap.engines.local",
+    "dask": "tsgap.engines.cluster",
+    "dask+tls": "tsgap.engines.cluster",
+}
 
 
 def cores() -> int:

@@ -49,7 +49,8 @@ class Outcome:
     """How a task ended; `value` is what the function returned when `status` is ok, else None.
 
     `stage` says where it went wrong (`start` or `run`), `error` is one line, `traceback` the tail of one or of what
-    the worker wrote last. `attempt` counts from 1; it is 0 for a task that was never started.
+    the worker wrote last. `attempt` counts from 1; it is 0 for a task that was never started. `host` names the machine
+    it ran on, where that may be another one.
     """
 
     task: Task
@@ -60,6 +61,7 @@ class Outcome:
     traceback: str = ""
     seconds: float = 0.0
     attempt: int = 1
+    host: str = ""
 
 
 def plain(text: str) -> str:
