@@ -90,7 +90,8 @@ class Evidence:
     def counts(self) -> Counts:
         """How many series, blocks of origins and replicates the gap rests on; one replicate where all are one cell."""
         counts = self.clusters.counts
-        return counts if len(self.gap.contributions) > 1 else replace(counts, replicates=1)
+        drawn_anew = max(len(self.losses[arm]) for arm in ("synthetic", "control")) > 1
+        return counts if drawn_anew else replace(counts, replicates=1)
 
     def _ratio(self, arm: str, control: str) -> Linear:
         return log_ratio(self.losses[arm], self.losses[control], root=self.root)

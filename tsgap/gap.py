@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,30 @@ def lead_bins(horizon: int, season: int = 1) -> list[tuple[int, int]]:
     m = season if season > 1 else max(4, horizon // 4)
     edges = sorted({min(edge, horizon) for edge in (1, m // 4, m // 2, m, 2 * m, horizon) if edge > 0})
     return list(zip([1, *(edge + 1 for edge in edges[:-1])], edges, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """How rows are added up within labels 0..n-1, each of which some row has; `order` is None where they stand so."""
+
+    n: int
+    order: Ints | None
+    starts: Ints
+
+    @classmethod
+    def of(cls, labels: Ints) -> Cut:
+        """The cut of the labels of all rows."""
+        order = None if (np.diff(labels) >= 0).all() else np.argsort(labels, kind="stable")
+        starts = np.flatnonzero(np.diff(labels if order is None else labels[order], prepend=-1))
+        return cls(len(starts), order, starts)
+
+    def sums(self, values: Floats) -> Floats:
+        """Values (rows, …) added up within each label (n, …)."""
+        if not self.n:
+            return np.zeros((0, *values.shape[1:]))
+        if self.n == len(values) and self.order is None:
+            return values
+        return np.asarray(np.add.reduceat(values if self.order is None else values[self.order], self.starts, axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +87,22 @@ class Clusters:
             rows = np.where(used, rows, np.argmax(used))
         ids = (np.unique(of, return_inverse=True)[1].ravel() for of in (series[rows], blocks[rows], replicates))
         return cls(*ids)
+
+    @cached_property
+    def by_series(self) -> Cut:
+        """The windows of each series."""
+        return Cut.of(self.series)
+
+    @cached_property
+    def by_block(self) -> Cut:
+        """The windows of each block of origins."""
+        return Cut.of(self.blocks)
+
+    @cached_property
+    def by_pair(self) -> Cut:
+        """The windows of each series that lie in the same block."""
+        pairs = self.series * (self.blocks.max(initial=0) + 1) + self.blocks
+        return Cut.of(pairs if (np.diff(pairs) > 0).all() else np.unique(pairs, return_inverse=True)[1].ravel())
 
     @property
     def counts(self) -> Counts:
@@ -168,8 +209,9 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters, shares: F
     found = _estimate(value, contributions, clusters, shares)
     present = (contributions != 0).any(0)
     fewer = np.zeros(len(value), dtype=bool)
-    for ids, n in ((clusters.series, found.counts.series), (clusters.blocks, found.counts.blocks)):
-        fewer |= np.count_nonzero(_sums(present.astype(np.float64), ids), axis=0) < n
+    if not present.all():
+        for cut, n in ((clusters.by_series, found.counts.series), (clusters.by_block, found.counts.blocks)):
+            fewer |= np.count_nonzero(cut.sums(present.astype(np.float64)), axis=0) < n
     for place in np.flatnonzero(fewer & present.any(0)):
         at = slice(place, place + 1)
         own = Clusters.of(clusters.series, clusters.blocks, clusters.replicates, present[:, place])
@@ -185,37 +227,40 @@ def _estimate(value: Floats, contributions: Floats, clusters: Clusters, shares: 
     counts = clusters.counts
     if contributions.shape[0] == 1:
         counts = Counts(counts.series, counts.blocks, 1)
-    series = clusters.series if counts.population else np.zeros_like(clusters.series)
     places = contributions.shape[2]
-    many, several = int(series.max(initial=0)) + 1, counts.blocks
+    series = clusters.by_series if counts.population else Cut.of(np.zeros_like(clusters.series))
+    pairs = clusters.by_pair if counts.population else clusters.by_block
+    many, several = series.n, counts.blocks
     by_window = contributions.sum(0)
-    pairs = np.unique(series * (clusters.blocks.max(initial=0) + 1) + clusters.blocks, return_inverse=True)[1].ravel()
-    v_pairs, _ = _variance(by_window, pairs, shares)
-    v_series, n_series = _variance(by_window, series, shares)
-    v_blocks, n_blocks = _variance(by_window, clusters.blocks, shares)
+    held = {
+        name: None if shares is None else cut.sums(shares)
+        for name, cut in (("series", series), ("blocks", clusters.by_block))
+    }
+    v_pairs, _ = _variance(pairs.sums(by_window), None if shares is None else pairs.sums(shares))
+    v_series, n_series = _variance(series.sums(by_window), held["series"])
+    v_blocks, n_blocks = _variance(clusters.by_block.sums(by_window), held["blocks"])
     v_draws = extra_draws = n_draws = np.zeros(places)
     if contributions.shape[0] > 1 and counts.replicates > 1:
-        by_draw = _sums(contributions, clusters.replicates)
+        by_draw = Cut.of(clusters.replicates).sums(contributions)
         draws = len(by_draw)
         # a draw that was used more often than the others bears more
         used = np.bincount(clusters.replicates, minlength=draws) / len(clusters.replicates)
         of_draw = None if shares is None else np.repeat(used[:, None], places, axis=1)
-        v_draws, n_draws = _variance(by_draw.sum(1), np.arange(draws), of_draw)
+        v_draws, n_draws = _variance(by_draw.sum(1), of_draw)
         # where all series or blocks count as one, a draw's part of them is the draw itself and explains nothing
         finer = [
             _variance(
-                np.concatenate(by_draw),
-                np.concatenate([ids + k * n for k in range(draws)]),
-                None if shares is None else np.concatenate([shares * part for part in used]),
+                np.concatenate([cut.sums(one) for one in by_draw]),
+                None if of is None else np.concatenate([of * part for part in used]),
             )[0]
-            for ids, n in ((series, many), (clusters.blocks, several))
-            if n > 1
+            for cut, of in ((series, held["series"]), (clusters.by_block, held["blocks"]))
+            if cut.n > 1
         ]
         extra_draws = np.maximum(0.0, v_draws - np.max(finer, axis=0)) if finer else v_draws
     extra_series = np.maximum(0.0, v_series - v_pairs) if many > 1 else np.zeros(places)
     extra_blocks = np.maximum(0.0, v_blocks - v_pairs) if many > 1 and several > 1 else np.zeros(places)
     parts = np.stack([v_pairs, extra_series, extra_blocks, extra_draws])
-    if int(pairs.max(initial=-1)) < 1:
+    if pairs.n < 2:
         # one cluster shows no variance: nothing is known, unless every contribution is 0
         parts[0] = np.where(np.any(contributions != 0, axis=(0, 1)), np.inf, 0.0)
     total = parts.sum(0)
@@ -227,25 +272,16 @@ def _estimate(value: Floats, contributions: Floats, clusters: Clusters, shares: 
     return Estimate(value, np.sqrt(total), np.maximum(df, 1.0), parts, counts)
 
 
-def _sums(values: Floats, ids: Ints) -> Floats:
-    """Values (n, …) added up within each id (G, …)."""
-    out = np.zeros((int(ids.max(initial=-1)) + 1, *values.shape[1:]))
-    if len(ids):
-        order = np.argsort(ids, kind="stable")
-        starts = np.flatnonzero(np.diff(ids[order], prepend=-1))
-        out[ids[order[starts]]] = np.add.reduceat(values[order], starts, axis=0)
-    return out
+def _variance(sums: Floats, held: Floats | None) -> tuple[Floats, Floats]:
+    """Variance (P,) of a total by the sums of its clusters (G, P), 0 where there is one; their effective number (P,).
 
-
-def _variance(values: Floats, ids: Ints, shares: Floats | None) -> tuple[Floats, Floats]:
-    """Variance (P,) of the total of values (n, P) by clusters, 0 where there is one; their effective number (P,)."""
-    sums = _sums(values, ids)
+    `held` (G, P) are the shares that they hold, None where they hold the same.
+    """
     n = len(sums)
     if n < 2:
-        return np.zeros(values.shape[1]), np.ones(values.shape[1])
-    if shares is None:
-        return (sums**2).sum(0) * n / (n - 1), np.full(values.shape[1], float(n))
-    held = _sums(shares, ids)
+        return np.zeros(sums.shape[1]), np.ones(sums.shape[1])
+    if held is None:
+        return (sums**2).sum(0) * n / (n - 1), np.full(sums.shape[1], float(n))
     with np.errstate(divide="ignore", invalid="ignore"):
         alone = np.where(sums == 0, 0.0, sums / (1 - held))
         return (alone**2).sum(0) * (n - 1) / n, 1 / (held**2).sum(0)

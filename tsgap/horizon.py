@@ -20,7 +20,7 @@ BYS: tuple[str, ...] = get_args(By)
 
 #: Which rows of an array: those that follow one another, or any.
 Rows = slice | Ints
-#: Values that are scored at once: what a core has near at hand. Figures depend on it in their last bits, so it is fixed.
+#: Values that are scored at once, what a core has near at hand. Figures depend on it in their last bits: it is fixed.
 AT_ONCE = 2**16
 
 #: How the status of rows begins whose metric raised or broke its contract; the reason follows.
