@@ -58,6 +58,9 @@ def test_blocks_of_rows_hold_every_row_once_and_no_more_values_than_are_worked_o
     cut = list(row_blocks(offsets))
     assert [i for s in cut for i in range(s.start, s.stop)] == list(range(50))
     assert all(lengths[s].sum() <= blocks.size() or s.stop - s.start == 1 for s in cut)
+    thin = list(row_blocks(offsets, 3))
+    assert [i for s in thin for i in range(s.start, s.stop)] == list(range(50))
+    assert all(3 * lengths[s].sum() <= blocks.size() or s.stop - s.start == 1 for s in thin)
 
 
 @pytest.mark.parametrize("seed", range(5))

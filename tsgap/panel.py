@@ -16,6 +16,7 @@ from tsgap.errors import DataError
 from tsgap.ragged import Floats as Floats
 from tsgap.ragged import Ints as Ints
 from tsgap.ragged import bridged, gathered, missing_at, offsets_between
+from tsgap.ragged import spans as spans
 
 if TYPE_CHECKING:
     import pandas as pd

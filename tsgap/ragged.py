@@ -24,9 +24,18 @@ def offsets_between(lengths: Ints) -> Ints:
     return offsets
 
 
-def row_blocks(offsets: Ints) -> Iterator[slice]:
-    """Consecutive slices of rows that have at most `blocks.size()` values together, at least one row each."""
-    first, n, most = 0, len(offsets) - 1, blocks.size()
+def spans(begins: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+    """Positions of the values of rows that begin at `begins` in a flat array, and the offsets of those rows.
+
+    As many numbers as there are values: for a block of them. `gathered` needs none.
+    """
+    offsets = offsets_between(lengths)
+    return np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1]), offsets
+
+
+def row_blocks(offsets: Ints, width: int = 1) -> Iterator[slice]:
+    """Consecutive slices of rows, at least one row each, so that `width` numbers for each value are a block at most."""
+    first, n, most = 0, len(offsets) - 1, blocks.size() // width
     while first < n:
         last = int(np.searchsorted(offsets, offsets[first] + most, side="right")) - 1
         last = min(max(last, first + 1), n)
@@ -50,9 +59,7 @@ def gathered(values: NDArray[Any], begins: Ints, lengths: Ints) -> tuple[NDArray
             out[start:stop] = values[begin : begin + stop - start]
         return out, offsets
     for rows in row_blocks(offsets):
-        here = slice(int(offsets[rows.start]), int(offsets[rows.stop]))
-        shift = np.repeat(begins[rows] - offsets[rows], lengths[rows])
-        out[here] = values[shift + np.arange(here.start, here.stop)]
+        out[offsets[rows.start] : offsets[rows.stop]] = values[spans(begins[rows], lengths[rows])[0]]
     return out, offsets
 
 

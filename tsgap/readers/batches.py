@@ -75,7 +75,7 @@ class Rows:
         if encoded.dictionary.null_count:
             raise Unusual
         places = encoded.indices.to_numpy(zero_copy_only=False)
-        used = np.unique(places)
+        used = np.flatnonzero(np.bincount(places, minlength=len(encoded.dictionary)))
         texts = [str(name) for name in encoded.dictionary.take(_arrow(used)).to_pylist()]
         if len(set(texts)) < len(texts) or any("\0" in text for text in texts):
             raise Unusual

@@ -60,6 +60,9 @@ def read_regular(path: Path, options: ReadOptions, *, stamps_needed: bool = True
         return _laid_out(found, str(path), tuple(rows.ids), rows.dated, rows.notes)
     except (Unusual, DataError, pa.ArrowException, OSError, ValueError):
         return None
+    finally:
+        # what the batches took would be kept for more of them
+        pa.default_memory_pool().release_unused()
 
 
 def regular_dataset(found: Regular, *, name: str, options: ReadOptions, freq: str | None) -> Dataset | None:

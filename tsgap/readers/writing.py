@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from tsgap.errors import DataError, UsageError
 from tsgap.panel import STEP, Dataset, Floats, filled
+from tsgap.ragged import row_blocks
 from tsgap.readers.normaliser import Kind, Normaliser
+from tsgap.splits import stamps_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,12 +23,45 @@ def write_long(dataset: Dataset, path: str | Path) -> None:
 
     Reading the file again gives a data set of the same fingerprint, if its series are sorted by name.
     """
-    kind = long_ending(path)
-    frame = long_frame(dataset)
-    if kind == ".csv":
-        frame.to_csv(path, index=False)
+    if long_ending(path) == ".csv":
+        long_frame(dataset).to_csv(path, index=False)
     else:
-        frame.to_parquet(path, index=False)
+        _write_parquet(dataset, path)
+
+
+def _write_parquet(dataset: Dataset, path: str | Path) -> None:
+    """Series after series in groups of rows, of which one at a time is in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stamp = pa.int64() if dataset.freq == STEP else pa.timestamp("ns")
+    columns = {"unique_id": pa.string(), "ds": stamp, "y": pa.float64()}
+    columns |= dict.fromkeys(dataset.groups, pa.string())
+    if dataset.weights is not None:
+        columns["weight"] = pa.float64()
+    schema = pa.schema(list(columns.items()))
+    with pq.ParquetWriter(path, schema) as out:
+        for rows in row_blocks(dataset.offsets, 4):
+            out.write_table(pa.table(_columns(dataset, rows), schema=schema))
+
+
+def _columns(dataset: Dataset, rows: slice) -> dict[str, Any]:
+    """The columns of the rows of some series."""
+    import pyarrow as pa
+
+    part = dataset.take(np.arange(rows.start, rows.stop))
+    of_row = np.repeat(np.arange(len(part)), part.lengths)
+
+    def texts(names: tuple[str, ...]) -> Any:
+        return pa.DictionaryArray.from_arrays(pa.array(of_row), pa.array(names, pa.string())).cast(pa.string())
+
+    columns = {"unique_id": texts(part.keys)}
+    columns["ds"] = pa.array(stamps_at(part, of_row, np.arange(len(of_row)) - part.offsets[of_row]))
+    columns["y"] = pa.array(part.values, from_pandas=True)
+    columns |= {group: texts(names) for group, names in part.groups.items()}
+    if part.weights is not None:
+        columns["weight"] = pa.array(part.weights[of_row])
+    return columns
 
 
 def long_ending(path: str | Path) -> str:
