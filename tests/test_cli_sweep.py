@@ -242,10 +242,140 @@ def test_away_from_a_terminal_progress_is_a_line_every_half_minute(
     clock = iter([0.0, 0.0, 10.0, 31.0, 40.0, 50.0])
     monkeypatch.setattr(sweep.time, "monotonic", lambda: next(clock))
     with sweep.reporting(quiet=False) as report:
-        for ok in range(5):
-            report(Progress(5, ok, 0, 1))
+        for ok, left in enumerate([None, 7000.0, 700.0, 70.0, 0.0]):
+            report(Progress(5, ok, 0, 1, seconds_left=left))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("cells: 0 ok, 0 failed, 1 reused of 5")
-    assert lines[1] == "cells: 2 ok, 0 failed, 1 reused of 5, about 31 s left"
-    assert lines[2] == "cells: 4 ok, 0 failed, 1 reused of 5"
-    assert len(lines) == 3
+    assert lines == [
+        "cells: 0 ok, 0 failed, 1 reused of 5",
+        "cells: 2 ok, 0 failed, 1 reused of 5, about 12 min left",
+        "cells: 4 ok, 0 failed, 1 reused of 5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, ""),
+        (0.2, "about 1 s left"),
+        (99, "about 99 s left"),
+        (600, "about 10 min left"),
+        (9000, "about 2.5 h left"),
+    ],
+)
+def test_the_bar_says_how_long_the_rest_takes(seconds: float | None, told: str) -> None:
+    from tsgap.cli import sweep
+    from tsgap.sweeps import Progress
+
+    assert sweep._left(Progress(5, 1, 0, 0, seconds_left=seconds)) == told
+    assert sweep._left(Progress(5, 5, 0, 0, seconds_left=seconds)) == ""
+
+
+def test_the_bar_of_a_terminal_shows_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from tsgap.cli import sweep
+    from tsgap.sweeps import Progress
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setenv("TERM", "xterm")
+    with sweep.reporting(quiet=False) as report:
+        report(Progress(5, 1, 0, 1, seconds_left=1200.0))
+    told = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "about 20 min left" in told
+    assert "2/5" in told
+
+
+def test_shards_and_merge_go_from_the_command_line_to_a_verdict(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["sweep", "--real", real, "--synthetic", "gen:shuffle", *SMALL]
+    assert run([*flags, "--out", "whole", "--json"]) == DONE
+    whole = capsys.readouterr().out
+    for k in (1, 2):
+        assert run([*flags, "--out", f"s{k}", "--shard", f"{k}/2", "--dry-run"]) == DONE
+        assert f"share {k}/2: 2 of 4 cells\n" in capsys.readouterr().out
+        assert run([*flags, "--out", f"s{k}", "--shard", f"{k}/2"]) == DONE
+        told = capsys.readouterr()
+        assert f"share {k}/2: 2 of 2 blocks of cells are done\n" in told.out
+        assert f"results: s{k}, where 2 of 4 cells are not there yet\n" in told.out
+        assert "ratio" not in told.out
+    assert run(["show", "s1"]) == FAILED_CELLS
+    assert "2 cells are missing" in " ".join(capsys.readouterr().out.split())
+    assert run(["gate", "s1", "--inconclusive", "warn"]) == 3
+    capsys.readouterr()
+    assert run(["merge", "s1", "--out", "half"]) == FAILED_CELLS
+    assert capsys.readouterr().out.startswith("half: 2 of 4 cells, 0 failed\n  2 cells are missing")
+    assert run(["merge", "s1", "s2", "--out", "all"]) == DONE
+    assert capsys.readouterr().out == "all: 4 of 4 cells, 0 failed\n"
+    assert run(["show", "all", "--format", "json"]) == DONE
+    assert capsys.readouterr().out == whole
+    assert run([*flags, "--out", "all", "--json"]) == DONE
+    told = capsys.readouterr()
+    assert told.out == whole
+    assert "4 reused of 4" in told.err
+
+
+def test_a_shard_with_a_failed_cell_and_a_merge_of_it_exit_with_3(
+    real: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [
+        "sweep",
+        "--real",
+        real,
+        "--synthetic",
+        "gen:shuffle",
+        *SMALL,
+        "-f",
+        "tests.test_sweeps:Broken",
+        "--no-null",
+    ]
+    for _ in range(2):
+        codes = [run([*flags, "--out", "r", "--shard", f"{k}/3"]) for k in (1, 2, 3)]
+        assert sorted(codes) == [DONE, FAILED_CELLS, FAILED_CELLS]
+    assert "1 without forecasts (tsgap show r --failures)" in capsys.readouterr().out
+    assert run(["merge", "r", "--out", "merged"]) == FAILED_CELLS
+    assert "it never could" in capsys.readouterr().out
+
+
+def test_damage_that_a_merge_finds_is_said(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "--real", real, "--synthetic", "gen:copy", *SMALL, "--out", "r", "--quiet"]) == DONE
+    file = next(Path("r/parts").rglob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:-1])
+    assert run(["merge", "r", "--out", "merged"]) == FAILED_CELLS
+    assert f"tsgap: {file} is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["sweep", "--shard", "0/8"], USAGE, "let it count from 1 to 8"),
+        (["sweep", "--shard", "9/8"], USAGE, "counted from 1 to 8"),
+        (["sweep", "--shard", "3"], USAGE, "such as 3/8"),
+        (["sweep", "--shard", "1/2", "--selfcheck"], USAGE, "--selfcheck is for a whole sweep"),
+        (["sweep", "--shard", "1/2", "--json"], USAGE, "--json is for a whole sweep"),
+        (["merge", "--out", "m"], USAGE, "Missing argument"),
+        (["merge", "r"], USAGE, "--out"),
+        (["merge", "nowhere", "--out", "m"], IO_ERROR, "nowhere is not a run folder"),
+    ],
+)
+def test_a_mistake_with_shards_is_one_clear_line(
+    real: str, arguments: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--real", real, "--synthetic", "gen:copy", *SMALL] if arguments[0] == "sweep" else []
+    before = sorted(os.listdir())
+    assert run([*arguments, *more]) == code
+    err = capsys.readouterr().err
+    assert told in err
+    assert "Traceback" not in err
+    assert sorted(os.listdir()) == before
+
+
+def test_runs_to_be_compared_are_not_merged(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for source in ("copy", "shuffle"):
+        flags = ["--real", real, "--synthetic", f"gen:{source}", *SMALL, "--out", source, "--quiet"]
+        assert run(["sweep", *flags]) == DONE
+    assert run(["merge", "copy", "shuffle", "--out", "m"]) == USAGE
+    assert "runs that are to be compared are not merged" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tsgap.errors import ForecastError, TsgapError
     from tsgap.hookspecs import hookimpl
+    from tsgap.merging import merge
     from tsgap.panel import Dataset, Panel
     from tsgap.plugins import register
     from tsgap.protocols import (
@@ -48,6 +49,7 @@ _HOMES = {
     "sweep": "tsgap.sweeps",
     "synth": "tsgap.synthesis",
     "load": "tsgap.run",
+    "merge": "tsgap.merging",
     "Run": "tsgap.run",
 }
 
@@ -69,6 +71,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "load",
+    "merge",
     "register",
     "selfcheck",
     "sweep",

@@ -50,9 +50,10 @@ PLAN_VERSION = 2
 class Run:
     """The results of a sweep, read from its folder; a sweep that goes on is seen as it was when it was first read."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, warnings: Sequence[str] = ()) -> None:
         self.path = Path(path)
         self._store = Store.open(self.path, create=False)
+        self._store.warnings += warnings
         try:
             self.manifest: Mapping[str, Any] = self._store.read_json("manifest")
             plan: Mapping[str, Any] = self._store.read_json("plan")
@@ -69,8 +70,7 @@ class Run:
         self._keys = tuple(dict.fromkeys(r["cell"] for r in self._rows if r["cell"]))
 
     def __repr__(self) -> str:
-        ended = sum(key in self._atoms.finished for key in self._keys)
-        return f"Run({str(self.path)!r}, {ended} of {len(self._keys)} cells, {self.n_failed} failed)"
+        return f"Run({str(self.path)!r}, {self.n_ended} of {self.n_cells} cells, {self.n_failed} failed)"
 
     def _repr_html_(self) -> str:
         from tsgap.formats import html_text
@@ -85,9 +85,19 @@ class Run:
         return Plots(self)
 
     @property
+    def n_cells(self) -> int:
+        """Cells of the plan."""
+        return len(self._keys)
+
+    @property
+    def n_ended(self) -> int:
+        """Cells of the plan that have ended, well or not."""
+        return sum(key in self._atoms.finished for key in self._keys)
+
+    @property
     def complete(self) -> bool:
         """Whether every cell of the plan has ended, well or not."""
-        return all(key in self._atoms.finished for key in self._keys)
+        return self.n_ended == self.n_cells
 
     @property
     def n_failed(self) -> int:

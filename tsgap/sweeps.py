@@ -94,7 +94,8 @@ def sweep(
     Results go to the folder `out` (default: one under ``tsgap-runs/`` that the same experiment always gets); the
     same call again computes only what is missing. `jobs` worker processes (default: the cores there are; 0: none,
     for debugging), `timeout` seconds a cell. `engine` is ``"local"`` or the address of a cluster, such as
-    ``"dask://HOST:8786"``, where `jobs` bounds what runs at once (default: all its threads). Returns a `Run`; failed
+    ``"dask://HOST:8786"``, where `jobs` bounds what runs at once (default: all its threads). `shard` (``"3/8"`` or
+    ``(3, 8)``) computes only the third of eight shares, which `tsgap.merge` puts together. Returns a `Run`; failed
     cells are rows in it, not errors.
     """
     reading, shared = _sorted_out(settings)

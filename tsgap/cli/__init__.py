@@ -18,6 +18,7 @@ DONE, USAGE, FAILED_CELLS, IO_ERROR, INTERRUPTED = 0, 2, 3, 74, 130
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "A real sweep on embedded real data, with its verdicts."),
     "sweep": ("sweep", "Train on synthetic, score on real, next to a control trained on real."),
+    "merge": ("merge", "Put the shards of a sweep together in one run folder."),
     "show": ("show", "The tables of a finished or running sweep."),
     "gate": ("gate", "The verdict on a run, as an exit code and in words."),
     "selfcheck": ("selfcheck", "Known answers on your own data: does the bench see what it claims to see?"),

@@ -22,6 +22,7 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
         told = {
             "folder": str(found.folder),
             "cells": found.tasks,
+            **({} if found.shard is None else {"shard": str(found.shard), "of_cells": found.whole}),
             "reused": found.reused,
             "reasons": dict(found.reasons),
             "seconds": found.seconds,
@@ -42,6 +43,8 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
             click.echo(f"  {line}")
     for note in found.notes:
         click.echo(f"  {note}")
+    if found.shard is not None:
+        click.echo(f"share {found.shard}: {found.tasks} of {found.whole} cells")
     click.echo(f"{found.tasks} cells in {found.folder}: {found.reused} reused, {found.tasks - found.reused} to compute")
     for reason, n in sorted(found.reasons.items()):
         click.echo(f"  {n:5d} {reason}")

@@ -72,6 +72,12 @@ EVERY = 30.0
 @click.option("--jobs", type=int, help="Worker processes; 0 none, for debugging. Default: the cores there are.")
 @click.option("--engine", default="local", show_default=True, metavar="local|dask://HOST:PORT", help="What runs cells.")
 @click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds a cell may take.")
+@click.option(
+    "--shard",
+    metavar="K/N",
+    help="Only share K of N, counted from 1, for batch systems: the same command as often as there are shares, "
+    "in one folder or in folders of their own, which 'tsgap merge' puts together.",
+)
 @click.option("--retry", type=click.Choice(["failed"]), help="Try failed cells again.")
 @click.option("--selfcheck", is_flag=True, help="Check the bench on these data too: without it a PASS is 'unchecked'.")
 @click.option("--dry-run", is_flag=True, help="Say what would be computed, and why.")
@@ -103,8 +109,11 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
         click.echo(f"wrote {target}", err=True)
     retry = given["retry"] == "failed"
     if given["dry_run"]:
-        show_preview(preview(experiment, out=given["out"], retry_failed=retry), as_json=given["as_json"])
+        found = preview(experiment, out=given["out"], retry_failed=retry, shard=given["shard"])
+        show_preview(found, as_json=given["as_json"])
         return DONE
+    if given["shard"] is not None:
+        return _shard(experiment, given, retry)
     with reporting(quiet=given["quiet"]) as report:
         run = perform(
             experiment,
@@ -119,6 +128,42 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
     for one in () if given["quiet"] else checks:
         click.echo(str(one), err=given["as_json"])
     return max(_show(run, given), *(FAILED_CELLS * (one.verdict == "broken") for one in checks), DONE)
+
+
+def _shard(experiment: Any, given: dict[str, Any], retry: bool) -> int:
+    """One share of a sweep: no table, since what it is compared with may be in another share."""
+    from tsgap.sweeps import perform
+
+    for name in ("selfcheck", "as_json"):
+        if given[name]:
+            flag = {"as_json": "json"}.get(name, name)
+            raise UsageError(f"--{flag} is for a whole sweep: run it without --shard once all shares are done")
+    last: list[Progress] = []
+    with reporting(quiet=given["quiet"]) as report:
+
+        def told(state: Progress) -> None:
+            last[:] = [state]
+            if report is not None:
+                report(state)
+
+        run = perform(
+            experiment,
+            out=given["out"],
+            jobs=given["jobs"],
+            engine=given["engine"],
+            timeout=given["timeout"],
+            retry_failed=retry,
+            shard=given["shard"],
+            on_progress=told,
+        )
+    [state] = last
+    if not given["quiet"]:
+        faults = f", {state.faults} without forecasts (tsgap show {run.path} --failures)" if state.faults else ""
+        click.echo(f"share {given['shard']}: {state.done} of {state.total} blocks of cells are done{faults}")
+        rest = run.n_cells - run.n_ended
+        whole = f"{rest} of {run.n_cells} cells are not there yet" if rest else f"all {run.n_cells} cells are there"
+        click.echo(f"results: {run.path}, where {whole}")
+    return FAILED_CELLS if state.faults or state.done < state.total else DONE
 
 
 def _self_checked(experiment: Any, run: Run, given: dict[str, Any], report: Any) -> tuple[SelfCheck, ...]:
@@ -190,7 +235,7 @@ def reporting(*, quiet: bool) -> Iterator[Any]:
 @contextmanager
 def _bar() -> Iterator[Any]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
     columns = (
@@ -199,34 +244,43 @@ def _bar() -> Iterator[Any]:
         MofNCompleteColumn(),
         TextColumn("[green]{task.fields[ok]} ok[/] [red]{task.fields[failed]} failed[/] {task.fields[reused]} reused"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("cells", total=None, ok=0, failed=0, reused=0)
+        task = bar.add_task("cells", total=None, ok=0, failed=0, reused=0, left="")
 
         def report(state: Progress) -> None:
-            done = state.ok + state.failed + state.reused
-            bar.update(task, total=state.total, completed=done, ok=state.ok, failed=state.failed, reused=state.reused)
+            counts: dict[str, Any] = {"ok": state.ok, "failed": state.failed, "reused": state.reused}
+            bar.update(task, total=state.total, completed=state.done, left=_left(state), **counts)
 
         yield report
 
 
 def _lines() -> Any:
-    start = last = time.monotonic()
+    last = time.monotonic()
 
     def report(state: Progress) -> None:
         nonlocal last
-        now, done = time.monotonic(), state.ok + state.failed
-        left = state.total - state.reused - done
-        if done and left and now - last < EVERY:
+        now = time.monotonic()
+        if state.done > state.reused and state.done < state.total and now - last < EVERY:
             return
         last = now
-        more = f", about {left * (now - start) / done:.0f} s left" if done and left else ""
+        more = f", {left}" if (left := _left(state)) else ""
         click.echo(
             f"cells: {state.ok} ok, {state.failed} failed, {state.reused} reused of {state.total}{more}", err=True
         )
 
     return report
+
+
+def _left(state: Progress) -> str:
+    """How long the rest will take, in words; "" where that is not known or nothing is left."""
+    if state.seconds_left is None or state.done >= state.total:
+        return ""
+    seconds = state.seconds_left
+    if seconds < 100:
+        return f"about {max(seconds, 1):.0f} s left"
+    return f"about {seconds / 60:.0f} min left" if seconds < 6000 else f"about {seconds / 3600:.1f} h left"
 
 
 def _metrics(given: dict[str, Any]) -> list[str]:

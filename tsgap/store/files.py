@@ -55,6 +55,25 @@ def write_whole(target: Path, data: bytes | Callable[[BinaryIO], None], scratch:
             raise
 
 
+def put_whole(source: Path, data: bytes, target: Path, scratch: Path) -> None:
+    """Give a file whose bytes are `data` a second name where the system can, else write it again; whole or not at all.
+
+    What is written once in a run folder never changes, so two of them may share a file.
+    """
+    temporary = scratch / f"{secrets.token_hex(8)}.tmp"
+    try:
+        temporary.hardlink_to(source)
+    except OSError:  # another file system, one without such names, or a file of somebody else's
+        write_whole(target, data, scratch)
+        return
+    with explained(f"cannot write {target}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(target)
+        # where both are the same file already, renaming does nothing
+        temporary.unlink(missing_ok=True)
+        sync_folder(target.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a loss of power, where the system can."""
     if not hasattr(os, "O_DIRECTORY"):

@@ -19,9 +19,9 @@ import tsgap
 from tsgap import blocks
 from tsgap.errors import StoreError
 from tsgap.panel import Floats, Ints
-from tsgap.store.files import explained, new_scratch, remove_scratch, sync_folder, unnamed, write_whole
+from tsgap.store.files import explained, new_scratch, put_whole, remove_scratch, sync_folder, unnamed, write_whole
 from tsgap.store.part import Head, Part, is_part_file, read_failed, read_head, read_part, verified
-from tsgap.store.sealed import DamagedError, opened, unsealed, write_sealed
+from tsgap.store.sealed import DamagedError, opened, unsealed, verify, write_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,6 +216,38 @@ class Store:
         with explained(f"cannot remove {head.path}"):
             head.path.unlink(missing_ok=True)
             sync_folder(head.path.parent)
+
+    def adopt(self, file: Path) -> bool:
+        """Take in a part or a table from another run folder, byte for byte; whether it is here now, whole.
+
+        What is here already stays, unless it is damaged. One that is not what was written is left where it is, with a
+        warning.
+        """
+        with explained(f"cannot read {file}"):
+            data = file.read_bytes()
+        is_part = is_part_file(file.name)
+        home = self._shelf(file.name) if is_part else self.path / "tables"
+        target = home / file.name
+        if target.exists() and self._is_whole(target):
+            return True
+        try:
+            verify(data)
+            if is_part:
+                read_head(file)
+        except DamagedError as err:
+            self._warn(f"{file} is damaged: {err}; it is left out")
+            return False
+        put_whole(file, data, target, self.work)
+        self._damaged.discard(target)
+        return True
+
+    def _is_whole(self, file: Path) -> bool:
+        with explained(f"cannot read {file}"):
+            try:
+                verify(file.read_bytes())
+            except DamagedError:
+                return False
+        return True
 
     def check(self) -> list[str]:
         """Verify every byte of all parts; what is damaged goes to quarantine. Returns the new warnings."""
