@@ -85,9 +85,9 @@ def is_without_effect(rows: Iterable[Mapping[str, Any]], atoms: Atoms) -> bool:
             a, b = (ended.forecasts for ended in pair)
             if a.shape != b.shape:
                 return False
-            for rows in ranges(*a.shape):
-                both = ~(np.isnan(a[rows]) | np.isnan(b[rows]))
-                if not np.array_equal(a[rows][both], b[rows][both]):
+            for at in ranges(*a.shape):
+                both = ~(np.isnan(a[at]) | np.isnan(b[at]))
+                if not np.array_equal(a[at][both], b[at][both]):
                     return False
                 compared |= bool(both.any())
     return compared

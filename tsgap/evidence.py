@@ -171,7 +171,7 @@ def gathered(
     reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
     taught = np.array([last <= reached for _, last in places])
     # a series or block without a single pair that counts must not make the others look like a larger sample
-    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, scored.counting.any(1))
+    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, np.asarray(scored.counting.any(1)))
     for one in scored.losses.values():
         # no error because of no pairs is not the same as no error
         one[:, :, taught & ~scored.counting.any(0)] = np.nan

@@ -128,13 +128,11 @@ def figures(
         found = [_loss(metric, y, denominators, replicates, levels) for replicates in pieces]
         known: NDArray[np.bool_] = ~np.logical_or.reduce([np.isnan(loss) for loss in found[: len(arms)]])
         missing = _lost(y, denominators, pieces[: len(arms)], reached)
-        for total, values in (
-            *((total, np.where(known, loss * weighed, 0.0)) for total, loss in zip(sums, found, strict=True)),
-            (weight, np.where(known, weighed, 0.0)),
-            (used, known.astype(np.int64)),
-            (lost, missing.astype(np.int64)),
-        ):
-            total[held] += np.add.reduceat(values, begins, axis=0)
+        for loss, added in zip(found, sums, strict=True):
+            added[held] += np.add.reduceat(np.where(known, loss * weighed, 0.0), begins, axis=0)
+        weight[held] += np.add.reduceat(np.where(known, weighed, 0.0), begins, axis=0)
+        used[held] += np.add.reduceat(known.astype(np.int64), begins, axis=0)
+        lost[held] += np.add.reduceat(missing.astype(np.int64), begins, axis=0)
         let_go(truth, *(forecast for replicates in of for forecast in replicates))
 
     def gathered(values: NDArray[Any]) -> NDArray[Any]:
@@ -147,7 +145,8 @@ def figures(
     with np.errstate(invalid="ignore", divide="ignore"):
         means = gathered(sums) / weight
         means = np.sqrt(means) if metric.aggregate == "root-mean" else means
-    total = gathered(np.repeat(np.diff([*blocks.starts, len(truth)])[:, None], horizon, axis=1))
+    counts = np.diff(np.append(blocks.starts, len(truth))).astype(np.int64)
+    total = gathered(np.repeat(counts[:, None], horizon, axis=1))
     other = np.full(used.shape, np.nan) if reference is None else np.where(taught, means[-1], np.nan)
     values = np.where(weight > 0, means[: len(arms)], np.nan)
     return Figures(at, values, other, used, total, lost, taught)
