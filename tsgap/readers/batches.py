@@ -44,6 +44,8 @@ class Rows:
     single: bool
     notes: tuple[str, ...]
     ids: dict[str, int] = field(default_factory=dict)
+    #: The names that the last batch had to choose from, and their numbers, -1 where it is not known yet.
+    latest: tuple[Any, Ints] | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         import pyarrow.parquet as pq
@@ -74,13 +76,17 @@ class Rows:
         encoded = column if hasattr(column, "indices") else column.dictionary_encode()
         if encoded.dictionary.null_count:
             raise Unusual
+        if self.latest is None or not encoded.dictionary.equals(self.latest[0]):
+            self.latest = encoded.dictionary, np.full(len(encoded.dictionary), -1)
+        numbers = self.latest[1]
         places = encoded.indices.to_numpy(zero_copy_only=False)
-        used = np.flatnonzero(np.bincount(places, minlength=len(encoded.dictionary)))
-        texts = [str(name) for name in encoded.dictionary.take(_arrow(used)).to_pylist()]
+        counts = np.bincount(places, minlength=len(numbers))
+        # a category may be there without a row
+        new = np.flatnonzero((counts > 0) & (numbers < 0))
+        texts = [str(name) for name in encoded.dictionary.take(_arrow(new)).to_pylist()]
         if len(set(texts)) < len(texts) or any("\0" in text for text in texts):
             raise Unusual
-        numbers: Ints = np.zeros(len(encoded.dictionary), dtype=np.int64)
-        numbers[used] = [self.ids.setdefault(text, len(self.ids)) for text in texts]
+        numbers[new] = [self.ids.setdefault(text, len(self.ids)) for text in texts]
         return np.asarray(numbers[places])
 
 

@@ -122,7 +122,7 @@ class _Found:
         firsts = _firsts(codes)
         lengths = np.diff(np.append(firsts, n))
         self.runs.append((codes[firsts].astype(np.int32), lengths.astype(np.min_scalar_type(int(lengths.max())))))
-        if len(np.unique(codes[firsts])) < len(firsts):
+        if np.bincount(codes[firsts]).max() > 1:
             self.mixed = True
             order = np.argsort(codes, kind="stable")
             codes, stamps = codes[order], None if stamps is None else stamps[order]
