@@ -111,7 +111,7 @@ def by_brute_force(split: Split, synthetic: Panel, length: int) -> tuple[int, in
 
 
 def mixed_bag(split: Split, seed: int) -> Panel:
-    """Series with and without pieces of the test: with noise about what is told apart, at levels, with jumps, or flat."""
+    """Series with and without pieces of the test: with noise, at levels, with jumps, or flat."""
     rng = np.random.default_rng(seed)
     rows = []
     for i in range(40):
