@@ -526,3 +526,11 @@ def test_the_board_prefers_the_group_that_a_slot_serves() -> None:
     assert [task.payload for task in taken if task] == [b"b", b"a", b"c"]
     board.close()
     assert board.take(None) is None
+
+
+def test_no_task_waits_for_ever_for_those_of_other_groups() -> None:
+    board = local._Board()
+    for task in tasks("long", group="one") + tasks(*"abcdefgh", group="two"):
+        board.put(task)
+    taken = [board.take("two") for _ in range(5)]
+    assert [task.payload for task in taken if task] == [b"a", b"b", b"c", b"long", b"d"]

@@ -18,10 +18,15 @@ from tsgap.engines.workshop import Workshop
 from tsgap.errors import UsageError
 
 
+#: So often at most is a task passed over for one of the group that a worker serves already.
+PATIENCE = 3
+
+
 class _Board:
     """Tasks that wait, until all is over."""
 
     def __init__(self) -> None:
+        self._passed_over = 0
         self._waiting: deque[Task] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -32,13 +37,16 @@ class _Board:
             self._changed.notify()
 
     def take(self, group: str | None) -> Task | None:
-        """The oldest task, of `group` if there is one; None when all is over."""
+        """The oldest task, of `group` if there is one and no other has waited for long; None when all is over."""
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait()
             if self._closed:
                 return None
-            task = next((t for t in self._waiting if t.group == group), self._waiting[0])
+            task = oldest = self._waiting[0]
+            if self._passed_over < PATIENCE:
+                task = next((t for t in self._waiting if t.group == group), oldest)
+            self._passed_over = 0 if task is oldest else self._passed_over + 1
             self._waiting.remove(task)
             return task
 
