@@ -305,8 +305,9 @@ class _Journeys:
                     continue
                 said = (ended.status, ended.value, ended.stage, ended.error, ended.traceback)
                 outcome = Outcome(task, *said, ended.seconds, ended.attempt, reply.host)
-                pace = self._pace.get(task.group, ended.seconds)
-                self._pace[task.group] = (pace + ended.seconds) / 2
+                # what does not end well goes alone from here on
+                seconds = ended.seconds if ended.status == "ok" else SHARD
+                self._pace[task.group] = (self._pace.get(task.group, seconds) + seconds) / 2
                 self._breaker.ended(outcome)
                 yield outcome
 
