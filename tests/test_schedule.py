@@ -156,3 +156,16 @@ def test_what_was_never_started_teaches_nothing() -> None:
     pace, [fit] = Pace(), fits(a=[1.0])
     Queue([fit], pace, 1).ended(fit, None)
     assert pace.of("a") is None
+
+
+def test_how_many_share_the_work_is_measured_where_it_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("tsgap.schedule.time.monotonic", lambda: now[0])
+    all_of = fits(a=[2.0] * 80)
+    queue = Queue(all_of, Pace(), None)
+    assert queue.slots == 1
+    now[0] += 20.0
+    for fit in all_of[:40]:
+        queue.ended(fit, fit.seconds)
+    assert queue.slots == 4
+    assert queue.seconds_left == pytest.approx(20.0)

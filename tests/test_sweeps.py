@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+import zlib
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +23,15 @@ import tsgap
 from tests.worlds import seasonal
 from tsgap import plan
 from tsgap.atoms import Atoms
+from tsgap.drawing import stand_in
+from tsgap.engines import Outcome, Task
 from tsgap.errors import DataError, ForecastError, StoreError, UnknownNameError, UsageError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
 from tsgap.inputs import read_data
 from tsgap.plan import seed_of
 from tsgap.previews import preview
 from tsgap.run import Run
+from tsgap.schedule import Queue
 from tsgap.store import Store
 from tsgap.sweeps import Progress
 
@@ -640,3 +647,110 @@ def test_a_sweep_that_was_killed_halfway_is_finished_by_the_same_call(tmp_path: 
     assert seen[-1].reused >= min(there, 3)
     assert seen[-1].reused < seen[-1].total
     pd.testing.assert_frame_equal(resumed.profile(), whole.profile())
+
+
+class Virtual:
+    """An engine on which every task takes the seconds that it is said to take; what it does is done in this process."""
+
+    def __init__(self, slots: int, seconds: Callable[[Task], float]) -> None:
+        self.slots, self.seconds, self.now = slots, seconds, 0.0
+        self.order: list[str] = []
+        self.laid: list[set[str]] = []
+
+    def run(self, function: Any, given: Iterable[Task], *, folder: Path, **_: Any) -> Generator[Outcome]:
+        tasks, ends = iter(given), list[tuple[float, int, Task]]()
+        while True:
+            while len(ends) < self.slots and (task := next(tasks, None)) is not None:
+                self.order.append(task.group)
+                self.laid.append({p.name for p in folder.iterdir() if p.is_dir()} - set(task.inputs))
+                heapq.heappush(ends, (self.now + self.seconds(task), len(self.order), task))
+            if not ends:
+                return
+            self.now, _, task = heapq.heappop(ends)
+            value = function(task.payload, str(folder))
+            yield Outcome(task, "ok", value, seconds=self.seconds(task))
+
+
+SPEED = {"seasonal-naive": 0.01, "linear": 1.0, "linear:ridge=1": 60.0}
+
+
+def test_the_time_that_is_left_is_right_halfway_though_cells_differ_thousandfold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Virtual(2, lambda task: SPEED.get(task.group, 1.0) * (1 + zlib.crc32(task.id.encode()) % 100 / 200))
+    told: list[tuple[float, float | None]] = []
+    settings = {"forecasters": list(SPEED), "replicates": 4, "out": tmp_path / "run"}
+    with monkeypatch.context() as patch:
+        patch.setattr("tsgap.engines.run", engine.run)
+        sources = ["gen:stl-bootstrap", "gen:shuffle", "gen:block-bootstrap:length=6"]
+        swept(tmp_path, sources, jobs=2, on_progress=lambda p: told.append((engine.now, p.seconds_left)), **settings)
+    begin = told[0][0]  # what was drawn took its time too
+    half = next(i for i, (now, _) in enumerate(told) if now - begin >= (engine.now - begin) / 2)
+    now, left = told[half]
+    assert told[0][1] is None
+    assert left is not None
+    assert 1 / 1.5 < left / (engine.now - now) < 1.5
+    after = [left for _, left in told[half:] if left is not None]
+    assert all(later < 1.1 * earlier for earlier, later in itertools.pairwise(after) if earlier)
+    assert after[-1] == 0
+    # the next sweep knows from the start what a forecaster takes
+    for file in list((tmp_path / "run" / "parts").rglob("*.parquet"))[::2]:
+        file.unlink()
+    again = Virtual(2, engine.seconds)
+    told.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr("tsgap.engines.run", again.run)
+        swept(tmp_path, sources, jobs=2, on_progress=lambda p: told.append((again.now, p.seconds_left)), **settings)
+    left = told[0][1]
+    assert left is not None
+    assert 1 / 1.5 < left / again.now < 1.5
+    assert again.order[0] == "linear:ridge=1"
+    assert sum(one != other for one, other in itertools.pairwise(again.order)) <= 3
+
+
+def test_results_do_not_depend_on_the_order_in_which_fits_are_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = swept(tmp_path, "gen:stl-bootstrap", out=tmp_path / "a")
+    monkeypatch.setattr(Queue, "_chosen", lambda queue: list(queue._waiting)[-1])
+    two = swept(tmp_path, "gen:stl-bootstrap", out=tmp_path / "b")
+    pd.testing.assert_frame_equal(one.profile(), two.profile())
+
+
+def test_what_a_task_reads_is_laid_down_when_it_is_drawn_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Virtual(1, lambda task: 1.0)
+    monkeypatch.setattr("tsgap.engines.run", engine.run)
+    monkeypatch.setattr("tsgap.drawing.drawn", lambda wanted, *_, **__: {w.name: stand_in(w) for w in wanted})
+    swept(tmp_path, ["gen:stl-bootstrap", "gen:shuffle"], forecasters=["linear"], jobs=1)
+    assert [len(others) for others in engine.laid] == sorted(len(others) for others in engine.laid)
+    assert not engine.laid[0]
+    assert len(engine.laid[-1]) >= 3
+
+
+def test_a_sweep_goes_on_from_the_parts_of_a_cell_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    spec = tsgap.ForecasterSpec("counted", "", Counted, params={"log": str(tmp_path / "log")}, scope="local")
+    given: dict[str, Any] = {"forecasters": [spec], "null": False}
+    before = swept(tmp_path, **given).profile()
+    files = sorted((tmp_path / "run" / "parts").rglob("*-*of3-*.parquet"))
+    assert len(files) == 3
+    files[1].unlink()
+    (tmp_path / "log").unlink()
+    seen: list[Progress] = []
+    again = swept(tmp_path, on_progress=seen.append, **given)
+    assert (seen[-1].reused, seen[-1].ok) == (3, 1)
+    assert sorted(line.split()[0] for line in (tmp_path / "log").read_text().splitlines()) == ["fit", "predict"]
+    pd.testing.assert_frame_equal(before, again.profile())
+
+
+def test_a_cell_that_was_cut_otherwise_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = tsgap.ForecasterSpec("counted", "", Counted, params={"log": str(tmp_path / "log")}, scope="local")
+    swept(tmp_path, forecasters=[spec], null=False)
+    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    seen: list[Progress] = []
+    swept(tmp_path, forecasters=[spec], null=False, on_progress=seen.append)
+    assert (seen[-1].reused, seen[-1].ok) == (4, 0)

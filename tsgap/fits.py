@@ -76,7 +76,7 @@ def fits_of(cells: Iterable[Cell]) -> list[Fit]:
     """Everything that is to be fitted for some cells, in their order; each piece of each cell once."""
     alike: dict[tuple[object, ...], list[Piece]] = {}
     for one in cells:
-        cut = blocks(one)
+        cut, fit = blocks(one), one.fit
         for i, block in enumerate(cut):
-            alike.setdefault((*one.fit, block.place), []).append(Piece(one, i, len(cut), block))
+            alike.setdefault((*fit, block.place), []).append(Piece(one, i, len(cut), block))
     return [Fit(tuple(pieces)) for pieces in alike.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 from tsgap.fits import Fit
@@ -43,10 +44,11 @@ class Queue(Iterator[Fit]):
 
     Forecasters of which nothing is known come first; after that one after the other, the one with most work left
     first, and of each the longest fit first. A fit that is long against all that is left is started at once, wherever
-    it belongs, so that at the end none is left alone while other workers have nothing to do.
+    it belongs, so that at the end none is left alone while other workers have nothing to do. `slots` workers share the
+    work; where that is not known (None) it is taken to be as many as were busy so far.
     """
 
-    def __init__(self, fits: Iterable[Fit], pace: Pace, slots: int) -> None:
+    def __init__(self, fits: Iterable[Fit], pace: Pace, slots: int | None) -> None:
         self._waiting: dict[str, list[Fit]] = {}
         for fit in fits:
             self._waiting.setdefault(fit.group, []).append(fit)
@@ -57,7 +59,8 @@ class Queue(Iterator[Fit]):
         self._open = dict(self._left)
         self._count = sum(map(len, self._waiting.values()))
         self._pace = pace
-        self._slots = max(slots, 1)
+        self._slots = slots
+        self._begin, self._worked = time.monotonic(), 0.0
         self._group = ""
 
     def __next__(self) -> Fit:
@@ -75,19 +78,27 @@ class Queue(Iterator[Fit]):
         self._count -= 1
         self._open[fit.group] -= fit.size
         if seconds is not None:
+            self._worked += seconds
             self._pace.learn(fit.group, fit.size, seconds)
+
+    @property
+    def slots(self) -> float:
+        """Workers that share the work."""
+        if self._slots is not None:
+            return max(self._slots, 1)
+        return max(self._worked / max(time.monotonic() - self._begin, 1e-9), 1.0)
 
     @property
     def seconds_left(self) -> float | None:
         """Seconds until all have ended, if those that run now have just begun; None where nothing is known."""
         work = self._pace.seconds({group: size for group, size in self._open.items() if size})
-        return None if work is None else work / max(min(self._slots, self._count), 1)
+        return None if work is None else work / max(min(self.slots, self._count), 1)
 
     def _chosen(self) -> str:
         """The forecaster whose turn it is."""
         mine = self._group if self._group in self._waiting else ""
         if unknown := [group for group in self._waiting if self._pace.of(group) is None]:
-            if mine in unknown or (mine and self._work(mine) < _WORTH * CHANGE * self._slots):
+            if mine in unknown or (mine and self._work(mine) < _WORTH * CHANGE * self.slots):
                 return mine
             return unknown[0]
         mine = mine or max(self._waiting, key=self._work)
@@ -96,7 +107,7 @@ class Queue(Iterator[Fit]):
 
     def _is_long(self, group: str) -> bool:
         """Whether its longest fit takes more than half the time that all workers need for what is left."""
-        return self._longest(group) > sum(map(self._work, self._waiting)) / (2 * self._slots)
+        return self._longest(group) > sum(map(self._work, self._waiting)) / (2 * self.slots)
 
     def _longest(self, group: str) -> float:
         return self._waiting[group][-1].size * (self._pace.of(group) or 0.0)

@@ -170,7 +170,7 @@ def perform(
         mine = every if share is None else share.share(every)
         stand = Standing.of(every, store)
         todo = _todo(mine, stand, store, retry_failed)
-        slots = engines.cores() if jobs is None else jobs
+        slots = engines.cores() if jobs is None and engine == engines.LOCAL else jobs
         faults = sum(bool(row.error) for row in made.rows)
         state = _at_the_start(mine, todo, stand, slots, faults)
         if on_progress:
@@ -210,7 +210,9 @@ def _todo(fits: Sequence[Fit], stand: Standing, store: Store, retry_failed: bool
     return [some for fit in fits for some in fit.only(wanted)]
 
 
-def _at_the_start(fits: Sequence[Fit], todo: Sequence[Fit], stand: Standing, slots: int, faults: int) -> Progress:
+def _at_the_start(
+    fits: Sequence[Fit], todo: Sequence[Fit], stand: Standing, slots: int | None, faults: int
+) -> Progress:
     """What is there before anything is run, with `faults` beside the cells."""
     places, waiting = ({piece.place for fit in of for piece in fit.pieces} for of in (fits, todo))
     faults += sum(map(stand.failed, places - waiting))
@@ -219,7 +221,7 @@ def _at_the_start(fits: Sequence[Fit], todo: Sequence[Fit], stand: Standing, slo
 
 
 def _ended(
-    todo: Sequence[Fit], pace: Pace, slots: int, run: Callable[[Queue], Generator[Outcome]]
+    todo: Sequence[Fit], pace: Pace, slots: int | None, run: Callable[[Queue], Generator[Outcome]]
 ) -> Generator[tuple[Fit, Outcome, float | None]]:
     """How every fit ended, and the seconds left; what no worker survived with several views is done view by view."""
     while todo:
