@@ -30,8 +30,7 @@ def direct(rows: list[Floats], context: int, leads: int, level: Level = "mean") 
 def gathered(rows: list[Floats], context: int, leads: int, level: Level = "mean") -> Moments:
     lengths = np.array([len(row) for row in rows])
     begins = np.cumsum(lengths) - lengths
-    ones = np.ones(len(rows))
-    return moments_of(np.concatenate(rows), begins, lengths, ones, context=context, leads=leads, level=level)
+    return moments_of(np.concatenate(rows), begins, lengths, context=context, leads=leads, level=level)
 
 
 def error(found: Moments, wanted: Moments) -> float:
@@ -105,6 +104,13 @@ def test_moments_are_those_of_windows_for_any_lengths_and_blocks(
         assert (found.windows, found.xx.any(), found.xy.any(), found.yy.any()) == (0, False, False, False)
 
 
+def test_transforms_have_the_lengths_that_another_library_finds_quick() -> None:
+    from scipy.fft import next_fast_len
+
+    numbers = [*range(1, 600), 1023, 1025, 2187, 4225, 9999]
+    assert [moments._quick_length(n) for n in numbers] == [next_fast_len(n, real=True) for n in numbers]
+
+
 @pytest.fixture
 def by_windows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many windows were built, block by block."""
@@ -141,13 +147,6 @@ def test_a_constant_has_no_moments_at_any_level() -> None:
         found = gathered([np.full(300, level)], 8, 4)
         assert np.abs(found.xx).max() <= found.windows * (1e-15 * level) ** 2
         assert not found.coefficients(0.0).any() or np.abs(found.coefficients(0.0)).max() < 1e-6
-
-
-def test_rows_are_divided_by_their_scale() -> None:
-    rows, scale = [seasonal(200, 1), seasonal(300, 2)], np.array([2.0, 0.1])
-    values, lengths = np.concatenate(rows), np.array([200, 300])
-    found = moments_of(values, np.array([0, 200]), lengths, scale, context=12, leads=3)
-    assert error(found, direct([rows[0] / 2, rows[1] * 10], 12, 3)) < 1e-12
 
 
 def test_moments_add_and_are_weighted_from_both_sides() -> None:

@@ -78,12 +78,17 @@ def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], cut: Cu
     `read(rows)` gives the rows of a block as they are to be learned, scaled, say. At most a block of rows is held at a
     time. Equal to the bit for equal rows, however they are read.
     """
+    prepared: Callable[[Panel], Panel] = getattr(forecaster, "prepared", _as_they_are)
     sums: dict[int, Any] = {}
     for rows in cut.blocks():
-        for group, part in cut.parts(read(rows), rows):
+        for group, part in cut.parts(prepared(read(rows)), rows):
             found = forecaster.moments(part, horizon=cut.leads, context=cut.context)
             sums[group] = sums[group] + found if group in sums else found
     return tuple(sums[group] for group in sorted(sums))
+
+
+def _as_they_are(panel: Panel) -> Panel:
+    return panel
 
 
 def fit_by_moments(forecaster: Additive, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:

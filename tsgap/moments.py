@@ -102,16 +102,9 @@ def chosen_ridge(parts: Sequence[Moments]) -> float | None:
 
 
 def moments_of(
-    values: Floats,
-    begins: Ints,
-    lengths: Ints,
-    scale: Floats,
-    *,
-    context: int,
-    leads: int,
-    level: Level = "mean",
+    values: Floats, begins: Ints, lengths: Ints, *, context: int, leads: int, level: Level = "mean"
 ) -> Moments:
-    """Moments of all windows in rows of a flat array, each row divided by its `scale`; short rows have none.
+    """Moments of all windows in rows of a flat array, which begin at `begins` (N,); short rows have none.
 
     Rows are cut into segments that share no window. With z a segment of n windows, the products summed over windows
     are M[i, j] = Σ z[t+i] z[t+j]: the first row is a correlation, by Fourier transform, and every further row follows
@@ -120,15 +113,13 @@ def moments_of(
     """
     width = context + leads
     whole = Moments(np.zeros((context, context)), np.zeros((context, leads)), np.zeros(leads), 0.0)
-    for z, windows in _segments(values, begins, lengths, scale, width):
+    for z, windows in _segments(values, begins, lengths, width):
         whole = whole + _block(z, windows, context, leads, level)
     return whole
 
 
-def _segments(values: Floats, begins: Ints, lengths: Ints, scale: Floats, width: int) -> Iterator[tuple[Floats, Ints]]:
+def _segments(values: Floats, begins: Ints, lengths: Ints, width: int) -> Iterator[tuple[Floats, Ints]]:
     """Blocks of centred segments (R, L), padded with zeros behind, and how many windows each holds (R,)."""
-    from scipy.fft import next_fast_len
-
     counts = np.maximum(lengths - width + 1, 0)
     most = max(4 * width, 1024) - width + 1
     pieces = -(-counts // most)
@@ -140,7 +131,7 @@ def _segments(values: Floats, begins: Ints, lengths: Ints, scale: Floats, width:
     order = np.argsort(-windows, kind="stable")
     start = 0
     while start < len(order):
-        length = next_fast_len(int(windows[order[start]]) + width - 1, real=True)
+        length = _quick_length(int(windows[order[start]]) + width - 1)
         these = order[start : start + max(1, _BLOCK // length)]
         start += len(these)
         size, at = windows[these] + width - 1, begins[row[these]] + first[these]
@@ -148,8 +139,7 @@ def _segments(values: Floats, begins: Ints, lengths: Ints, scale: Floats, width:
         inside = places < size[:, None]
         z = np.where(inside, values[np.where(inside, at[:, None] + places, 0)], 0.0)
         mean = z.sum(1) / size
-        z = np.where(inside, z - mean[:, None], 0.0) / scale[row[these], None]
-        yield z, windows[these]
+        yield np.where(inside, z - mean[:, None], 0.0), windows[these]
 
 
 def _block(z: Floats, windows: Ints, context: int, leads: int, level: Level) -> Moments:
@@ -182,14 +172,17 @@ def _block(z: Floats, windows: Ints, context: int, leads: int, level: Level) -> 
 
 def _correlated(z: Floats, windows: Ints, width: int) -> Floats:
     """Σ z[t] z[t+k] over the windows t of all segments, for k below `width`."""
-    from scipy.fft import irfft, rfft
-
     length = z.shape[1]
     starts = np.where(np.arange(length) < windows[:, None], z, 0.0)
     # t + k stays inside of the segment: a circle of its length does not wrap
-    spectrum = np.einsum("rf,rf->f", rfft(starts).conj(), rfft(z))
-    found: Floats = irfft(spectrum, length)[:width]
-    return found
+    spectrum = np.einsum("rf,rf->f", np.fft.rfft(starts).conj(), np.fft.rfft(z))
+    return np.fft.irfft(spectrum, length)[:width]
+
+
+def _quick_length(n: int) -> int:
+    """The smallest product of twos, threes and fives from `n` on: sizes that a Fourier transform likes."""
+    odd = (3**i * 5**j for i in range(n.bit_length()) for j in range(n.bit_length()))
+    return min(int(m) << (-(-n // int(m)) - 1).bit_length() for m in odd)
 
 
 def _product(a: Floats, b: Floats) -> Floats:

@@ -82,8 +82,9 @@ class Additive(Forecaster, Protocol):
 
     Moments are any value with `+` with its like and `*` by a number, sums of products for least squares, say. Where a
     forecaster offers them, the host gathers them in blocks, group by group (`tsgap.additive`), and calls `solve` in
-    place of `fit`; both must give the same forecasts. The mean of them may be taken, not the quantiles: for those it is
-    fitted.
+    place of `fit`; both must give the same forecasts. Where quantiles are asked for it is fitted. Where it has a method
+    `prepared(train) -> Panel`, whole rows of the training panel pass through that before they may be cut into stretches
+    of time: a place to divide each by a scale of its own.
     """
 
     def moments(self, train: Panel, *, horizon: int, context: int) -> Any:

@@ -52,7 +52,7 @@ def _against_windows(asked: Asked, values: NDArray[np.float64], horizon: int) ->
     begins, lengths = np.arange(n) * TRAIN, np.full(n, TRAIN)
 
     def quick() -> Any:
-        return moments_of(rows.ravel(), begins, lengths, np.ones(n), context=LOOK_BACK, leads=horizon)
+        return moments_of(rows.ravel(), begins, lengths, context=LOOK_BACK, leads=horizon)
 
     def slow() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         xx, xy = np.zeros((LOOK_BACK, LOOK_BACK)), np.zeros((LOOK_BACK, horizon))

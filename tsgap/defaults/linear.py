@@ -62,6 +62,10 @@ class Linear:
         fit_by_moments(self, train, horizon=horizon, context=context, seed=seed)
         self._train, self._before = train, context - self.context
 
+    def prepared(self, train: Panel) -> Panel:
+        """Every row divided by its `spread`."""
+        return train.with_values(train.values / np.repeat(spread(train), train.lengths))
+
     def moments(self, train: Panel, *, horizon: int, context: int) -> Moments:
         """Moments of all windows of `context` values and `horizon` leads, of which the last `look_back` are used."""
         own = self._own(context)
@@ -69,7 +73,6 @@ class Linear:
             train.values,
             train.offsets[:-1] + context - own,
             train.lengths - (context - own),
-            spread(train),
             context=own,
             leads=horizon,
             level=self.normalise,
