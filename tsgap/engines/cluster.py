@@ -232,9 +232,9 @@ class _Journeys:
         self._on_start = on_start
         self._waiting: deque[Task] = deque()
         self._again: deque[tuple[list[Task], str]] = deque()  # shards that go once more, and to which worker
-        self._flying: dict[str, list[Task]] = {}
+        self._flying: dict[str, tuple[float, list[Task]]] = {}  # since when, which
         self._journeys: dict[str, int] = {}
-        self._laid: dict[tuple[str, str], int] = {}  # site, input → how often
+        self._laid: dict[tuple[str, str], tuple[float, int]] = {}  # site, input → when last, how often
         self._pace: dict[str, float] = {}  # group → seconds a task
         self._breaker = Breaker()
         self._checked, self._slots, self._seen = 0.0, 0, time.monotonic()
@@ -248,12 +248,12 @@ class _Journeys:
                 yield from skipped
                 if not shard:
                     break
-                self._flying[self._cluster.send(shard, worker).key] = shard
+                self._flying[self._cluster.send(shard, worker).key] = (time.monotonic(), shard)
             if not self._flying:
                 return
             with suppress(Empty):
                 future = self._cluster.done.get(timeout=_GLANCE)
-                yield from self._arrived(future, self._flying.pop(future.key))
+                yield from self._arrived(future, *self._flying.pop(future.key))
 
     def _count(self) -> None:
         """Look now and then how many threads there are."""
@@ -292,10 +292,10 @@ class _Journeys:
                 self._on_start(task)
         return skipped, shard, ""
 
-    def _arrived(self, future: Any, shard: list[Task]) -> Iterator[Outcome]:
+    def _arrived(self, future: Any, sent: float, shard: list[Task]) -> Iterator[Outcome]:
         reply = self._cluster.reply(future)
         if reply is not None and reply.missing:
-            self._again.append((shard, self._provide(reply)))
+            self._again.append((shard, self._provide(reply, sent)))
         elif reply is None or reply.closed:
             yield from self._lost(shard)
         else:
@@ -323,15 +323,15 @@ class _Journeys:
                 self._breaker.ended(outcome)
                 yield outcome
 
-    def _provide(self, reply: node.Reply) -> str:
-        """Send a worker the inputs that it has not; its address, or nothing if it was lost."""
+    def _provide(self, reply: node.Reply, sent: float) -> str:
+        """Send a worker what it has not had since the shard was sent; its address, or nothing if it is lost."""
         cluster = self._cluster
         for name in reply.missing:
-            count = self._laid[reply.site, name] = self._laid.get((reply.site, name), 0) + 1
-            if count > JOURNEYS:
-                raise TsgapError(
-                    f"worker {reply.worker} of {cluster.engine!r} lost the input {name!r} {count - 1} times"
-                )
+            last, count = self._laid.get((reply.site, name), (0.0, 0))
+            if last > sent:
+                continue
+            if count >= JOURNEYS:
+                raise TsgapError(f"worker {reply.worker} of {cluster.engine!r} lost the input {name!r} {count} times")
             home = self._folder / name
             files = sorted(path for path in home.rglob("*") if path.is_file()) if home.is_dir() else [home]
             try:
@@ -340,6 +340,7 @@ class _Journeys:
                     for offset, data in _pieces(path):
                         cluster.ask(reply.worker, node.lay, name, file, offset, data)
                 cluster.ask(reply.worker, node.laid, name)
+                self._laid[reply.site, name] = (time.monotonic(), count + 1)
             except ConnectionError:
                 return ""
         return reply.worker
