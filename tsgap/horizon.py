@@ -22,6 +22,8 @@ BYS: tuple[str, ...] = get_args(By)
 Rows = slice | Ints
 #: Values that are scored at once, what a core has near at hand. Figures depend on it in their last bits: it is fixed.
 AT_ONCE = 2**16
+#: Windows of a block that are added up one after the other; `np.add.reduceat` takes more of them in another order.
+FEW = 8
 
 #: How the status of rows begins whose metric raised or broke its contract; the reason follows.
 METRIC_FAILED = "metric failed"
@@ -119,49 +121,79 @@ def figures(
     at = np.arange(1, horizon + 1) if by == "lead" else np.array(sorted(horizons), dtype=np.int64)
     reached = min(forecast.shape[1] for replicates in arms for forecast in replicates)
     of = [*arms, *([] if reference is None else [[reference]])]
-    shape = len(blocks.starts), horizon
+    shape, width = (len(blocks.starts), len(at)), np.ones_like(at) if by == "lead" else at
     sums, weight = np.zeros((len(of), *shape)), np.zeros(shape)
     used, lost = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    alike = bool((weights == 1.0).all())
+
+    def gathered(values: NDArray[Any]) -> NDArray[Any]:
+        """Values of windows and leads (n, H) added up within blocks, and up to each horizon (B, P)."""
+        added = _added(values, begins, lengths)
+        return (added if by == "lead" else np.cumsum(added, axis=1))[:, at - 1]
+
     for rows, held, begins in blocks.pieces(horizon):
+        lengths = np.diff(begins, append=len(weights[rows]))
         y, denominators, weighed = truth[rows], scale[rows], weights[rows, None]
         pieces = [[forecast[rows] for forecast in replicates] for replicates in of]
         found = [_loss(metric, y, denominators, replicates, levels) for replicates in pieces]
-        known: NDArray[np.bool_] = ~np.logical_or.reduce([np.isnan(loss) for loss in found[: len(arms)]])
-        missing = _lost(y, denominators, pieces[: len(arms)], reached)
+        known: NDArray[np.bool_] | None = None  # all of them
+        if all(_is_whole(loss) for loss in found[: len(arms)]):
+            weight[held] += _added(weighed, begins, lengths) * width
+            used[held] += lengths[:, None] * width
+        else:
+            known = ~np.logical_or.reduce([np.isnan(loss) for loss in found[: len(arms)]])
+            weight[held] += gathered(np.where(known, weighed, 0.0))
+            used[held] += gathered(known.astype(np.int64))
+            lost[held] += gathered(_lost(y, denominators, pieces[: len(arms)], reached).astype(np.int64))
         for loss, added in zip(found, sums, strict=True):
-            added[held] += np.add.reduceat(np.where(known, loss * weighed, 0.0), begins, axis=0)
-        weight[held] += np.add.reduceat(np.where(known, weighed, 0.0), begins, axis=0)
-        used[held] += np.add.reduceat(known.astype(np.int64), begins, axis=0)
-        lost[held] += np.add.reduceat(missing.astype(np.int64), begins, axis=0)
+            heavy = loss if alike else loss * weighed
+            added[held] += gathered(heavy if known is None else np.where(known, heavy, 0.0))
         let_go(truth, *(forecast for replicates in of for forecast in replicates))
-
-    def gathered(values: NDArray[Any]) -> NDArray[Any]:
-        return (values if by == "lead" else np.cumsum(values, axis=-1))[..., at - 1]
-
     taught = at <= reached
-    weight, used, lost = gathered(weight), gathered(used) * taught, gathered(lost) * taught
+    used, lost = used * taught, lost * taught
     weight[:, ~taught] = 0.0
     weight[lost > used] = 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = gathered(sums) / weight
-        means = np.sqrt(means) if metric.aggregate == "root-mean" else means
+        means = np.sqrt(sums / weight) if metric.aggregate == "root-mean" else sums / weight
     counts = np.diff(np.append(blocks.starts, len(truth))).astype(np.int64)
-    total = gathered(np.repeat(counts[:, None], horizon, axis=1))
     other = np.full(used.shape, np.nan) if reference is None else np.where(taught, means[-1], np.nan)
     values = np.where(weight > 0, means[: len(arms)], np.nan)
-    return Figures(at, values, other, used, total, lost, taught)
+    return Figures(at, values, other, used, counts[:, None] * width, lost, taught)
 
 
 def _loss(
     metric: MetricSpec, truth: Floats, scale: Floats, replicates: Sequence[Floats], levels: tuple[float, ...]
 ) -> Floats:
     """Losses (N, H), averaged over replicates; NaN where there is none, in leads that were not taught too."""
+    if len(replicates) == 1 and replicates[0].shape[1] == truth.shape[1]:
+        return losses(metric, truth, replicates[0], scale, levels)
     out = np.zeros(truth.shape)
     for forecast in replicates:
         reached = forecast.shape[1]
         out[:, :reached] += losses(metric, truth[:, :reached], forecast, scale, levels)
         out[:, reached:] = np.nan
     return out / len(replicates)
+
+
+def _is_whole(values: Floats) -> bool:
+    """Whether there is no NaN among values; also False where they are too large for their sum to tell."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()))
+
+
+def _added(values: NDArray[Any], begins: Ints, lengths: Ints) -> NDArray[Any]:
+    """Rows (n, H) added up from each of `begins` on (B, H): `np.add.reduceat`, quicker where they are few."""
+    most = int(lengths.max())
+    if most > FEW:
+        return np.asarray(np.add.reduceat(values, begins, axis=0))
+    if most * len(lengths) == len(values):
+        first, *others = np.moveaxis(values.reshape(len(lengths), most, -1), 1, 0)
+        return np.asarray(first + sum(others[1:], start=others[0]) if others else first)
+    rest = np.zeros_like(values, shape=(len(begins), values.shape[1]))
+    for row in range(1, most):
+        more = np.flatnonzero(lengths > row)
+        rest[more] += values[begins[more] + row]
+    return np.asarray(values[begins] + rest)
 
 
 def _lost(truth: Floats, scale: Floats, arms: Sequence[Sequence[Floats]], reached: int) -> NDArray[np.bool_]:

@@ -123,10 +123,14 @@ def losses(
         raise ContractError(told[:REASON]) from err
     if found.shape != truth.shape or found.dtype.kind not in "fiub":
         raise ContractError(f"the loss of {truth.shape} pairs must be as many numbers, got {found.dtype} {found.shape}")
-    missing = np.isnan(truth) | np.isnan(forecast) | np.isnan(scale)[:, None]
-    known = np.where(missing, np.nan, found.astype(np.float64, copy=False))
-    if (metric.nonnegative or metric.aggregate == "root-mean") and (below := known < 0).any():
-        negative = known[below]
+    known = found.astype(np.float64, copy=False)
+    with np.errstate(all="ignore"):
+        # a sum is finite only if nothing in it is missing
+        whole = np.isfinite(truth.sum() + forecast.sum() + scale.sum())
+    if not whole:
+        known = np.where(np.isnan(truth) | np.isnan(forecast) | np.isnan(scale)[:, None], np.nan, known)
+    if (metric.nonnegative or metric.aggregate == "root-mean") and not known.min() >= 0 and (known < 0).any():
+        negative = known[known < 0]
         declared = "is declared nonnegative" if metric.nonnegative else "has its root taken"
         raise ContractError(f"a loss that {declared} is negative for {negative.size} pairs, first {negative[0]:.4g}")
     return known
