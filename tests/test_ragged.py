@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tsgap import blocks
 from tsgap.errors import DataError
-from tsgap.panel import Dataset, Panel, digest, filled, offsets_of
+from tsgap.panel import Dataset, Panel, digest, filled, frozen, offsets_of
 from tsgap.ragged import gathered, leading, missing_at, row_blocks
 from tsgap.splits import Split, rolling
 
@@ -218,3 +221,42 @@ def test_nothing_needs_temporaries_as_large_as_the_panel(
         tracemalloc.stop()
     # a megabyte for names
     assert peak < share * split.data.values.nbytes + 4e6, peak
+
+
+@pytest.mark.parametrize("size", ["10", ""])
+def test_a_large_array_lies_in_a_file_and_is_as_good_as_one_in_memory(
+    size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv(blocks.VARIABLE, size)
+    array = blocks.room(1000)
+    assert (blocks.mapping(array) is None) == (size == "")
+    array[:] = np.arange(1000.0)
+    blocks.let_go(array)
+    assert array.tolist() == list(range(1000))
+    assert blocks.room(39).shape == (39,)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_room_on_the_disk_it_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv(blocks.VARIABLE, "10")
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    assert blocks.mapping(blocks.room(1000)) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="says how much memory a process has, on Linux alone")
+def test_what_was_worked_on_does_not_stay_in_memory() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    n = blocks.LARGE * blocks.DEFAULT
+    before = resident()
+    values, offsets = gathered(blocks.room(n), np.arange(0, n, 1024), np.full(n // 1024, 1024))
+    panel = Panel(frozen(values), offsets, tuple(map(str, range(n // 1024))), "step", (1,))
+    assert panel.fingerprint
+    assert len(panel.tail(1000).values) == 1000 * (n // 1024)
+    # two blocks at most, and the names
+    assert resident() - before < 0.8 * values.nbytes

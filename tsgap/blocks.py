@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import mmap
 import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tsgap.errors import UsageError
 
 #: Values (8 bytes each) that are worked on at once unless the environment says otherwise: 32 MiB.
 DEFAULT = 2**22
+#: Arrays of so many blocks lie in a file.
+LARGE = 4
 #: The environment variable that overrides it, in every process that takes part.
 VARIABLE = "TSGAP_BLOCK"
 
@@ -36,6 +42,23 @@ def ranges(n: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, n))
 
 
+def room(n: int) -> NDArray[np.float64]:
+    """An array (n,) of floats to be filled: in memory, or from `LARGE` blocks on mapped from a file without a name.
+
+    What `let_go` takes out of memory then lies in the folder for temporary files, for as long as the array is used.
+    Where that has no room, or none that can be kept free, it is in memory.
+    """
+    if n < LARGE * size() or not hasattr(os, "posix_fallocate"):
+        return np.empty(n)
+    with tempfile.TemporaryFile(prefix="tsgap-") as file:
+        try:
+            # a full disk is an error here; later, as a page is written to, it would be the end of the process
+            os.posix_fallocate(file.fileno(), 0, 8 * n)
+        except OSError:
+            return np.empty(n)
+        return np.ndarray((n,), np.float64, mmap.mmap(file.fileno(), 8 * n))
+
+
 def mapping(array: Any) -> mmap.mmap | None:
     """The mapped file that an array lies in, None where it lies in memory."""
     while array is not None and not isinstance(array, mmap.mmap):
@@ -48,3 +71,11 @@ def let_go(*arrays: Any) -> None:
     for array in arrays:
         if (file := mapping(array)) is not None and hasattr(mmap, "MADV_DONTNEED"):
             file.madvise(mmap.MADV_DONTNEED)
+
+
+def passed(values: NDArray[Any]) -> Iterator[slice]:
+    """Slices of a flat array, one after the other, each let go once it was worked on."""
+    for s in ranges(len(values), 1):
+        yield s
+        if len(values) > size():
+            let_go(values)

@@ -43,20 +43,21 @@ def digest(*parts: object) -> str:
     """Hash of arrays and of anything with a stable repr (128 bits, hexadecimal); no array is copied for it."""
     h = hashlib.sha256()
     for part in parts:
-        raw = _bytes_of(part) if isinstance(part, np.ndarray) else memoryview(repr(part).encode())
-        h.update(raw.nbytes.to_bytes(8, "little"))
-        h.update(raw)
+        raw = _bytes_of(part) if isinstance(part, np.ndarray) else np.frombuffer(repr(part).encode(), np.uint8)
+        h.update(len(raw).to_bytes(8, "little"))
+        for s in blocks.passed(raw):
+            h.update(raw[s].data)
     return h.hexdigest()[:32]
 
 
-def _bytes_of(array: NDArray[Any]) -> memoryview:
+def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
     """The bytes of an array in C order, which are only copied where they lie otherwise."""
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data if array.size else b"")
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8) if array.size else np.empty(0, np.uint8)
 
 
 def _first(values: Floats, good: Callable[[Floats], NDArray[np.bool_]]) -> int | None:
     """Position of the first value that is not good, None where all are."""
-    for s in blocks.ranges(len(values), 1):
+    for s in blocks.passed(values):
         fine = good(values[s])
         if not fine.all():
             return int(s.start + np.argmin(fine))

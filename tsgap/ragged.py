@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +42,10 @@ def row_blocks(offsets: Ints, width: int = 1) -> Iterator[slice]:
         first = last
 
 
-def gathered(values: NDArray[Any], begins: Ints, lengths: Ints) -> tuple[NDArray[Any], Ints]:
+def gathered(values: Floats, begins: Ints, lengths: Ints) -> tuple[Floats, Ints]:
     """Copies of the rows that begin at `begins` (N,) in a flat array and are `lengths` (N,) long, and their offsets."""
     offsets = offsets_between(lengths)
-    out = np.empty(int(offsets[-1]), dtype=values.dtype)
+    out = blocks.room(int(offsets[-1]))
     if not len(out):
         return out, offsets
     # rows that follow each other are one run
@@ -54,12 +53,21 @@ def gathered(values: NDArray[Any], begins: Ints, lengths: Ints) -> tuple[NDArray
     starts = np.concatenate([[0], joined])
     stops = np.append(joined, len(lengths))
     if len(out) >= _WORTH_A_SLICE * len(starts):
+        copied, most = 0, blocks.size()
         sources = zip(begins[starts].tolist(), offsets[starts].tolist(), offsets[stops].tolist(), strict=True)
         for begin, start, stop in sources:
-            out[start:stop] = values[begin : begin + stop - start]
+            for at in range(start, stop, most):
+                end = min(at + most, stop)
+                out[at:end] = values[begin + at - start : begin + end - start]
+                copied += end - at
+                if copied >= most:
+                    blocks.let_go(values, out)
+                    copied = 0
         return out, offsets
     for rows in row_blocks(offsets):
         out[offsets[rows.start] : offsets[rows.stop]] = values[spans(begins[rows], lengths[rows])[0]]
+        if len(out) > blocks.size():
+            blocks.let_go(values, out)
     return out, offsets
 
 
@@ -74,11 +82,12 @@ def by_length(values: Floats, offsets: Ints) -> Iterator[tuple[Ints, Floats]]:
         for s in blocks.ranges(len(rows), length):
             here = rows[s]
             yield here, gathered(values, offsets[here], lengths[here])[0].reshape(len(here), length)
+    blocks.let_go(values)
 
 
 def missing_at(values: Floats) -> Ints:
     """Positions of the values that are missing, rising."""
-    found = [np.flatnonzero(np.isnan(values[s])) + s.start for s in blocks.ranges(len(values), 1)]
+    found = [np.flatnonzero(np.isnan(values[s])) + s.start for s in blocks.passed(values)]
     return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
 
 

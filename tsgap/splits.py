@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap.blocks import let_go
 from tsgap.errors import DataError
 from tsgap.frequency import WIDTHS, parts
 from tsgap.panel import STEP, Dataset, Panel, digest, frozen
@@ -128,6 +129,7 @@ class Split:
         lengths = self.origins if limit is None else np.minimum(self.origins, limit)
         for windows in row_blocks(offsets_between(lengths)):
             yield self.histories(limit, windows=windows)
+            let_go(self.data.values)
 
     @cached_property
     def truth(self) -> Floats:
@@ -171,6 +173,7 @@ class Split:
             diff = np.where(place >= m, y - before, np.nan)
             mae[rows], rmse[rows] = _mean(np.abs(diff), offsets), np.sqrt(_mean(diff**2, offsets))
             rounding[rows] = 1e-12 * _mean(np.abs(y), offsets)
+            let_go(data.values)
         fallback, undefined = [], []
         for s in np.flatnonzero(~(mae > rounding)).tolist():
             values = data[s][: self.train_ends[s]]

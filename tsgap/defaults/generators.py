@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tsgap.blocks import let_go, room
 from tsgap.errors import ForecastError
 from tsgap.panel import Floats, Panel, frozen
 from tsgap.protocols import GeneratorSpec
+from tsgap.ragged import row_blocks
 
 
 class PerSeries:
@@ -24,14 +26,17 @@ class PerSeries:
     def sample(self, *, seed: int) -> Panel:
         """One synthetic series for every real one, under the same key."""
         rng = np.random.default_rng(seed)
-        values = np.empty_like(self.train.values)
-        ends = self.train.offsets.tolist()
-        for key, start, stop in zip(self.train.keys, ends, ends[1:], strict=False):
-            if start < stop:
-                made = self.transform(self.train.values[start:stop], rng)
-                if made.shape != (stop - start,):
-                    raise ForecastError(f"series {key!r} has {stop - start} values, what was made of it {made.shape}")
-                values[start:stop] = made
+        values, ends = room(len(self.train.values)), self.train.offsets.tolist()
+        for rows in row_blocks(self.train.offsets):
+            for row in range(rows.start, rows.stop):
+                y = self.train.values[ends[row] : ends[row + 1]]
+                made = self.transform(y, rng) if len(y) else y
+                if made.shape != y.shape:
+                    raise ForecastError(
+                        f"series {self.train.keys[row]!r} has {len(y)} values, what was made of it {made.shape}"
+                    )
+                values[ends[row] : ends[row + 1]] = made
+            let_go(self.train.values, values)
         return self.train.with_values(frozen(values))
 
 

@@ -54,7 +54,7 @@ def read_regular(path: Path, options: ReadOptions, *, stamps_needed: bool = True
 
     try:
         rows = rows_of(path, options, stamps_needed=stamps_needed)
-        found = _Found(np.empty(rows.n))
+        found = _Found(blocks.room(rows.n))
         for batch in rows:
             found.add(batch)
         return _laid_out(found, str(path), tuple(rows.ids), rows.dated, rows.notes)
@@ -118,6 +118,7 @@ class _Found:
         """Take in the next rows; `Unusual` where a stamp is not after the one before it in its series."""
         n = len(batch.y)
         self.values[self.at : self.at + n] = batch.y
+        blocks.let_go(self.values)
         codes, stamps = batch.codes, batch.stamps
         firsts = _firsts(codes)
         lengths = np.diff(np.append(firsts, n))
@@ -226,7 +227,7 @@ def _sorted(found: _Found, order: Ints) -> tuple[Floats, Ints]:
         begins = np.empty_like(order)
         begins[appeared] = offsets_between(counts[appeared])[:-1]
         return gathered(found.values, begins[order], counts[order])
-    out = np.empty_like(found.values)
+    out = blocks.room(len(found.values))
     free = np.empty_like(order)
     free[order] = offsets[:-1]
     at = 0
@@ -242,6 +243,8 @@ def _sorted(found: _Found, order: Ints) -> tuple[Floats, Ints]:
         ]
         free[owners] += sizes
         at += len(codes)
+        blocks.let_go(found.values)
+    blocks.let_go(out)
     return out, offsets
 
 
@@ -295,13 +298,16 @@ def _widened(values: Floats, offsets: Ints, row: Ints, before: Ints, extra: Ints
     wide = offsets_between(np.diff(offsets) + _sums(row, extra, len(offsets) - 1))
     if wide[-1] > _LONGEST and wide[-1] > 100 * len(values):
         raise Unusual
-    out = np.full(int(wide[-1]), np.nan)
+    out = blocks.room(int(wide[-1]))
+    for s in blocks.passed(out):
+        out[s] = np.nan
     passed = 0
-    for s in blocks.ranges(len(values), 1):
+    for s in blocks.passed(values):
         low, high = np.searchsorted(places, [s.start, s.stop])
         shift = np.zeros(s.stop - s.start, dtype=np.int64)
         shift[places[low:high] - s.start] = extra[low:high]
         at = np.cumsum(shift) + passed + np.arange(s.start, s.stop)
         out[at] = values[s]
+        blocks.let_go(out)
         passed += int(shift.sum())
     return out, wide
