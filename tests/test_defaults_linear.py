@@ -221,7 +221,19 @@ def test_the_last_value_may_be_subtracted_instead_of_the_mean() -> None:
     np.testing.assert_allclose(moved, model.predict(flat, horizon=4).mean + 100, rtol=1e-9)
 
 
-@pytest.mark.parametrize("asked", [{"ridge": -1.0}, {"ridge": np.nan}, {"look_back": 0}, {"normalise": "median"}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"ridge": -1.0},
+        {"ridge": np.nan},
+        {"ridge": "little"},
+        {"ridge": True},
+        {"look_back": 0},
+        {"look_back": 2.5},
+        {"look_back": "all"},
+        {"normalise": "median"},
+    ],
+)
 def test_a_parameter_that_makes_no_sense_is_named(asked: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(asked))):
         Linear(**asked)

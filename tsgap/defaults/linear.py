@@ -42,14 +42,14 @@ class Linear:
     """
 
     def __init__(self, ridge: float | None = None, look_back: int | None = None, normalise: Level = "mean") -> None:
-        if ridge is not None and not 0 <= ridge < np.inf:
+        if ridge is not None and not (_is_number(ridge) and 0 <= ridge < np.inf):
             raise UsageError(f"ridge must be a number from 0, or none to have it chosen, got {ridge!r}")
-        if look_back is not None and (look_back != int(look_back) or look_back < 1):
+        if look_back is not None and not (_is_number(look_back) and look_back == int(look_back) >= 1):
             raise UsageError(f"look_back must be a whole number of values from 1, got {look_back!r}")
         if normalise not in ("mean", "last"):
             raise UsageError(f"normalise is 'mean' or 'last', got {normalise!r}")
         self.ridge = ridge
-        self.look_back = look_back
+        self.look_back = None if look_back is None else int(look_back)
         self.normalise: Level = normalise
         self._train: Panel | None = None
         self._before = 0  # values of a training context before those that are looked at
@@ -138,6 +138,10 @@ class Linear:
             x, y = less_level(block, c, self.normalise)
             errors[start : start + _BLOCK] = y - x @ self.coefficients
         return errors
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def spread(panel: Panel) -> Floats:
