@@ -23,6 +23,8 @@ import tsgap
 from tests.worlds import seasonal
 from tsgap.engines import Outcome, Task, cluster, run
 from tsgap.errors import TsgapError, UnknownNameError, UsageError
+from tsgap.local import LocalForecaster
+from tsgap.panel import Floats
 from tsgap.store import Store
 
 pytest.importorskip("distributed", reason="the extra dask")
@@ -204,23 +206,54 @@ class Shaken:
         return tsgap.Forecast(np.array([y[-1] for y in history])[:, None] + self.shake)
 
 
+class Means(LocalForecaster):
+    """The mean of the training series and the last value, half each."""
+
+    def fit_series(self, y: Floats, *, seasons: tuple[int, ...], horizon: int, seed: int) -> float:
+        return float(np.mean(y))
+
+    def forecast_series(self, model: float, y: Floats, *, horizon: int) -> Floats:
+        return np.full(horizon, (model + y[-1]) / 2)
+
+
+MEANS = tsgap.ForecasterSpec("means", "series by series", Means, scope="local")
 SHAKEN = tsgap.ForecasterSpec("shaken", "by chance", Shaken, deterministic=False)
 
 
 def swept(out: Path, engine: str, **more: object) -> tsgap.Run:
     settings: dict[str, object] = {
-        **{"forecasters": ["linear", "gradient-boosting:iterations=20", SHAKEN, "holt-winters"], "replicates": 1},
-        **{"horizons": [1, 6], "windows": 3, "out": out, "jobs": None if "://" in engine else 2, "engine": engine},
+        **{"forecasters": ["linear", SHAKEN, MEANS], "replicates": 1, "horizons": [1, 6], "windows": 3},
+        **{"out": out, "jobs": None if "://" in engine else 2, "engine": engine},
     }
     return tsgap.sweep(seasonal(4, 90), "gen:block-bootstrap", **{**settings, **more})
 
 
-def test_a_sweep_gives_the_same_to_the_bit_as_on_this_machine(nodes: Nodes, driver: Path) -> None:
-    pytest.importorskip("tsgap_statsforecast", reason="a forecaster of series one by one")
-    here, there = swept(driver / "here", "local"), swept(driver / "there", nodes.engine)
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({}, id="in short"),
+        pytest.param(
+            {
+                **{"forecasters": ["gradient-boosting:iterations=20", SHAKEN, "holt-winters"], "replicates": 2},
+                **{"quantiles": [0.1, 0.5, 0.9], "oracle_split": True, "validation": True},
+            },
+            id="in full",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_sweep_gives_the_same_to_the_bit_as_on_this_machine(
+    nodes: Nodes, driver: Path, more: dict[str, object]
+) -> None:
+    if more:
+        pytest.importorskip("tsgap_statsforecast", reason="forecasts series one by one")
+    here, there = (
+        swept(driver / f"{name}-{len(more)}", engine, **more)
+        for name, engine in {"here": "local", "there": nodes.engine}.items()
+    )
     assert (there.complete, there.n_failed) == (True, 0)
     mine, other = (run.forecasts() for run in (here, there))
-    assert len(mine) > 400
+    assert len(mine) > 300
     assert mine.forecast.notna().all()
     assert mine.forecast.to_numpy().tobytes() == other.forecast.to_numpy().tobytes()
     assert mine.drop(columns="forecast").equals(other.drop(columns="forecast"))
