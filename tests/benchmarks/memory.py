@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import tempfile
@@ -33,42 +34,46 @@ def rows(asked: Asked) -> Iterator[Row]:
         command = [sys.executable, "-m", "tsgap", "sweep", "--real", real, "--synthetic", synthetic]
         command += ["-f", "linear", "-f", "seasonal-naive", "--horizons", HORIZON, "--replicates", 1, "--jobs", JOBS]
         command += ["--quiet", "--out", home / "run"]
-        peak, resident, minutes = _watched([str(part) for part in command])
+        peak, anonymous, minutes = _watched([str(part) for part in command])
         kept = sum(path.stat().st_size for path in (home / "run").rglob("*") if path.is_file())
     notes = (
-        f"proportional memory (PSS: what processes share is counted once), summed over all processes, every {PAUSE} s; "
-        "pages of mapped files count",
-        f"highest sum of resident memory, in which what is shared counts for each: {resident / GIGABYTE:.2f} GB; "
+        f"proportional memory (PSS: what processes share counts once), all processes together, every {PAUSE} s;",
+        f"pages of mapped files, which can be dropped, count too: without them {anonymous / GIGABYTE:.2f} GB at most; "
         f"{minutes:.1f} minutes; the run folder holds {kept / GIGABYTE:.2f} GB",
     )
-    yield Row("memory", what, [peak / GIGABYTE], "GB", 4, notes=notes)
+    # only Linux adds it up; elsewhere nothing was measured
+    yield Row("memory", what, [peak / GIGABYTE or math.nan], "GB", 4, notes=notes)
 
 
 def _watched(command: list[str]) -> tuple[int, int, float]:
-    """Highest proportional and highest resident memory of a command and all that it starts, in bytes, and minutes."""
-    begin, peak, resident = time.perf_counter(), 0, 0
+    """Highest memory of a command and all that it starts, with and without mapped files, in bytes, and minutes."""
+    begin, peak, anonymous = time.perf_counter(), 0, 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            shared, every = _memory(process.pid)
-            peak, resident = max(peak, shared), max(resident, every)
+            every, own = _memory(process.pid)
+            peak, anonymous = max(peak, every), max(anonymous, own)
             time.sleep(PAUSE)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return peak, resident, (time.perf_counter() - begin) / 60
+    return peak, anonymous, (time.perf_counter() - begin) / 60
 
 
 def _memory(pid: int) -> tuple[int, int]:
+    """Bytes (Pss, Pss_Anon) of a process and all that it started, as the kernel sums them up."""
     import psutil
 
-    shared = every = 0
+    found = {"Pss:": 0, "Pss_Anon:": 0}
     try:
-        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        every = [pid, *(one.pid for one in psutil.Process(pid).children(recursive=True))]
     except psutil.NoSuchProcess:
         return 0, 0
-    for one in processes:
+    for one in every:
         try:
-            used = one.memory_full_info()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+        except OSError:  # it has ended
             continue
-        shared, every = shared + used.pss, every + used.rss
-    return shared, every
+        for line in text.splitlines():
+            name, _, size = line.partition(" ")
+            if name in found:
+                found[name] += 1024 * int(size.split()[0])
+    return found["Pss:"], found["Pss_Anon:"]
