@@ -220,6 +220,18 @@ def test_what_has_no_forecast_is_a_fault_of_the_share_that_has_it(tmp_path: Path
     assert seen[-1].faults == 2
 
 
+def test_a_block_in_which_every_window_failed_is_a_fault_now_and_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    spec = tsgap.ForecasterSpec("broken", "", Broken, scope="local")
+    for _ in range(2):
+        seen: list[Progress] = []
+        swept(tmp_path, "gen:shuffle", forecasters=[spec], null=False, shard=(1, 2), on_progress=seen.append)
+        assert seen[-1].failed == 0
+        assert seen[-1].faults == 3
+
+
 def test_a_preview_says_the_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
     monkeypatch.setattr("tsgap.sweeps.perform", lambda experiment, **_: given.update(experiment=experiment))
@@ -235,7 +247,7 @@ def test_parts_that_are_damaged_are_told_left_out_and_computed_again(
     copies = [shutil.copytree(run.path, tmp_path / run.path.name) for run in world[2]]
     file = next((copies[0] / "parts").rglob("*.parquet"))
     raw = bytearray(file.read_bytes())
-    raw[len(raw) // 2] ^= 1
+    raw[60] ^= 1  # among the forecasts: the end of the file, which says what it is, is whole
     file.write_bytes(raw)
     merged = tsgap.merge(copies, tmp_path / "merged")
     assert [w for w in merged.warnings if file.name in w and "damaged" in w and "left out" in w]
