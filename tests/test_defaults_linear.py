@@ -155,6 +155,17 @@ def test_quantiles_are_those_of_the_errors_on_the_training_pairs() -> None:
     assert shorter.tolist() == found.quantiles[:, :2, 1:2].tolist()
 
 
+def test_quantiles_of_a_shorter_look_back_are_those_of_as_many_pairs() -> None:
+    made, histories = Panel.of({str(i): y[: 15 + 9 * i] for i, y in enumerate(ar(4, 60))}), ar(3, 20, seed=1)
+    model = fitted(made, context=9, look_back=6)
+    x, y = windows(made, 9, 4, weighted=False)
+    level = x[:, 3:].mean(1, keepdims=True)
+    errors = y - level - (x[:, 3:] - level) @ model.coefficients
+    found = model.predict(histories, horizon=4, quantile_levels=(0.2,))
+    assert found.quantiles is not None
+    np.testing.assert_allclose(found.quantiles[..., 0], found.mean + np.quantile(errors, 0.2, axis=0), rtol=1e-9)
+
+
 def test_without_levels_there_are_no_quantiles_and_a_short_history_has_none() -> None:
     model = fitted(ar(4, 80))
     assert model.predict(ar(2, 20), horizon=4).quantiles is None
@@ -268,6 +279,7 @@ def test_neither_an_exact_season_nor_the_rounding_of_a_constant_counts_like_many
     rounding = {f"r{i}": 1 + 1e-16 * rng.integers(-9, 9, 80) for i in range(200)}
     alone, both = (fitted(Panel.of(r, seasons=(4,)), ridge=1e-6) for r in (rows, rows | rounding))
     np.testing.assert_allclose(both.coefficients, alone.coefficients, atol=1e-6)
+    assert np.abs(fitted(Panel.of(rounding, seasons=(4,)), ridge=1e-6).coefficients).max() < 1e-6
 
 
 def test_the_ridge_is_chosen_by_forecasting_series_that_were_left_out() -> None:
