@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from tsgap.additive import Cut, grouped_moments
+from tsgap.blocks import let_go, room
 from tsgap.errors import ContractError, ForecastError
 from tsgap.footing import reach
-from tsgap.panel import Floats, Ints, Panel
+from tsgap.panel import Floats, Ints, Panel, frozen
 from tsgap.protocols import Additive, Forecast, Forecaster, Generator
+from tsgap.ragged import row_blocks
 from tsgap.replies import checked, laid_out, rising, unusable
 from tsgap.shelf import read_panel
 from tsgap.spool import Place, Spool, mapped
@@ -109,20 +111,27 @@ def location_and_scale(
             raise ContractError("scaling 'train' without the figures of the training part")
         return figures[:, 0], figures[:, 1], 0
     recent = panel if context is None else panel.tail(context)
-    # an empty row has no part in reduceat: it keeps location 0 and scale 1
-    full = recent.lengths > 0
-    begin, count = recent.offsets[:-1][full], recent.lengths[full]
+    if scaling not in ("mean-abs", "standard"):
+        raise ContractError(f"there is no scaling {scaling!r}")
     location, scale = np.zeros(n), np.ones(n)
-    if scaling == "mean-abs":
-        scale[full] = np.add.reduceat(np.abs(recent.values), begin) / count
-    elif scaling == "standard":
-        location[full] = np.add.reduceat(recent.values, begin) / count
-        centred = recent.values - np.repeat(location, recent.lengths)
-        scale[full] = np.sqrt(np.add.reduceat(centred**2, begin) / count)
+    offsets, lengths = recent.offsets, recent.lengths
+    for rows in row_blocks(offsets):
+        # an empty row has no part in reduceat: it keeps location 0 and scale 1
+        full = rows.start + np.flatnonzero(lengths[rows])
+        if not len(full):
+            continue
+        values = recent.values[offsets[rows.start] : offsets[rows.stop]]
+        begin, count = offsets[full] - offsets[rows.start], lengths[full]
+        if scaling == "mean-abs":
+            scale[full] = np.add.reduceat(np.abs(values), begin) / count
+        else:
+            location[full] = np.add.reduceat(values, begin) / count
+            centred = values - np.repeat(location[rows], lengths[rows])
+            scale[full] = np.sqrt(np.add.reduceat(centred**2, begin) / count)
+        let_go(recent.values)
+    if scaling == "standard":
         # a constant row has no scale; rounding must not lend it one
         scale[scale <= 1e-12 * np.abs(location)] = 0.0
-    else:
-        raise ContractError(f"there is no scaling {scaling!r}")
     none = ~(scale > 1e-100)
     scale[none] = 1.0
     return location, scale, int(none.sum())
@@ -130,8 +139,13 @@ def location_and_scale(
 
 def scaled(panel: Panel, location: Floats, scale: Floats) -> Panel:
     """Every row shifted and divided by its own figures."""
-    values = (panel.values - np.repeat(location, panel.lengths)) / np.repeat(scale, panel.lengths)
-    return panel.with_values(values)
+    values, lengths = room(len(panel.values)), panel.lengths
+    for rows in row_blocks(panel.offsets):
+        here = slice(panel.offsets[rows.start], panel.offsets[rows.stop])
+        shift, size = (np.repeat(of[rows], lengths[rows]) for of in (location, scale))
+        values[here] = (panel.values[here] - shift) / size
+        let_go(panel.values, values)
+    return panel.with_values(frozen(values))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tsgap import cell, engines
+from tsgap.blocks import let_go
 from tsgap.engines import Task
 from tsgap.errors import ContractError, StoreError
 from tsgap.inputs import NotDrawn
@@ -112,6 +113,7 @@ def _keep(one: Wanted, panel: Panel, store: Store) -> None:
         values = pa.ListArray.from_arrays(offsets, pa.array(panel.values[begin:end]))
         table = {"key": panel.keys[rows], "series": panel.series[rows], "values": values}
         store.write_table(f"{one.table}-{k}", pa.table(table))
+        let_go(panel.values)
         counts.append(rows.stop - rows.start)
     store.write_table(one.table, pa.table({"rows": pa.array(counts, pa.int64())}))
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap.blocks import passed
 from tsgap.panel import frozen
 
 #: Where an array lies in its file: first byte, shape, dtype as text. Goes through JSON.
@@ -26,7 +27,9 @@ class Spool:
         """Append an array, in pieces along its first axis if there are several; where it lies."""
         start = self._file.tell()
         for piece in pieces:
-            np.ascontiguousarray(piece).tofile(self._file)
+            flat = np.ascontiguousarray(piece).reshape(-1)
+            for s in passed(flat):
+                flat[s].tofile(self._file)
         first = pieces[0]
         return [start, [sum(len(piece) for piece in pieces), *first.shape[1:]], first.dtype.str]
 
