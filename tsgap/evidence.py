@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.atoms import Atoms, Ended, Truth
-from tsgap.blocks import let_go
+from tsgap.blocks import let_go, room
 from tsgap.errors import ContractError
 from tsgap.gap import Clusters, Counts, Linear, log_ratio, mean, shortfall
 from tsgap.horizon import METRIC_FAILED, NO_EFFECT, TOO_MANY_FAILED, windows_at_once
@@ -216,7 +216,10 @@ def _scored(
     """What the arms lost at each place: a few windows at a time, in all arms, so that no loss is kept for each lead."""
     n, horizon = truth.values.shape
     of = {arm: len(ended) for arm, ended in arms.items()} | ({} if naive is None else {"naive": 1})
-    summed = {arm: np.empty((k, n, len(places))) for arm, k in of.items()}
+    # in one piece: together they are mapped where each alone would not yet be
+    all_of_them = room(sum(of.values()) * n * len(places)).reshape(-1, n, len(places))
+    ends = np.cumsum(list(of.values()))
+    summed = {arm: all_of_them[end - k : end] for (arm, k), end in zip(of.items(), ends, strict=True)}
     used, counting = np.zeros(len(places), dtype=np.int64), np.empty((n, len(places)), dtype=bool)
     scale, whole, h = truth.scale(metric), naive is not None, hashlib.sha256()
     h.update((8 * n * horizon).to_bytes(8, "little"))  # as `digest` hashes all of them at once
@@ -233,7 +236,7 @@ def _scored(
             _by_place(np.where(known, one, 0.0) * weights, places, out=summed[arm][:, rows])
         used += _by_place(known[None].astype(np.float64), places)[0].sum(0).astype(np.int64)
         counting[rows] = _by_place(weights[None], places)[0] > 0
-        let_go(truth.values, naive, *(e.scored(metric) for ended in arms.values() for e in ended))
+        let_go(truth.values, naive, *summed.values(), *(e.scored(metric) for ended in arms.values() for e in ended))
     return _Scored(summed, used, counting, h.hexdigest()[:32], whole)
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap.blocks import let_go, room
 from tsgap.panel import Floats, Ints
 
 #: Fewer series than this give no claim about others like them: their differences are not taken for a sample.
@@ -207,7 +208,10 @@ def estimate(value: Floats, contributions: Floats, clusters: Clusters, shares: F
     all together can tell, nothing is known.
     """
     found = _estimate(value, contributions, clusters, shares)
-    present = (contributions != 0).any(0)
+    present = np.zeros(contributions.shape[1:], dtype=bool)
+    for one in contributions:
+        present |= one != 0
+        let_go(contributions)
     fewer = np.zeros(len(value), dtype=bool)
     if not present.all():
         for cut, n in ((clusters.by_series, found.counts.series), (clusters.by_block, found.counts.blocks)):
@@ -231,7 +235,10 @@ def _estimate(value: Floats, contributions: Floats, clusters: Clusters, shares: 
     series = clusters.by_series if counts.population else Cut.of(np.zeros_like(clusters.series))
     pairs = clusters.by_pair if counts.population else clusters.by_block
     many, several = series.n, counts.blocks
-    by_window = contributions.sum(0)
+    by_window = np.zeros(contributions.shape[1:])
+    for one in contributions:
+        by_window += one
+        let_go(contributions)
     held = {
         name: None if shares is None else cut.sums(shares)
         for name, cut in (("series", series), ("blocks", clusters.by_block))
@@ -248,14 +255,15 @@ def _estimate(value: Floats, contributions: Floats, clusters: Clusters, shares: 
         of_draw = None if shares is None else np.repeat(used[:, None], places, axis=1)
         v_draws, n_draws = _variance(by_draw.sum(1), of_draw)
         # where all series or blocks count as one, a draw's part of them is the draw itself and explains nothing
-        finer = [
-            _variance(
-                np.concatenate([cut.sums(one) for one in by_draw]),
-                None if of is None else np.concatenate([of * part for part in used]),
-            )[0]
-            for cut, of in ((series, held["series"]), (clusters.by_block, held["blocks"]))
-            if cut.n > 1
-        ]
+        finer = []
+        for cut, of in ((series, held["series"]), (clusters.by_block, held["blocks"])):
+            if cut.n > 1:
+                sums = np.empty((draws, cut.n, places))
+                for one, draw in zip(sums, by_draw, strict=True):
+                    one[:] = cut.sums(draw)
+                    let_go(by_draw)
+                each = None if of is None else np.concatenate([of * part for part in used])
+                finer.append(_variance(sums.reshape(-1, places), each)[0])
         extra_draws = np.maximum(0.0, v_draws - np.max(finer, axis=0)) if finer else v_draws
     extra_series = np.maximum(0.0, v_series - v_pairs) if many > 1 else np.zeros(places)
     extra_blocks = np.maximum(0.0, v_blocks - v_pairs) if many > 1 and several > 1 else np.zeros(places)
@@ -325,10 +333,21 @@ def log_ratio(arm: Floats, control: Floats, *, root: bool = False) -> Linear:
     same = (above == 0) & (below == 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(same, 0.0, np.log(above) - np.log(below))
-        parts = np.where(same, 0.0, arm / above - control / below)
-        shares = np.where(below == 0, 0.0, control.mean(0) * times / below)
-    power = 0.5 if root else 1.0
-    return Linear(power * value, power * parts, shares)
+        parts = np.divide(arm, above, out=_room((times, *arm.shape[1:])))
+        for k, part in enumerate(parts):
+            part -= control[k % len(control)] / below
+            if root:
+                part *= 0.5
+            part[:, same] = 0.0
+            let_go(arm, control, parts)
+        shares = control.mean(0) * times / below
+        shares[:, below == 0] = 0.0
+    return Linear(0.5 * value if root else value, parts, shares)
+
+
+def _room(shape: tuple[int, ...]) -> Floats:
+    """An array to be filled, mapped where it is large."""
+    return room(int(np.prod(shape))).reshape(shape)
 
 
 def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
@@ -339,8 +358,12 @@ def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
     """
     near, far = np.exp(gap.value), (1 - keep) * np.exp(assay.value)
     times = max(len(gap.contributions), len(assay.contributions))
+    parts = _room((times, *gap.shares.shape))
     with np.errstate(invalid="ignore"):  # both are infinite where the control makes no error
-        return Linear(near - keep - far, near * gap.over(times) - far * assay.over(times), gap.shares)
+        for part, one, other in zip(parts, gap.over(times), assay.over(times), strict=True):
+            part[:] = near * one - far * other
+            let_go(parts, gap.contributions, assay.contributions)
+        return Linear(near - keep - far, parts, gap.shares)
 
 
 def lost(gap: Floats, assay: Floats, assay_low: Floats, margin: float) -> Floats:
@@ -357,7 +380,10 @@ def mean(statistics: Sequence[Linear]) -> Linear:
     times = max(len(one.contributions) for one in statistics)
     with np.errstate(invalid="ignore"):  # infinite ones of both signs have no mean
         value = np.mean([one.value for one in statistics], axis=0)
-    parts = np.mean([one.over(times) for one in statistics], axis=0)
+    parts = _room((times, *statistics[0].shares.shape))
+    for k, part in enumerate(parts):
+        part[:] = sum(one.over(times)[k] for one in statistics) / len(statistics)
+        let_go(parts, *(one.contributions for one in statistics))
     return Linear(value, parts, np.mean([one.shares for one in statistics], axis=0))
 
 
