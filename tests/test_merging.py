@@ -306,15 +306,15 @@ def test_files_are_shared_where_the_system_can_and_copied_elsewhere(
 def test_an_interrupted_merge_leaves_no_run_and_goes_on(
     world: tuple[Path, Run, list[Run]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, left = Store.adopt, iter(range(3))
+    real, left = Store._adopted, iter(range(3))
 
-    def adopt(self: Store, file: Path) -> bool:
+    def adopt(self: Store, file: Path, target: Path) -> bool:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return real(self, file)
+        return real(self, file, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "adopt", adopt)
+        patch.setattr(Store, "_adopted", adopt)
         with pytest.raises(KeyboardInterrupt):
             tsgap.merge(world[2], tmp_path / "merged")
     assert 0 < len(parts(tmp_path / "merged")) <= 3

@@ -87,17 +87,16 @@ def _opened(paths: Sequence[Path]) -> Iterator[_Folder]:
 def _take_over(one: _Folder, store: Store) -> None:
     """Parts of the cells of the plan, and tables; those of a drawn source only all together."""
     cells = one.plan["cells"]
-    for file in one.files("parts"):
-        if file.name.partition("-")[0] in cells:
-            store.adopt(file)
+    store.adopt(file for file in one.files("parts") if file.name.partition("-")[0] in cells)
     tables: dict[str, list[Path]] = {}
     for file in one.files("tables"):
-        # the table that lists the others of a source has no number
         tables.setdefault("-".join(file.stem.split("-")[:2]), []).append(file)
     for name, files in tables.items():
-        if len(files) == 1 or not (store.path / "tables" / f"{name}.parquet").exists():
-            files.sort(key=lambda file: file.stem == name)
-            all(map(store.adopt, files))  # up to the first that is damaged
+        # the table that lists the others of a source has no number: where it is, they are
+        rest = [file for file in files if file.stem != name]
+        wanted = not rest or not (store.path / "tables" / f"{name}.parquet").exists()
+        if wanted and store.adopt(rest) == len(rest):
+            store.adopt(file for file in files if file.stem == name)
 
 
 def _check_alike(one: _Folder, other: _Folder) -> None:

@@ -58,7 +58,8 @@ def write_whole(target: Path, data: bytes | Callable[[BinaryIO], None], scratch:
 def put_whole(source: Path, data: bytes, target: Path, scratch: Path) -> None:
     """Give a file whose bytes are `data` a second name where the system can, else write it again; whole or not at all.
 
-    What is written once in a run folder never changes, so two of them may share a file.
+    What is written once in a run folder never changes, so two of them may share a file. A second name survives a loss
+    of power once its folder is synced, which is left to the caller.
     """
     temporary = scratch / f"{secrets.token_hex(8)}.tmp"
     try:
@@ -71,7 +72,6 @@ def put_whole(source: Path, data: bytes, target: Path, scratch: Path) -> None:
         temporary.replace(target)
         # where both are the same file already, renaming does nothing
         temporary.unlink(missing_ok=True)
-        sync_folder(target.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -217,26 +217,34 @@ class Store:
             head.path.unlink(missing_ok=True)
             sync_folder(head.path.parent)
 
-    def adopt(self, file: Path) -> bool:
-        """Take in a part or a table from another run folder, byte for byte; whether it is here now, whole.
+    def adopt(self, files: Iterable[Path]) -> int:
+        """Take in parts or tables from another run folder, byte for byte; how many of them are here now, whole.
 
         What is here already stays, unless it is damaged. One that is not what was written is left where it is, with a
         warning.
         """
+        homes, n = set(), 0
+        for file in files:
+            home = self._shelf(file.name) if is_part_file(file.name) else self.path / "tables"
+            if (home / file.name).exists() and self._is_whole(home / file.name):
+                n += 1
+            elif self._adopted(file, home / file.name):
+                homes.add(home)
+                n += 1
+        for home in homes:
+            sync_folder(home)
+        return n
+
+    def _adopted(self, file: Path, target: Path) -> bool:
         with explained(f"cannot read {file}"):
             data = file.read_bytes()
-        is_part = is_part_file(file.name)
-        home = self._shelf(file.name) if is_part else self.path / "tables"
-        target = home / file.name
-        if target.exists() and self._is_whole(target):
-            return True
-        try:
-            verify(data)
-            if is_part:
-                read_head(file)
-        except DamagedError as err:
-            self._warn(f"{file} is damaged: {err}; it is left out")
-            return False
+            try:
+                verify(data)
+                if is_part_file(file.name):
+                    read_head(file)
+            except DamagedError as err:
+                self._warn(f"{file} is damaged: {err}; it is left out")
+                return False
         put_whole(file, data, target, self.work)
         self._damaged.discard(target)
         return True
