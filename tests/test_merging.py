@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,26 @@ def test_shards_may_share_a_folder(world: tuple[Path, Run, list[Run]], tmp_path:
     assert run.complete
     assert sum(state.total for state in seen if not state.done) == len(parts(run.path))
     assert seen[-1].done == seen[-1].total
+    assert json_text(run.profile()) == json_text(world[1].profile())
+
+
+SHARED = """
+import sys, tsgap
+from tests.worlds import seasonal
+tsgap.sweep(seasonal(), ["gen:stl-bootstrap", "gen:shuffle"], forecasters=["seasonal-naive", "linear"], horizons=[1, 6],
+            windows=3, replicates=1, jobs=1, out=sys.argv[1], shard=sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_shards_may_write_to_one_folder_at_the_same_time(world: tuple[Path, Run, list[Run]], tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent
+    env = {**os.environ, "PYTHONPATH": str(root)}
+    commands = [[sys.executable, "-c", SHARED, str(tmp_path / "r"), f"{k}/3"] for k in (1, 2, 3)]
+    processes = [subprocess.Popen(command, env=env, cwd=root) for command in commands]
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    run = Run(tmp_path / "r")
+    assert run.complete
     assert json_text(run.profile()) == json_text(world[1].profile())
 
 
