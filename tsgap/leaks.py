@@ -114,6 +114,7 @@ def found_in(made: Plan) -> dict[tuple[str, str], list[str]]:
         if (row.data, length) not in wanted:
             wanted[row.data, length] = Wanted.of(split, length)
         told = leaked(split, training.panel, wanted[row.data, length])
+        let_go(split.data.values)
         if told.found or not told.whole:
             out.setdefault(place[:2], []).append(f"replicate {row.replicate}: {_words(told)}")
     return out
