@@ -42,13 +42,13 @@ def ranges(n: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, n))
 
 
-def room(n: int) -> NDArray[np.float64]:
-    """An array (n,) of floats to be filled: in memory, or from `LARGE` blocks on mapped from a file without a name.
+def room(n: int, *, large: int = LARGE) -> NDArray[np.float64]:
+    """An array (n,) of floats to be filled: in memory, or from `large` blocks on mapped from a file without a name.
 
     What `let_go` takes out of memory then lies in the folder for temporary files, for as long as the array is used.
     Where that has no room, or none that can be kept free, it is in memory.
     """
-    if n < LARGE * size() or not hasattr(os, "posix_fallocate"):
+    if n < large * size() or not hasattr(os, "posix_fallocate"):
         return np.empty(n)
     with tempfile.TemporaryFile(prefix="tsgap-") as file:
         try:

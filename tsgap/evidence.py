@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,12 +72,12 @@ class Evidence:
     pairs: str = ""
     overlapping: bool = False
 
-    @property
+    @cached_property
     def gap(self) -> Linear:
         """ln of the synthetic arm's error over the control's."""
         return self._ratio("synthetic", "control")
 
-    @property
+    @cached_property
     def assay(self) -> Linear | None:
         """ln of the shuffled arm's error over the control's: what can be seen at all; None without that arm."""
         return self._ratio("null", "control") if "null" in self.losses else None
@@ -216,8 +217,7 @@ def _scored(
     """What the arms lost at each place: a few windows at a time, in all arms, so that no loss is kept for each lead."""
     n, horizon = truth.values.shape
     of = {arm: len(ended) for arm, ended in arms.items()} | ({} if naive is None else {"naive": 1})
-    # in one piece: together they are mapped where each alone would not yet be
-    all_of_them = room(sum(of.values()) * n * len(places)).reshape(-1, n, len(places))
+    all_of_them = room(sum(of.values()) * n * len(places), large=1).reshape(-1, n, len(places))
     ends = np.cumsum(list(of.values()))
     summed = {arm: all_of_them[end - k : end] for (arm, k), end in zip(of.items(), ends, strict=True)}
     used, counting = np.zeros(len(places), dtype=np.int64), np.empty((n, len(places)), dtype=bool)

@@ -346,8 +346,8 @@ def log_ratio(arm: Floats, control: Floats, *, root: bool = False) -> Linear:
 
 
 def _room(shape: tuple[int, ...]) -> Floats:
-    """An array to be filled, mapped where it is large."""
-    return room(int(np.prod(shape))).reshape(shape)
+    """An array to be filled, mapped from a block on: there are several of them for every forecaster."""
+    return room(int(np.prod(shape)), large=1).reshape(shape)
 
 
 def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
