@@ -21,7 +21,7 @@ import pytest
 
 import tsgap
 from tests.worlds import seasonal
-from tsgap.engines import Outcome, Task, cluster, run
+from tsgap.engines import Outcome, Task, cluster, connection, run
 from tsgap.errors import TsgapError, UnknownNameError, UsageError
 from tsgap.local import LocalForecaster
 from tsgap.panel import Floats
@@ -65,7 +65,7 @@ class Nodes:
         (site / "sitecustomize.py").write_text(GUARD)
         self._said = folder / "scheduler.json"
         self._paths = os.pathsep.join([str(site), str(Path(__file__).parent)])
-        self._scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
 
     def _start(self, what: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--scheduler-file", str(self._said)]
@@ -124,7 +124,7 @@ class Nodes:
 
     def close(self) -> None:
         """End everything."""
-        started = [*self.workers, self._scheduler]
+        started = [*self.workers, self.scheduler]
         below = [
             child
             for process in started
@@ -274,14 +274,14 @@ def test_inputs_and_outputs_travel_whole_and_inputs_once(
     for name, data in {"file": noise, "folder/a": noise[:1000], "folder/deep/b": noise[:2001], "empty": b""}.items():
         (work / name).write_bytes(data)
     sent: list[str] = []
-    ask = cluster._Cluster.ask
+    ask = connection.Cluster.ask
 
-    def counted(self: cluster._Cluster, worker: str, function: Callable[..., object], *arguments: object) -> object:
+    def counted(self: connection.Cluster, worker: str, function: Callable[..., object], *arguments: object) -> object:
         if function is cluster.node.laid:
             sent.append(f"{worker} {arguments[0]}")
         return ask(self, worker, function, *arguments)
 
-    monkeypatch.setattr(cluster._Cluster, "ask", counted)
+    monkeypatch.setattr(connection.Cluster, "ask", counted)
     given = [
         Task(f"{name}-{i}", "g", f"{name} out-{name}-{i}".encode(), 30.0, (name,), f"out-{name}-{i}")
         for i in range(4)
@@ -298,6 +298,7 @@ def test_inputs_and_outputs_travel_whole_and_inputs_once(
     assert {outcome.host for outcome in found.values()} == {os.uname().nodename}
 
 
+@pytest.mark.slow
 def test_a_long_output_comes_back_in_pieces(nodes: Nodes, driver: Path) -> None:
     work = driver / "long"
     work.mkdir()
@@ -308,6 +309,13 @@ def test_a_long_output_comes_back_in_pieces(nodes: Nodes, driver: Path) -> None:
     )
     assert outcome.status == "ok"
     assert (work / "out").read_bytes() == data
+
+
+@pytest.mark.slow
+def test_a_long_payload_travels_without_a_warning(nodes: Nodes) -> None:
+    payload = np.random.default_rng(2).bytes(12 << 20)
+    (outcome,) = run(chaos.echo, [Task("0", "g", payload, 30.0)], engine=nodes.engine)
+    assert outcome.value == payload
 
 
 def test_a_node_cannot_read_the_folder_of_the_driver(nodes: Nodes, driver: Path) -> None:
@@ -392,7 +400,7 @@ for outcome in run(chaos.act, [Task(str(i), "g", b"sleep:60", 90.0) for i in ran
 """
 
 
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_when_the_driver_is_killed_or_interrupted_its_work_on_the_nodes_ends(
     nodes: Nodes, signum: signal.Signals
 ) -> None:
@@ -429,10 +437,33 @@ def test_when_all_workers_are_gone_that_is_said_after_a_while(
     made = more_nodes({})
     outcomes = run(chaos.act, tasks("ok:x", *["sleep:60"] * 3, group="g"), engine=made.engine)
     assert next(outcomes).status == "ok"
-    monkeypatch.setattr(cluster, "PATIENCE", 1.0)
+    monkeypatch.setattr(connection, "PATIENCE", 1.0)
     made.workers[0].kill()
     with pytest.raises(TsgapError, match=r"no worker is left at 'dask://127.*the same call goes on from there"):
         list(outcomes)
+
+
+@pytest.mark.slow
+def test_when_the_scheduler_is_gone_that_is_said(
+    more_nodes: Callable[..., Nodes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_ANSWER", 1.0)
+    made = more_nodes({})
+    outcomes = run(chaos.act, tasks("ok:x", *["sleep:60"] * 3, group="g"), engine=made.engine)
+    assert next(outcomes).status == "ok"
+    made.scheduler.kill()
+    with pytest.raises(TsgapError, match=r"the Dask scheduler of 'dask://127.* is gone"):
+        list(outcomes)
+    assert gone(made.served)
+
+
+def test_a_task_that_loses_its_workers_again_and_again_is_a_crash(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection.Cluster, "reply", lambda self, future: None)
+    outcomes = list(run(chaos.act, tasks("ok:x", "ok:y"), engine=nodes.engine))
+    assert [(o.status, o.attempt) for o in outcomes] == [("crash", cluster.JOURNEYS)] * 2
+    assert "were lost 4 times" in outcomes[0].error
 
 
 # refusals
@@ -459,7 +490,7 @@ def test_a_cluster_does_not_go_with_no_workers_or_a_function_that_cannot_be_impo
 
 
 def test_an_address_where_nobody_answers_is_named_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "REACH", 1.0)
+    monkeypatch.setattr(connection, "REACH", 1.0)
     begin = time.monotonic()
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'dask://127.0.0.1:9' within 1 s"):
         list(run(chaos.act, tasks("ok:x"), engine="dask://127.0.0.1:9"))
@@ -488,23 +519,26 @@ def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_node_with_other_versions_is_refused(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch, name: str, version: str, words: str
 ) -> None:
-    installed = {**cluster._installed(), name: version}
-    monkeypatch.setattr(cluster, "_installed", lambda: installed)
+    installed = {**connection._installed(), name: version}
+    monkeypatch.setattr(connection, "_installed", lambda: installed)
     with pytest.raises(UsageError, match=rf"worker tcp://127.*would not give the same results: {words}"):
         list(run(chaos.act, tasks("ok:x"), engine=nodes.engine))
 
 
 def test_a_node_that_comes_later_is_held_to_the_same(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = {**cluster._installed(), "numpy": "1.0"}
-    monkeypatch.setattr(cluster, "_installed", lambda: installed)
-    monkeypatch.setattr(cluster._Cluster, "_check", lambda self: None)
+    installed = {**connection._installed(), "numpy": "1.0"}
+    monkeypatch.setattr(connection, "_installed", lambda: installed)
+    monkeypatch.setattr(connection.Cluster, "_check", lambda self: None)
     with pytest.raises(UsageError, match=r"it has numpy .* instead of 1\.0"):
         list(run(chaos.act, tasks("ok:x"), engine=nodes.engine))
 
 
 @pytest.mark.parametrize(
     ("hidden", "words"),
-    [("uninstalled", "tsgap is not installed there"), ("broken", "tsgap cannot be loaded there: .*No module named")],
+    [
+        ("uninstalled", "tsgap is not installed there"),
+        pytest.param("broken", "tsgap cannot be loaded there: .*No module named", marks=pytest.mark.slow),
+    ],
 )
 def test_a_node_without_tsgap_is_refused(more_nodes: Callable[..., Nodes], hidden: str, words: str) -> None:
     made = more_nodes({"TEST_HIDDEN": hidden})
@@ -515,6 +549,6 @@ def test_a_node_without_tsgap_is_refused(more_nodes: Callable[..., Nodes], hidde
 def test_a_cluster_without_workers_is_waited_for_and_then_named(
     more_nodes: Callable[..., Nodes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "PATIENCE", 0.3)
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
     with pytest.raises(UsageError, match=r"has no worker; none came in 0\.3 s"):
         list(run(chaos.act, tasks("ok:x"), engine=more_nodes().engine))

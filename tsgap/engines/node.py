@@ -31,6 +31,7 @@ _LOG_TAIL = 1 << 20
 _GLANCE = 0.5
 #: A task that Dask still wants is in one of these states in its worker.
 _WANTED = ("executing", "long-running", "resumed")
+_OVER = ("closing", "closed", "failed")
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,14 @@ class Site:
         self._last = time.monotonic()
 
     def _watch(self) -> None:
-        # The driver may end without a word; its scheduler notices and takes back what it asked for.
+        # The driver may end without a word, and its scheduler takes back what it asked for; so may the scheduler.
         while not self.closed.wait(_GLANCE):
             with self._lock:
                 serving = dict(self._serving)
             known = self._worker.state.tasks
             unwanted = [key for key in serving if key not in known or known[key].state not in _WANTED]
             idle = not serving and time.monotonic() - self._last > IDLE
-            if unwanted or idle:
+            if unwanted or idle or self._worker.status.name in _OVER:
                 self.close()
 
     def close(self) -> dict[str, bytes]:
