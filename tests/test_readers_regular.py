@@ -105,7 +105,7 @@ OTHERS: dict[str, Callable[[], pd.DataFrame]] = {
     "backwards": lambda: long()[::-1],
     "a stamp twice": lambda: pd.concat([long(), long()[:1]]),
     "a stamp off the grid": lambda: changed("ds", 7, pd.Timestamp("2024-01-20 05:00")),
-    "the last stamp five hours late": lambda: changed("ds", len(long()) - 1, long()["ds"].iloc[-1] + pd.Timedelta("5h")),
+    "the last stamp five hours late": lambda: changed("ds", len(long()) - 1, pd.Timestamp("2024-03-15 05:00")),
     "every other day in one series": lambda: pd.concat([long(), long("2D").assign(unique_id="other")]),
     "mostly holes": lambda: holes(long(), 0.8),
     "an infinite value": lambda: changed("y", 11, np.inf),
