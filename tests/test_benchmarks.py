@@ -82,6 +82,15 @@ def test_series_of_a_file_do_not_depend_on_how_many_there_are(tmp_path):
     np.testing.assert_array_equal(more.y.to_numpy()[-30:], made_up.series(1, 30, 4, seed=0, first=1000)[0])
 
 
+def test_the_readme_says_what_every_script_and_row_measures():
+    told = (HOME / "README.md").read_text(encoding="utf-8")
+    assert all(f"| `{row}` |" in told for row in speed.ROWS)
+    scripts = [path.name for path in HOME.glob("*.py") if "__main__" in path.read_text(encoding="utf-8")]
+    assert len(scripts) > 8
+    own = {f"{module}.py" for module in speed.ROWS.values()}
+    assert all(f"`{name}`" in told or f"/{name}" in told for name in scripts if name not in own)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("row", [name for name, module in speed.ROWS.items() if (HOME / f"{module}.py").exists()])
 def test_a_row_of_the_table_can_be_measured(row, tmp_path):
