@@ -63,7 +63,7 @@ def write_blocks(name: str, blocks: Iterable[Panel], folder: Path) -> str:
 
 def write_histories(split: Split, limit: int | None, folder: Path) -> str:
     """Lay the histories of a split, cut to their last `limit` values, into `folder`; their name there."""
-    return write_blocks(digest(split.fingerprint, limit), [split.histories(limit)], folder)
+    return write_blocks(digest(split.fingerprint, limit), split.histories_in_blocks(limit), folder)
 
 
 def read_panel(folder: Path, name: str, rows: Ints | None = None) -> Panel:
