@@ -105,11 +105,11 @@ def lines(rows: Iterator[Row], *, judged: bool) -> Iterator[tuple[str, bool]]:
         else:
             told = "" if row.bar is None else "trial" if not judged else "MISSED" if row.missed else "ok"
             figures = tuple(f"{x:.4g}" for x in (row.median, min(row.measured), max(row.measured)))
-        head = f"{row.name:<10} {row.what:<74} {row.unit:<9} " + " ".join(f"{x:>9}" for x in figures)
+        head = f"{row.name:<10} {row.what:<82} {row.unit:<9} " + " ".join(f"{x:>9}" for x in figures)
         yield f"{head} {bar:>9}  {told}".rstrip(), judged and row.missed
         yield from ((f"{'':<10}   {note}", False) for note in row.notes)
 
 
 def header() -> str:
     """What stands above the table."""
-    return f"{'row':<10} {'measured':<74} {'unit':<9} {'median':>9} {'min':>9} {'max':>9} {'bar':>9}"
+    return f"{'row':<10} {'measured':<82} {'unit':<9} {'median':>9} {'min':>9} {'max':>9} {'bar':>9}"
