@@ -92,7 +92,7 @@ def parts_of(fit: Fit, outcome: Outcome, work: Path) -> Iterator[Part]:
             "version": one.chosen.version,
             "seconds": outcome.seconds / len(fit.pieces),
             "attempt": outcome.attempt,
-            "host": platform.node(),
+            "host": outcome.host or platform.node(),
         }
         if results is not None:
             result = results[place]
