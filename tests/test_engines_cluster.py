@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,8 +58,8 @@ if hidden == "uninstalled":
 class Nodes:
     """A scheduler and worker processes, each with folders of its own."""
 
-    def __init__(self, folder: Path, forbidden: Path) -> None:
-        self.folder, self.forbidden = folder, forbidden
+    def __init__(self, folder: Path, forbidden: Path, *options: str) -> None:
+        self.folder, self.forbidden, self._options = folder, forbidden, options
         self.workers: list[subprocess.Popen[bytes]] = []
         site = folder / "site"
         site.mkdir(parents=True)
@@ -71,7 +72,7 @@ class Nodes:
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--scheduler-file", str(self._said)]
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [*command, "--no-dashboard", *options],
+                [*command, "--no-dashboard", *self._options, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -95,7 +96,8 @@ class Nodes:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, ValueError):
-                return str(json.loads(self._said.read_text())["address"]).replace("tcp://", "dask://")
+                address = str(json.loads(self._said.read_text())["address"])
+                return address.replace("tcp://", "dask://").replace("tls://", "dask+tls://")
             time.sleep(0.02)
         raise TimeoutError((self.folder / "log").read_text())
 
@@ -322,6 +324,35 @@ def test_a_node_cannot_read_the_folder_of_the_driver(nodes: Nodes, driver: Path)
     (driver / "secret").write_text("s")
     (outcome,) = run(carried.steal, tasks(str(driver / "secret")), engine=nodes.engine)
     assert "PermissionError: a node must not read" in outcome.error
+
+
+@pytest.mark.slow
+def test_a_cluster_may_ask_for_certificates(tmp_path: Path, driver: Path) -> None:
+    import dask
+
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl to make certificates with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=tsgap"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    files = ("--tls-ca-file", str(certificate), "--tls-cert", str(certificate), "--tls-key", str(key))
+    made = Nodes(tmp_path / "nodes", driver, "--protocol", "tls", *files)
+    mine = {"ca-file": str(certificate), "client.cert": str(certificate), "client.key": str(key)}
+    try:
+        made.join()
+        assert made.engine.startswith("dask+tls://")
+        with dask.config.set({f"distributed.comm.tls.{name}": value for name, value in mine.items()}):
+            assert [o.status for o in run(chaos.act, tasks("ok:x"), engine=made.engine)] == ["ok"]
+        with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'dask\+tls://.*TLS"):
+            list(run(chaos.act, tasks("ok:x"), engine=made.engine))
+    finally:
+        made.close()
 
 
 # what goes wrong
