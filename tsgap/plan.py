@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tsgap import cell
 from tsgap.arms import Arms, TrainingSet, arms_of
@@ -353,9 +352,8 @@ def blocks(work: Cell) -> list[Block]:
         return [Block(0, None, np.arange(at.start, at.stop)) for at in cut] if len(cut) > 1 else [Block(0)]
     if not work.splits_by_series:
         n = len(work.split.data)
-        starts = range(0, n, POOLED_BLOCK) if n > POOLED_BLOCK else ()
-        pooled = [Block(k, None, _rows(work.split.series // POOLED_BLOCK == k)) for k in range(len(starts))]
-        return pooled or [Block(0)]
+        pooled = _rows_at(work.split.series // POOLED_BLOCK, -(-n // POOLED_BLOCK))
+        return [Block(k, None, rows) for k, rows in enumerate(pooled)] if len(pooled) > 1 else [Block(0)]
     keys = work.data.split.data.keys
     if len(keys) <= PAIRED_BLOCK:
         return [Block(0)]
@@ -363,9 +361,11 @@ def blocks(work: Cell) -> list[Block]:
     places = {key: i // PAIRED_BLOCK for i, key in enumerate(keys)}
     of_window = np.array([places.get(key, last) for key in work.split.data.keys])[work.split.series]
     of_training = np.array([places.get(key, last) for key in work.training.panel.keys])
-    twins = [Block(k, _rows(of_training == k), _rows(of_window == k)) for k in range(last + 1)]
-    return [block for block in twins if block.rows is not None and len(block.rows)]
+    twins = zip(_rows_at(of_training, last + 1), _rows_at(of_window, last + 1), strict=True)
+    return [Block(k, training, rows) for k, (training, rows) in enumerate(twins) if len(rows)]
 
 
-def _rows(where: NDArray[np.bool_]) -> Ints:
-    return np.flatnonzero(where).astype(np.int64)
+def _rows_at(places: Ints, n: int) -> list[Ints]:
+    """The rows at each of `n` places, in rising order."""
+    order = np.argsort(places, kind="stable")
+    return np.split(order, np.searchsorted(places[order], np.arange(1, n)))
