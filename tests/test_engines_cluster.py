@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -22,6 +23,7 @@ import pytest
 
 import tsgap
 from tests.worlds import seasonal
+from tsgap import cli
 from tsgap.engines import Outcome, Task, cluster, connection, run
 from tsgap.errors import TsgapError, UnknownNameError, UsageError
 from tsgap.local import LocalForecaster
@@ -187,6 +189,20 @@ def tasks(*words: str, group: str = "", timeout: float = 30.0) -> list[Task]:
     return [Task(str(i), group or f"g{i}", word.encode(), timeout) for i, word in enumerate(words)]
 
 
+def lose_once(monkeypatch: pytest.MonkeyPatch, *functions: Callable[..., object]) -> list[object]:
+    """The first call of each of these functions in a worker finds it gone; those that did."""
+    ask, lost = connection.Cluster.ask, list[object]()
+
+    def asked(self: connection.Cluster, worker: str, function: Callable[..., object], *arguments: object) -> object:
+        if function in functions and function not in lost:
+            lost.append(function)
+            raise ConnectionError("gone")
+        return ask(self, worker, function, *arguments)
+
+    monkeypatch.setattr(connection.Cluster, "ask", asked)
+    return lost
+
+
 def by_id(outcomes: Iterator[Outcome]) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     for outcome in outcomes:
@@ -301,11 +317,12 @@ def test_inputs_and_outputs_travel_whole_and_inputs_once(
 
 
 @pytest.mark.slow
-def test_a_long_output_comes_back_in_pieces(nodes: Nodes, driver: Path) -> None:
+def test_a_long_output_comes_back_in_pieces(nodes: Nodes, driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = driver / "long"
     work.mkdir()
     data = np.random.default_rng(1).bytes(cluster.node.INLINE + cluster.PIECE + 1)
     (work / "file").write_bytes(data)
+    lose_once(monkeypatch, cluster.node.lay, cluster.node.piece)
     (outcome,) = run(
         carried.relay, [Task("0", "g", b"file out", 30.0, ("file",), "out")], folder=work, engine=nodes.engine
     )
@@ -397,6 +414,34 @@ def test_a_plugin_that_a_node_has_not_fails_its_cells_with_the_reason(
     assert set(mine.status) == {"error"}
     assert mine.error.str.contains("No module named 'only_here'").all()
     assert set(cells[cells.forecaster == "linear"].status) == {"ok"}
+
+
+def test_a_worker_that_is_lost_while_inputs_go_there_costs_nothing(
+    nodes: Nodes, driver: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = driver / "lost"
+    work.mkdir()
+    (work / "file").write_bytes(b"abc")
+    lost = lose_once(monkeypatch, cluster.node.lay, cluster.node.laid)
+    given = [Task("0", "g", b"file out", 30.0, ("file",), "out")]
+    (outcome,) = run(carried.relay, given, folder=work, engine=nodes.engine)
+    assert (outcome.status, (work / "out").read_bytes(), len(lost)) == ("ok", b"abc", 2)
+
+
+def test_a_worker_without_room_is_named(nodes: Nodes, driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: object, *arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    from distributed import Client
+
+    (driver / "file").write_bytes(b"abc")
+    monkeypatch.setattr(connection.Cluster, "_check", lambda self: monkeypatch.setattr(Client, "run", full))
+    with pytest.raises(TsgapError, match=r"worker tcp://127.* has no room for a file: .*No space left"):
+        list(
+            run(
+                carried.relay, [Task("0", "g", b"file out", 30.0, ("file",), "out")], folder=driver, engine=nodes.engine
+            )
+        )
 
 
 def test_jobs_bounds_what_runs_at_once(nodes: Nodes) -> None:
@@ -511,6 +556,24 @@ def test_a_task_that_loses_its_workers_again_and_again_is_a_crash(
 def test_an_engine_that_there_is_not_is_named(engine: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         run(chaos.act, tasks("ok:x"), engine=engine)
+
+
+@pytest.mark.parametrize("command", [["sweep", "--synthetic", "gen:copy", "--real"], ["selfcheck"]])
+@pytest.mark.parametrize(
+    ("engine", "words"), [("dask", "dask://HOST:8786"), ("dask://127.0.0.1:9", "no Dask scheduler")]
+)
+def test_the_flag_of_the_command_line_says_which_engine(
+    command: list[str],
+    engine: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(connection, "REACH", 0.5)
+    command = [*command, "card:macrodata", "--horizons", "1", "--out", str(tmp_path / "run"), "--engine", engine]
+    assert cli.run(command) == cli.USAGE
+    assert words in capsys.readouterr().err
 
 
 def test_a_cluster_does_not_go_with_no_workers_or_a_function_that_cannot_be_imported(nodes: Nodes) -> None:

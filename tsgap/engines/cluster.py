@@ -176,7 +176,7 @@ class _Journeys:
                 self._again.append(([task], ""))
             else:
                 why = f"the workers of the cluster that had it were lost {JOURNEYS} times"
-                outcome = Outcome(task, "crash", None, "run", why, attempt=JOURNEYS)
+                outcome = Outcome(task, "crash", None, "run", why, attempt=self._journeys[task.id])
                 self._breaker.ended(outcome)
                 yield outcome
 
