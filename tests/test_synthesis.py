@@ -12,12 +12,13 @@ import pytest
 import tsgap
 from tests.worlds import seasonal
 from tsgap import inputs
-from tsgap.cell import Draw, decoded_panel, execute, write_panel
+from tsgap.cell import Draw, decoded_panel, execute
 from tsgap.drawing import as_declared
 from tsgap.errors import ContractError, DataError, ForecastError, UsageError
 from tsgap.experiment import DataSpec, Experiment, source_specs
 from tsgap.panel import Panel
 from tsgap.plugins import choose_generator
+from tsgap.shelf import write_panel
 
 CUT: dict[str, Any] = {"horizons": "1,6", "windows": 3}
 
@@ -29,7 +30,8 @@ def as_swept(real: Any, generator: str, seed: int, work: Path) -> Panel:
     data = inputs.read_data(DataSpec("real", real, horizons=(1, 6), windows=3))
     chosen = choose_generator(generator)
     draw = Draw(chosen.spec.build, dict(chosen.params), write_panel(data.train, work), seed)
-    return as_declared(decoded_panel(execute(cloudpickle.dumps(draw))), chosen, data.train)
+    told = execute(cloudpickle.dumps(draw), str(work))
+    return as_declared(decoded_panel(told, work / draw.output), chosen, data.train)
 
 
 def as_read(real: Any, synthetic: Path) -> Panel:
