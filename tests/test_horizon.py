@@ -145,6 +145,66 @@ def test_a_block_of_its_own_says_what_it_says_alone(truth: Floats, error: Floats
         np.testing.assert_allclose(together.values[0, block], alone.values[0, 0], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("at_once", [1, 15, 40, 1000])
+@pytest.mark.parametrize("lengths", [[1] * 7, [3] * 6, [1, 4, 2, 9, 1], [40, 2], [30]])
+@pytest.mark.parametrize("by", ["horizon", "lead"])
+@pytest.mark.parametrize("lacks", [False, True])
+def test_figures_are_those_of_a_loop_however_the_windows_are_cut(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, lengths: list[int], by: str, lacks: bool
+) -> None:
+    monkeypatch.setattr("tsgap.horizon.AT_ONCE", at_once)
+    monkeypatch.setattr("tsgap.horizon.MANY", 10)
+    labels = np.repeat(np.arange(len(lengths)), lengths)
+    rng = np.random.default_rng(3)
+    truth, forecast = rng.normal(size=(2, len(labels), 5))
+    weights = rng.uniform(1, 2, len(labels))
+    if lacks:
+        forecast[rng.random(forecast.shape) < 0.2] = np.nan
+    mixed = rng.permutation(len(labels))
+    found = figured(
+        "rmse",
+        truth[mixed],
+        forecast[mixed],
+        by=by,
+        horizons=(2, 3, 5),
+        weights=weights[mixed],
+        blocks=Blocks.of(labels[mixed]),
+    )
+    squares = (truth - forecast) ** 2
+    for block in range(len(lengths)):
+        for place, h in enumerate([2, 3, 5] if by == "horizon" else range(1, 6)):
+            leads = slice(0, h) if by == "horizon" else slice(h - 1, h)
+            rows = [
+                (value, weights[n])
+                for n in np.flatnonzero(labels == block)
+                for value in squares[n, leads]
+                if not np.isnan(value)
+            ]
+            assert found.used[block, place] == len(rows)
+            lost = lengths[block] * len(range(5)[leads]) - len(rows)
+            assert found.lost[block, place] == lost
+            wanted = np.nan
+            if rows and lost <= len(rows):
+                wanted = np.sqrt(sum(v * w for v, w in rows) / sum(w for _, w in rows))
+            assert found.values[0, block, place] == pytest.approx(wanted, rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("at_once", [1, 15, 40])
+def test_pieces_hold_every_window_once_and_end_with_a_block_unless_they_lie_within_one(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("tsgap.horizon.AT_ONCE", at_once)
+    blocks = Blocks.of(np.repeat(np.arange(5), [1, 4, 2, 9, 1]))
+    seen = []
+    for rows, held, begins in blocks.pieces(5):
+        assert isinstance(rows, slice)
+        assert len(begins) == held.stop - held.start
+        assert rows.stop in {*blocks.starts.tolist(), 17} or held.stop - held.start == 1
+        assert rows.stop - rows.start <= max(1, at_once // 5)
+        seen += range(rows.start, rows.stop)
+    assert seen == list(range(17))
+
+
 def test_percentages_are_valid_only_on_actuals_well_away_from_zero() -> None:
     def valid(*rows: Any) -> list[bool]:
         truth = np.array(rows, dtype=float)

@@ -24,6 +24,8 @@ Rows = slice | Ints
 AT_ONCE = 2**16
 #: Windows of a block that are added up one after the other; `np.add.reduceat` takes more of them in another order.
 FEW = 8
+#: Windows that blocks have on average, from which on they are added up block by block.
+MANY = 128
 
 #: How the status of rows begins whose metric raised or broke its contract; the reason follows.
 METRIC_FAILED = "metric failed"
@@ -57,16 +59,19 @@ class Blocks:
         return np.asarray(np.add.reduceat(values[self.order], self.starts, axis=0))
 
     def pieces(self, width: int) -> Iterator[tuple[Rows, slice, Ints]]:
-        """Windows of `width` values each in pieces of about `AT_ONCE` values, block after block.
+        """Windows of `width` values each in pieces as long as those of `windows_at_once`, block after block.
 
-        For each piece its windows, the blocks that it holds, and where each of them begins in it. The pieces are the
-        same on every machine: what is added up over them is, too.
+        For each piece its windows, the blocks that it holds, and where each of them begins in it. A piece ends with a
+        block unless it lies within one. The pieces are the same on every machine: what is added up over them is, too.
         """
         as_they_stand = bool((np.diff(self.order) == 1).all())
-        for at in windows_at_once(len(self.order), width):
-            first, last = np.searchsorted(self.starts, (at.start, at.stop - 1), side="right") - 1
-            begins = np.maximum(self.starts[first : last + 1] - at.start, 0)
-            yield at if as_they_stand else self.order[at], slice(int(first), int(last) + 1), begins
+        rows, n, stop = _at_once(width), len(self.order), 0
+        while (start := stop) < n:
+            first, last = np.searchsorted(self.starts, (start, start + rows), side="right") - 1
+            stop = int(self.starts[last]) if last > first and start + rows < n else min(start + rows, n)
+            held = slice(int(first), int(np.searchsorted(self.starts, stop)))
+            at = slice(start, stop)
+            yield at if as_they_stand else self.order[at], held, np.maximum(self.starts[held] - start, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +93,13 @@ class Figures:
     taught: NDArray[np.bool_]
 
 
+def _at_once(width: int) -> int:
+    return max(1, AT_ONCE // max(width, 1))
+
+
 def windows_at_once(n: int, width: int) -> Iterator[slice]:
-    """Consecutive slices of `n` windows of `width` values each, of about `AT_ONCE` values."""
-    rows = max(1, AT_ONCE // max(width, 1))
+    """Consecutive slices of `n` windows of `width` values each, of at most `AT_ONCE` values, or one window."""
+    rows = _at_once(width)
     return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
 
 
@@ -118,47 +127,54 @@ def figures(
     of the pairs are lost because a forecast is NaN. Raises `ContractError` where the metric breaks its contract.
     """
     horizon = truth.shape[1]
-    at = np.arange(1, horizon + 1) if by == "lead" else np.array(sorted(horizons), dtype=np.int64)
+    at = np.arange(1, horizon + 1) if by == "lead" else np.array(sorted(set(horizons)), dtype=np.int64)
     reached = min(forecast.shape[1] for replicates in arms for forecast in replicates)
     of = [*arms, *([] if reference is None else [[reference]])]
-    shape, width = (len(blocks.starts), len(at)), np.ones_like(at) if by == "lead" else at
+    # from one figure to the next, and what it adds to the one before
+    firsts = np.concatenate([[0], at[:-1]])
+    width, shape = at - firsts, (len(blocks.starts), len(at))
     sums, weight = np.zeros((len(of), *shape)), np.zeros(shape)
     used, lost = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     alike = bool((weights == 1.0).all())
 
     def gathered(values: NDArray[Any]) -> NDArray[Any]:
-        """Values of windows and leads (n, H) added up within blocks, and up to each horizon (B, P)."""
+        """Values of windows and leads (n, H) added up within blocks, and from figure to figure (B, P)."""
         added = _added(values, begins, lengths)
-        return (added if by == "lead" else np.cumsum(added, axis=1))[:, at - 1]
+        return added if by == "lead" else np.add.reduceat(added[:, : at[-1]], firsts, axis=1)
 
     for rows, held, begins in blocks.pieces(horizon):
-        lengths = np.diff(begins, append=len(weights[rows]))
         y, denominators, weighed = truth[rows], scale[rows], weights[rows, None]
+        lengths = np.append(begins[1:], len(y)) - begins
         pieces = [[forecast[rows] for forecast in replicates] for replicates in of]
         found = [_loss(metric, y, denominators, replicates, levels) for replicates in pieces]
-        known: NDArray[np.bool_] | None = None  # all of them
-        if all(_is_whole(loss) for loss in found[: len(arms)]):
-            weight[held] += _added(weighed, begins, lengths) * width
+        heavy = found if alike else [loss * weighed for loss in found]
+        added = [gathered(loss) for loss in heavy]
+        # a sum is a number only if nothing in it is missing
+        if not any(np.isnan(one).any() for one in added[: len(arms)]):
+            weight[held] += np.add.reduceat(weighed, begins) * width
             used[held] += lengths[:, None] * width
         else:
             known = ~np.logical_or.reduce([np.isnan(loss) for loss in found[: len(arms)]])
             weight[held] += gathered(np.where(known, weighed, 0.0))
             used[held] += gathered(known.astype(np.int64))
             lost[held] += gathered(_lost(y, denominators, pieces[: len(arms)], reached).astype(np.int64))
-        for loss, added in zip(found, sums, strict=True):
-            heavy = loss if alike else loss * weighed
-            added[held] += gathered(heavy if known is None else np.where(known, heavy, 0.0))
+            added = [gathered(np.where(known, loss, 0.0)) for loss in heavy]
+        for so_far, one in zip(sums, added, strict=True):
+            so_far[held] += one
         let_go(truth, *(forecast for replicates in of for forecast in replicates))
+    total = np.diff(np.append(blocks.starts, len(truth)))[:, None] * width
+    if by != "lead":
+        for steps in (sums, weight, used, lost, total):
+            np.cumsum(steps, axis=-1, out=steps)
     taught = at <= reached
     used, lost = used * taught, lost * taught
     weight[:, ~taught] = 0.0
     weight[lost > used] = 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.sqrt(sums / weight) if metric.aggregate == "root-mean" else sums / weight
-    counts = np.diff(np.append(blocks.starts, len(truth))).astype(np.int64)
     other = np.full(used.shape, np.nan) if reference is None else np.where(taught, means[-1], np.nan)
     values = np.where(weight > 0, means[: len(arms)], np.nan)
-    return Figures(at, values, other, used, counts[:, None] * width, lost, taught)
+    return Figures(at, values, other, used, total, lost, taught)
 
 
 def _loss(
@@ -175,19 +191,16 @@ def _loss(
     return out / len(replicates)
 
 
-def _is_whole(values: Floats) -> bool:
-    """Whether there is no NaN among values; also False where they are too large for their sum to tell."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(values.sum()))
-
-
 def _added(values: NDArray[Any], begins: Ints, lengths: Ints) -> NDArray[Any]:
-    """Rows (n, H) added up from each of `begins` on (B, H): `np.add.reduceat`, quicker where they are few."""
+    """Rows (n, H) added up from each of `begins` on (B, H): `np.add.reduceat`, quicker where they are few or many."""
     most = int(lengths.max())
+    if len(values) > MANY * len(lengths):
+        begun = zip(begins.tolist(), lengths.tolist(), strict=True)
+        return np.stack([values[begin : begin + count].sum(0) for begin, count in begun])
     if most > FEW:
         return np.asarray(np.add.reduceat(values, begins, axis=0))
     if most * len(lengths) == len(values):
-        first, *others = np.moveaxis(values.reshape(len(lengths), most, -1), 1, 0)
+        first, *others = values.reshape(len(lengths), most, values.shape[1]).transpose(1, 0, 2)
         return np.asarray(first + sum(others[1:], start=others[0]) if others else first)
     rest = np.zeros_like(values, shape=(len(begins), values.shape[1]))
     for row in range(1, most):

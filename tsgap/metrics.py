@@ -13,13 +13,26 @@ from tsgap.protocols import MetricSpec
 
 
 def absolute(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
-    """|truth − forecast| / scale."""
-    return np.abs(truth - forecast) / scale
+    """|truth − forecast|."""
+    error = truth - forecast
+    return np.abs(error, out=error)
 
 
 def squared(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
+    """(truth − forecast)²."""
+    error = truth - forecast
+    return np.square(error, out=error)
+
+
+def scaled_absolute(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
+    """|truth − forecast| / scale."""
+    return absolute(truth, forecast, scale) / scale
+
+
+def scaled_squared(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
     """(truth − forecast)² / scale²."""
-    return ((truth - forecast) / scale) ** 2
+    error = (truth - forecast) / scale
+    return np.square(error, out=error)
 
 
 def percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
@@ -29,7 +42,8 @@ def percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
     [0.5, nan]
     """
     size = np.abs(truth)
-    return np.abs(truth - forecast) / np.where(size > 0, size, np.nan)
+    size[size == 0] = np.nan
+    return np.divide(absolute(truth, forecast, scale), size, out=size)
 
 
 def symmetric_percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
@@ -38,8 +52,12 @@ def symmetric_percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floa
     >>> symmetric_percentage(np.array([0.0, 3.0]), np.array([0.0, 1.0]), np.array(1.0)).tolist()
     [0.0, 1.0]
     """
-    size = np.abs(truth) + np.abs(forecast)
-    return 2 * np.abs(truth - forecast) / np.where(size > 0, size, 1.0)
+    size = np.abs(truth)
+    size += np.abs(forecast)
+    size[size == 0] = 1.0
+    error = absolute(truth, forecast, scale)
+    error *= 2
+    return np.divide(error, size, out=size)
 
 
 def weighted_quantile(truth: Floats, quantiles: Floats, scale: Floats, levels: Floats) -> Floats:
@@ -68,14 +86,14 @@ METRICS = (
     MetricSpec(
         "mase",
         "Mean absolute error over the seasonal-naive error of the real training part.",
-        absolute,
+        scaled_absolute,
         scaled="mae",
         units="seasonal-naive error",
     ),
     MetricSpec(
         "rmsse",
         "Root mean squared error over the seasonal-naive root mean squared error of the real training part.",
-        squared,
+        scaled_squared,
         aggregate="root-mean",
         scaled="rmse",
         units="seasonal-naive error",
