@@ -43,7 +43,7 @@ def percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
     """
     size = np.abs(truth)
     size[size == 0] = np.nan
-    return np.divide(absolute(truth, forecast, scale), size, out=size)
+    return absolute(truth, forecast, scale) / size
 
 
 def symmetric_percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floats:
@@ -52,12 +52,9 @@ def symmetric_percentage(truth: Floats, forecast: Floats, scale: Floats) -> Floa
     >>> symmetric_percentage(np.array([0.0, 3.0]), np.array([0.0, 1.0]), np.array(1.0)).tolist()
     [0.0, 1.0]
     """
-    size = np.abs(truth)
-    size += np.abs(forecast)
+    size = np.abs(truth) + np.abs(forecast)
     size[size == 0] = 1.0
-    error = absolute(truth, forecast, scale)
-    error *= 2
-    return np.divide(error, size, out=size)
+    return np.asarray(2 * absolute(truth, forecast, scale) / size)
 
 
 def weighted_quantile(truth: Floats, quantiles: Floats, scale: Floats, levels: Floats) -> Floats:
