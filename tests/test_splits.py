@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -284,6 +285,16 @@ def test_scales_are_the_seasonal_naive_errors_of_the_training_part(gaps: float) 
     wanted = [naive_scale(split.data[s][:end], 2) for s, end in enumerate(split.train_ends)]
     np.testing.assert_allclose(np.column_stack([split.scales.mae, split.scales.rmse]), wanted, rtol=1e-12)
     assert (split.scales.fallback, split.scales.undefined) == ((), ())
+
+
+def test_a_training_part_of_no_more_than_a_season_has_no_seasonal_error_and_is_scaled_by_its_spread() -> None:
+    split = rolling(dataset([np.arange(8.0) ** 2] * 3), horizon=2, windows=1)
+    for short in ([2, 6, 6], [6, 2, 6], [6, 6, 2], [1, 2, 2]):
+        scales = replace(split, train_ends=np.array(short)).scales
+        wanted = [naive_scale(split.data[s][:end], 2)[0] if end > 2 else 0.5 for s, end in enumerate(short)]
+        assert scales.mae[np.array(short) > 1].tolist() == [w for w, end in zip(wanted, short, strict=True) if end > 1]
+        assert scales.fallback == tuple(f"s{s}" for s, end in enumerate(short) if end == 2)
+        assert scales.undefined == tuple(f"s{s}" for s, end in enumerate(short) if end == 1)
 
 
 def test_a_series_that_repeats_its_season_is_scaled_by_its_spread_and_a_constant_not_at_all() -> None:

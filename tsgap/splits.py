@@ -164,15 +164,15 @@ class Split:
         """What MASE and RMSSE divide by, from the real training part alone."""
         data, m = self.data, self.data.seasons[0]
         mae, rmse, rounding = (np.empty(len(data)) for _ in range(3))
+        holed = len(data.missing) > 0
         for rows in row_blocks(offsets_between(self.train_ends)):
-            lengths = self.train_ends[rows]
-            y, offsets = gathered(data.values, data.offsets[rows], lengths)
-            before = np.full(len(y), np.nan)
-            before[m:] = y[:-m]
-            place = np.arange(len(y)) - np.repeat(offsets[:-1], lengths)
-            diff = np.where(place >= m, y - before, np.nan)
-            mae[rows], rmse[rows] = _mean(np.abs(diff), offsets), np.sqrt(_mean(diff**2, offsets))
-            rounding[rows] = 1e-12 * _mean(np.abs(y), offsets)
+            y, offsets = gathered(data.values, data.offsets[rows], self.train_ends[rows])
+            begins, ends = offsets[:-1], offsets[1:]
+            apart = y[m:] - y[:-m]
+            np.abs(apart, out=apart)
+            mae[rows] = _means(apart, begins, ends - m, holed=holed)
+            rmse[rows] = np.sqrt(_means(np.square(apart, out=apart), begins, ends - m, holed=holed))
+            rounding[rows] = 1e-12 * _means(np.abs(y), begins, ends, holed=holed)
             let_go(data.values)
         fallback, undefined = [], []
         for s in np.flatnonzero(~(mae > rounding)).tolist():
@@ -187,12 +187,26 @@ class Split:
         return Scales(frozen(mae), frozen(rmse), tuple(fallback), tuple(undefined))
 
 
-def _mean(values: Floats, offsets: Ints) -> Floats:
-    """Mean of each row's values that are there (S,), NaN where there is none; no row is empty."""
+def _means(values: Floats, begins: Ints, ends: Ints, *, holed: bool) -> Floats:
+    """Mean of the values from each begin (S,) up to its end that are there, NaN where there is none.
+
+    Both rise, and no end lies after the next begin. Where nothing is `holed`, no value is missing.
+    """
+    out = np.full(len(begins), np.nan)
+    some = np.flatnonzero(ends > begins)
+    if not len(some):
+        return out
+    # the sums of what lies between an end and the next begin are passed over
+    edges = np.stack([begins[some], ends[some]], axis=1).ravel()
+    edges = edges[:-1] if edges[-1] == len(values) else edges
+    if not holed:
+        out[some] = np.add.reduceat(values, edges)[::2] / (ends - begins)[some]
+        return out
     there = ~np.isnan(values)
-    count = np.add.reduceat(there.astype(np.int64), offsets[:-1])
-    total = np.add.reduceat(np.where(there, values, 0.0), offsets[:-1])
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    count = np.add.reduceat(there.astype(np.int64), edges)[::2]
+    total = np.add.reduceat(np.where(there, values, 0.0), edges)[::2]
+    out[some] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return out
 
 
 def known_before(data: Dataset, series: Ints, ends: Ints, limit: int | None = None) -> tuple[Floats, Ints, int]:
