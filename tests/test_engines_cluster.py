@@ -444,6 +444,7 @@ def test_a_worker_without_room_is_named(nodes: Nodes, driver: Path, monkeypatch:
         )
 
 
+@pytest.mark.slow
 def test_jobs_bounds_what_runs_at_once(nodes: Nodes) -> None:
     given = tasks(*["0.15"] * 6, group="g")
     spans = sorted(
@@ -631,15 +632,17 @@ def test_a_node_that_comes_later_is_held_to_the_same(nodes: Nodes, monkeypatch: 
     ("hidden", "words"),
     [
         ("uninstalled", "tsgap is not installed there"),
-        pytest.param("broken", "tsgap cannot be loaded there: .*No module named", marks=pytest.mark.slow),
+        ("broken", "tsgap cannot be loaded there: .*No module named"),
     ],
 )
+@pytest.mark.slow
 def test_a_node_without_tsgap_is_refused(more_nodes: Callable[..., Nodes], hidden: str, words: str) -> None:
     made = more_nodes({"TEST_HIDDEN": hidden})
     with pytest.raises(UsageError, match=words):
         list(run(chaos.act, tasks("ok:x"), engine=made.engine))
 
 
+@pytest.mark.slow
 def test_a_cluster_without_workers_is_waited_for_and_then_named(
     more_nodes: Callable[..., Nodes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
