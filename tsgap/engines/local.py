@@ -17,7 +17,6 @@ from tsgap.engines.task import Function, Outcome, Task
 from tsgap.engines.workshop import Workshop
 from tsgap.errors import UsageError
 
-
 #: So often at most is a task passed over for one of the group that a worker serves already.
 PATIENCE = 3
 
