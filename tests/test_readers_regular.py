@@ -129,6 +129,8 @@ ASKED = {
     "nothing": ReadOptions(),
     "daily": ReadOptions(freq="D"),
     "hourly": ReadOptions(freq="h"),
+    "Sundays": ReadOptions(freq="W-SUN"),
+    "months": ReadOptions(freq="MS"),
     "steps": ReadOptions(freq="step", season_length=(7,)),
     "a season": ReadOptions(season_length=(7,)),
     "no gaps": ReadOptions(missing="error", season_length=(7,)),

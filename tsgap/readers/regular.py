@@ -283,7 +283,8 @@ def _present(
     steps = np.flatnonzero(np.cumsum(change) > 0)
     pieces = np.concatenate([[0], np.flatnonzero(np.diff(steps) > 1) + 1, [len(steps)]])
     stamps = starts.min() + steps * width
-    return grid.Sorted(stamps.view("datetime64[ns]") if dated else stamps, pieces, (), where)
+    # what is wrong with them is said of the whole table: a piece needs no name, only a place for one
+    return grid.Sorted(stamps.view("datetime64[ns]") if dated else stamps, pieces, ("",) * (len(pieces) - 1), where)
 
 
 def _sums(rows: Ints, values: Ints, n: int) -> Ints:
