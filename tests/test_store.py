@@ -280,6 +280,25 @@ def test_any_parquet_reader_can_read_a_part(store: Store) -> None:
 # damage
 
 
+def test_the_bytes_of_floats_lie_apart_and_so_take_less_room(store: Store) -> None:
+    rng = np.random.default_rng(0)
+    mean = 100 + rng.normal(size=(500, 12)).cumsum(1)
+    store.add(Part("0123abcd", 0, 1, "ok", np.arange(500), mean))
+    store.write_table("scores", pd.DataFrame({"name": ["a"] * 500, "loss": mean[:, 0], "n": np.arange(500)}))
+    (part,), table = store.path.glob("parts/*/*.parquet"), store.path / "tables" / "scores.parquet"
+    found = {}
+    for path in (part, table):
+        told = pq.read_metadata(path).row_group(0)
+        for column in (told.column(i) for i in range(told.num_columns)):
+            found[column.path_in_schema] = "BYTE_STREAM_SPLIT" in column.encodings
+    assert found == {
+        **{"row": False, "mean.list.element": True, "failed": False},
+        **{"name": False, "loss": True, "n": False},
+    }
+    assert part.stat().st_size < 0.9 * mean.nbytes
+    np.testing.assert_array_equal(store.forecasts("0123abcd").mean, mean)
+
+
 def test_no_flipped_bit_is_ever_silently_wrong(store: Store) -> None:
     given = part_of(n=40, horizon=12)
     store.add(given)

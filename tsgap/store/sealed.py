@@ -6,7 +6,7 @@ import hashlib
 import io
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ def write_sealed(file: BinaryIO, tables: Iterable[pa.Table], notes: Mapping[byte
     rest = iter(tables)
     table = next(rest)
     schema = table.schema.with_metadata({**(table.schema.metadata or {}), **notes, _SEAL: _BLANK})
-    # A dictionary is of no use to forecasts and doubles the time of writing and reading them.
+    # A dictionary is of no use to forecasts and doubles the time of writing and reading them. Apart, the leading bytes
+    # of numbers are alike and can be packed, which what is left of them cannot: smaller, and quicker both ways.
     how: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
+    how["use_byte_stream_split"] = list(_of_floats(schema))
     with pq.ParquetWriter(pa.PythonFile(file, "w"), schema, write_page_checksum=True, **how) as writer:
         for each in itertools.chain([table], rest):
             rows = max(1, _GROUP * max(len(each), 1) // max(each.nbytes, 1))
@@ -60,6 +62,17 @@ def write_sealed(file: BinaryIO, tables: Iterable[pa.Table], notes: Mapping[byte
     assert file.read(64) == _BLANK
     file.seek(at)
     file.write(h.hexdigest().encode())
+
+
+def _of_floats(schema: pa.Schema) -> Iterator[str]:
+    """The columns that hold floats or lists of them, by the names that Parquet has for them."""
+    import pyarrow as pa
+
+    for field in schema:
+        if pa.types.is_floating(field.type):
+            yield field.name
+        elif hasattr(field.type, "value_field") and pa.types.is_floating(field.type.value_type):
+            yield f"{field.name}.list.element"
 
 
 def verify(data: bytes) -> None:
