@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tsgap import blocks
-from tsgap.errors import DataError
+from tsgap.errors import DataError, StoreError
 from tsgap.panel import Dataset, Panel, digest, filled, frozen, offsets_of
 from tsgap.ragged import gathered, leading, missing_at, row_blocks
 from tsgap.splits import Split, rolling
@@ -238,13 +238,43 @@ def test_a_large_array_lies_in_a_file_and_is_as_good_as_one_in_memory(
     assert not list(tmp_path.iterdir())
 
 
-def test_without_room_on_the_disk_it_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
+
+def test_without_room_on_the_disk_it_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(blocks.VARIABLE, "10")
     monkeypatch.setattr(os, "posix_fallocate", full)
     assert blocks.mapping(blocks.room(1000)) is None
+    assert blocks.mapping(blocks.room(1000, folder=tmp_path)) is None
+
+
+def test_a_folder_comes_before_that_for_temporary_files_and_gives_way_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(blocks.VARIABLE, "10")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    (tmp_path / "run").mkdir()
+    array = blocks.room(1000, folder=tmp_path / "run")
+    assert blocks.mapping(array) is not None
+    assert not list((tmp_path / "run").iterdir())
+    assert blocks.mapping(blocks.room(1000)) is None
+    (tmp_path / "gone").mkdir()
+    assert blocks.mapping(blocks.room(1000, folder=tmp_path / "not there")) is not None
+
+
+def test_without_room_anywhere_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=rf"no room for {2**60} bytes: not in {tmp_path}, in .* and not in memory"):
+        blocks.room(2**57, folder=tmp_path)
+
+
+def test_where_files_cannot_be_reserved_they_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(blocks.VARIABLE, "10")
+    monkeypatch.delattr(os, "posix_fallocate")
+    array = blocks.room(1001, folder=tmp_path)
+    assert blocks.mapping(array) is not None
+    array[:] = 1.0
+    assert array.sum() == 1001
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="says how much memory a process has, on Linux alone")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tsgap.errors import UsageError
+from tsgap.errors import StoreError, UsageError
 
 #: Values (8 bytes each) that are worked on at once unless the environment says otherwise: 32 MiB.
 DEFAULT = 2**22
@@ -42,20 +44,34 @@ def ranges(n: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, n))
 
 
-def room(n: int, *, large: int = LARGE) -> NDArray[np.float64]:
+def room(n: int, *, large: int = LARGE, folder: str | Path | None = None) -> NDArray[np.float64]:
     """An array (n,) of floats to be filled: in memory, or from `large` blocks on mapped from a file without a name.
 
-    What `let_go` takes out of memory then lies in the folder for temporary files, for as long as the array is used.
-    Where that has no room, or none that can be kept free, it is in memory.
+    The file takes its place in `folder` for as long as the array is used; where that cannot be written to or is full,
+    or none is given, in the folder for temporary files (the environment variable TMPDIR names it); where that is full
+    too, the array is in memory. `StoreError` where there is no room anywhere.
     """
-    if n < large * size() or not hasattr(os, "posix_fallocate"):
+    if n >= large * size():
+        for home in (folder, tempfile.gettempdir()):
+            with contextlib.suppress(OSError):
+                if home is not None:
+                    return _in_file(n, home)
+    try:
         return np.empty(n)
-    with tempfile.TemporaryFile(prefix="tsgap-") as file:
-        try:
-            # a full disk is an error here; later, as a page is written to, it would be the end of the process
+    except MemoryError as err:
+        tried = f"{folder}, in {tempfile.gettempdir()}" if folder else tempfile.gettempdir()
+        raise StoreError(f"there is no room for {8 * n} bytes: not in {tried} and not in memory") from err
+
+
+def _in_file(n: int, folder: str | Path) -> NDArray[np.float64]:
+    with tempfile.TemporaryFile(prefix="tsgap-", dir=folder) as file:
+        # a full disk is an error here; later, as a page is written to, it would be the end of the process
+        if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, 8 * n)
-        except OSError:
-            return np.empty(n)
+        else:
+            for s in ranges(n, 1):
+                file.write(bytes(8 * (s.stop - s.start)))
+            file.flush()
         return np.ndarray((n,), np.float64, mmap.mmap(file.fileno(), 8 * n))
 
 

@@ -6,16 +6,12 @@ import contextlib
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from tsgap.errors import StoreError
-from tsgap.panel import Floats
 
 _DAY = 86400.0
 _NEW = ".new-"
@@ -108,20 +104,6 @@ def remove_scratch(folder: Path, lock: int, owner: int) -> None:
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
-
-
-def unnamed(folder: Path, shape: tuple[int, ...]) -> Floats:
-    """An array in a file of `folder` that has no name: it takes its place on the disk until the array is gone.
-
-    OSError where there is no room for it, which would else be found out in the middle of filling it.
-    """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        size = 8 * int(np.prod(shape))
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
-        return np.asarray(np.memmap(file, dtype=np.float64, mode="r+", shape=shape))
 
 
 def _remove_if_dead(folder: Path) -> None:

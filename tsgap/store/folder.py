@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import tsgap
 from tsgap import blocks
 from tsgap.errors import StoreError
 from tsgap.panel import Floats, Ints
-from tsgap.store.files import explained, new_scratch, put_whole, remove_scratch, sync_folder, unnamed, write_whole
+from tsgap.store.files import explained, new_scratch, put_whole, remove_scratch, sync_folder, write_whole
 from tsgap.store.part import Head, Part, is_part_file, read_failed, read_head, read_part, verified
 from tsgap.store.sealed import DamagedError, opened, unsealed, verify, write_sealed
 
@@ -154,7 +153,7 @@ class Store:
     def forecasts(self, cell: str) -> Forecasts:
         """What a finished cell forecast, in the order of its rows 0..N-1; every byte is verified, part by part.
 
-        More than a block of them lie in a file without a name beside the parts, not in memory: the array is mapped.
+        A block of them or more lies in a file without a name in the run folder, not in memory: the array is mapped.
         """
         while chosen := self._chosen(list(self._heads(self._files(cell)))):
             if bad := next((head for head in chosen if head.status != "ok"), None):
@@ -193,15 +192,8 @@ class Store:
         return Forecasts(mean, dict(sorted(failed.items())), quantiles, common)
 
     def _room(self, shape: tuple[int, ...]) -> Floats:
-        """An array to be filled; one larger than a block lies in a file without a name, which goes with the array."""
-        size = int(np.prod(shape))
-        if size <= blocks.size():
-            return np.empty(shape)
-        with explained(f"there is no room on the disk for forecasts of {8 * size} bytes"):
-            try:
-                return unnamed(self.path, shape)
-            except OSError:  # whoever may only read the folder has some other place to write to
-                return unnamed(Path(tempfile.gettempdir()), shape)
+        """An array to be filled; one of a block or more lies in a file without a name, which goes with the array."""
+        return blocks.room(int(np.prod(shape)), large=1, folder=self.path).reshape(shape)
 
     def discard(self, cell: str) -> None:
         """Remove all parts of a cell, so that it counts as missing."""
@@ -294,7 +286,7 @@ class Store:
     def read_lists(self, name: str, column: str) -> tuple[pa.Table, Floats]:
         """A table without one of its columns, and that one, lists of equal length, as an array (N, H).
 
-        As with forecasts the array is mapped where it is larger than a block.
+        As with forecasts the array is mapped where it is as large as a block.
         """
         import pyarrow as pa
 
