@@ -11,7 +11,7 @@ from tsgap.arms import TrainingSet
 from tsgap.errors import DataError
 from tsgap.footing import count_pairs
 from tsgap.panel import Dataset, Floats, Ints, Panel, frozen, offsets_of
-from tsgap.ragged import gathered
+from tsgap.ragged import by_length, gathered
 from tsgap.splits import DEFAULT_WINDOWS, Split, least_training, rolling, stamps_at
 
 #: Name of the arm that is trained on what is left, and of the view that holds the windows held out.
@@ -145,8 +145,11 @@ def levels(split: Split, scaling: str, context: int) -> Floats:
     """
     if scaling == "none":
         return np.ones(len(split))
-    of = (lambda y: np.abs(y).mean()) if scaling == "mean-abs" else np.std
-    each = np.array([float(of(y)) for y in split.histories(context)])
+    each, done = np.full(len(split), np.nan), 0
+    for panel in split.histories_in_blocks(context):
+        for rows, y in by_length(panel.values, panel.offsets):
+            each[done + rows] = np.abs(y).mean(1) if scaling == "mean-abs" else y.std(1)
+        done += len(panel)
     by_series = np.bincount(split.series, weights=each) / np.bincount(split.series)
     by_series[~(by_series > 1e-12 * by_series.mean())] = np.nan
     return np.asarray(by_series[split.series])

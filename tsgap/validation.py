@@ -6,6 +6,7 @@ real series: a forecaster trained on the head of the synthetic series forecasts 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -203,8 +204,10 @@ def _windows(
     places: dict[str, list[int]] = {}
     for k, truth in enumerate(truths):
         places.setdefault(truth.name, []).append(k)
-    at: dict[tuple[str, str], int] = {}
-    blocks: list[int] = []
+    series: list[NDArray[Any]] = []
+    blocks: list[Ints] = []
+    n = 0
+    seen: dict[tuple[str, int, bytes], int] = {}
     found: list[tuple[list[int], Ints, Floats, dict[str, Floats]]] = []
     for of in places.values():
         truth = truths[of[0]]
@@ -217,34 +220,42 @@ def _windows(
         }
         known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in each.values()])
         weights = truth.weights[:, None] * known
-        ids = truth.ids if twins else _by_content(truth)
+        ids, index = truth.ids, n + np.arange(len(truth.ids))
+        new = np.arange(len(ids))
+        if not twins:
+            ids = _by_content(truth)
+            keys = zip(ids.tolist(), truth.window.tolist(), map(_content, truth.values), strict=True)
+            index = np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
+            first = np.unique(index, return_index=True)[1]
+            new = first[index[first] >= n]
         # draws may keep the same calendar of the real series: their blocks are one where they are as far from the end
         later = int(truths[0].block.max() - truth.block.max())
-        index = np.empty(len(ids), dtype=np.int64)
-        for n, name in enumerate(ids):
-            place = f"{truth.name}/{n}" if twins else f"{truth.window[n]}/{digest(truth.values[n])}"
-            index[n] = at.setdefault((str(name), place), len(at))
-            if index[n] == len(blocks):
-                blocks.append(later + int(truth.block[n]))
+        series.append(ids[new])
+        blocks.append(later + truth.block[new])
+        n += len(blocks[-1])
         found.append(
             (of, index, weights.sum(1), {k: (np.where(known, v, 0.0) * weights).sum(2) for k, v in each.items()})
         )
-    counts = np.zeros((len(truths), len(at)))
+    counts = np.zeros((len(truths), n))
     summed = {name: np.zeros_like(counts) for name in arms}
     for of, index, weight, each in found:
         # two series may be equal to the last value: they are one then, and added up
         np.add.at(counts, (np.array(of)[:, None], index), weight)
         for name, one in each.items():
             np.add.at(summed[name], (np.array(of)[:, None], index), one)
-    series = np.array([name for name, _ in at], dtype=object)
-    return {name: Windows(of, counts, series, np.array(blocks, dtype=np.int64)) for name, of in summed.items()}
+    labels, calendar = np.concatenate(series), np.concatenate(blocks)
+    return {name: Windows(of, counts, labels, calendar) for name, of in summed.items()}
 
 
-def _by_content(truth: Truth) -> list[str]:
+def _by_content(truth: Truth) -> NDArray[Any]:
     """A name for the series of each window (N,) that the same series has in every truth: by its last window."""
-    last = dict(zip(truth.ids, truth.values, strict=True))
-    names = {name: digest(row) for name, row in last.items()}
-    return [names[name] for name in truth.ids]
+    last = np.append(np.flatnonzero(np.diff(truth.series)), len(truth.series) - 1)
+    names = np.array([digest(row) for row in truth.values[last]], dtype=object)
+    return np.asarray(names[truth.series])
+
+
+def _content(row: Floats) -> bytes:
+    return hashlib.sha256(row.tobytes()).digest()
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:
