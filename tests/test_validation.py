@@ -12,12 +12,14 @@ import pytest
 
 import tsgap
 from tests.worlds import seasonal
+from tsgap.atoms import Ended, Truth
 from tsgap.cli import DONE, USAGE, run
 from tsgap.errors import UsageError
 from tsgap.holdout import HEAD, ON_SYNTHETIC
+from tsgap.metrics import METRICS
 from tsgap.run import Run, load
 from tsgap.store import Store
-from tsgap.validation import COLUMNS, Windows, drop, sentences
+from tsgap.validation import COLUMNS, Windows, _windows, drop, sentences
 
 LENGTH, HORIZON, WINDOWS = 200, 6, 5
 TRAINING = LENGTH - HORIZON * WINDOWS
@@ -100,6 +102,34 @@ def test_replicates_that_differ_widen_the_interval() -> None:
     alike = drop(real, other, np.arange(4)).se[0]
     moved = Windows(real.losses * np.array([[0.8], [1.0], [1.1], [1.3]]), real.counts, real.series, real.blocks)
     assert drop(moved, other, np.arange(4)).se[0] > 2 * alike
+
+
+def test_windows_of_equal_content_are_one_in_every_draw_and_twins_keep_their_own() -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(3, 2, 4))
+
+    def truth(name: str, *series: Any) -> Truth:
+        n = 2 * len(series)
+        ids = np.repeat(np.array([f"{name}{i}" for i in range(len(series))], dtype=object), 2)
+        window = np.tile([0, 1], len(series))
+        block = np.arange(n) + (10 if name == "y" else 0)
+        return Truth(name, (4,), np.concatenate(series), ids, window, window, block, np.ones(n), {}, {})
+
+    truths = [truth("x", a, b), truth("y", c, b, b), truth("x", a, b)]
+    ended = [Ended("ok", one.values + k + 1.0) for k, one in enumerate(truths)]
+    scales = [np.ones(len(one.ids)) for one in truths]
+    mae = next(one for one in METRICS if one.name == "mae")
+    found = _windows(mae, {"arm": ended}, truths, scales, 4, twins=False)["arm"]
+    # the windows of a, b and c: of the second draw none is of a, and b is there twice
+    assert found.counts.tolist() == [[4, 4, 4, 4, 0, 0], [0, 0, 8, 8, 4, 4], [4, 4, 4, 4, 0, 0]]
+    np.testing.assert_allclose(found.losses, found.counts * np.array([[1.0], [2.0], [3.0]]))
+    assert len(set(found.series)) == 3
+    assert found.series[0] == found.series[1]
+    # what the second draw adds lies as far from its end as the first draw's
+    assert found.blocks.tolist() == [0, 1, 2, 3, -2, -1]
+    twins = _windows(mae, {"arm": ended}, truths, scales, 4, twins=True)["arm"]
+    assert twins.series.tolist() == [*truths[0].ids, *truths[1].ids]
+    assert twins.counts.tolist() == [[4] * 4 + [0] * 6, [0] * 4 + [4] * 6, [4] * 4 + [0] * 6]
 
 
 # planted truth ----------------------------------------------------------------------------------------------------
