@@ -21,7 +21,7 @@ from tsgap.errors import StoreError, UsageError
 from tsgap.fits import fits_of
 from tsgap.formats import json_text
 from tsgap.previews import preview
-from tsgap.run import Run
+from tsgap.run import Run, bench
 from tsgap.sharing import Shard
 from tsgap.store import Part, Store
 from tsgap.sweeps import Progress
@@ -427,18 +427,55 @@ def test_what_is_no_run_and_a_truth_that_is_nowhere_are_errors_of_input(
     assert tsgap.merge([copy, world[2][1]], tmp_path / "merged").n_ended > 0
 
 
+def with_checks(world: tuple[Path, Run, list[Run]], home: Path, *checks: tuple[str, bool]) -> list[Path]:
+    """Copies of the shards, each with a self-check: how it ended, and whether it was made with these settings."""
+    copies = [shutil.copytree(run.path, home / run.path.name) for run in world[2]]
+    for copy, (verdict, ours) in zip(copies, checks, strict=False):
+        made_with = bench(world[1].manifest, "data") | ({} if ours else {"scaling": "of another run"})
+        with Store.open(copy) as store:
+            store.write_json("selfcheck", {"data": {"verdict": verdict, "bench": made_with}})
+    return copies
+
+
 def test_drawn_series_and_the_worst_self_check_are_taken_along(
     world: tuple[Path, Run, list[Run]], tmp_path: Path
 ) -> None:
-    copies = [shutil.copytree(run.path, tmp_path / run.path.name) for run in world[2]]
-    for copy, verdict in zip(copies, ("passed", "broken"), strict=False):
-        with Store.open(copy) as store:
-            store.write_json("selfcheck", {"data": {"verdict": verdict}})
+    copies = with_checks(world, tmp_path, ("passed", True), ("broken", True), ("passed", True))
     merged = tsgap.merge(copies, tmp_path / "merged").path
-    assert json.loads((merged / "selfcheck.json").read_text()) == {"data": {"verdict": "broken"}}
+    assert json.loads((merged / "selfcheck.json").read_text())["data"]["verdict"] == "broken"
     tables = {file.name for file in (merged / "tables").iterdir()}
     assert tables == {file.name for file in (copies[0] / "tables").iterdir()}
     assert any(name.startswith("drawn-") for name in tables)
+
+
+@pytest.mark.parametrize(
+    ("checks", "expected"),
+    [
+        ((("broken", True), ("broken", False)), False),
+        ((("broken", False), ("broken", True)), False),
+        ((("passed", True), ("broken", False)), True),
+        ((("passed", False), ("passed", True)), True),
+        ((("passed", True), ("nothing shown", True)), None),
+        ((("nothing shown", True), ("broken", True)), False),
+        ((("passed", False),), None),
+    ],
+)
+def test_a_self_check_made_with_other_settings_hides_none_that_counts(
+    world: tuple[Path, Run, list[Run]], tmp_path: Path, checks: tuple[tuple[str, bool], ...], expected: bool | None
+) -> None:
+    merged = tsgap.merge(with_checks(world, tmp_path, *checks), tmp_path / "merged")
+    assert merged.checked("data") is expected
+
+
+def test_runs_that_do_not_say_the_same_of_leaks_are_not_merged(
+    world: tuple[Path, Run, list[Run]], tmp_path: Path
+) -> None:
+    copy = shutil.copytree(world[2][1].path, tmp_path / "copy")
+    with Store.open(copy) as store:
+        leaks = {"data/stl-bootstrap": ["replicate 0: 3 of 8"]}
+        store.write_json("manifest", store.read_json("manifest") | {"leaks": leaks})
+    with pytest.raises(UsageError, match=r"found of the test in the synthetic series: \{\} and \{.*3 of 8"):
+        tsgap.merge([world[2][0], copy], tmp_path / "merged")
 
 
 def test_a_source_of_which_one_table_is_damaged_is_drawn_again(

@@ -11,10 +11,12 @@ from typing import Any
 
 from tsgap.atoms import truth_table
 from tsgap.errors import StoreError, UsageError
-from tsgap.run import Run
+from tsgap.run import Run, bench
 from tsgap.store import Store
 
 _PLACE = ("data", "source", "replicate", "arm", "forecaster")
+#: What a self-check may come to, the worst first.
+_WORST = ("broken", "nothing shown", "passed")
 _ASIDE = "runs that are to be compared are not merged, each is shown and gated by itself"
 
 
@@ -43,7 +45,7 @@ def merge(runs: Sequence[str | Path | Run] | str | Path | Run, out: str | Path) 
             if not os.path.samefile(target, one.path):
                 _take_over(one, store)
         _check_tables(first, store)
-        if checks := _selfchecks([target, *(one.path for one in folders)]):
+        if checks := _selfchecks(first.manifest, [target, *(one.path for one in folders)]):
             store.write_json("selfcheck", checks)
         # who finds these finds a run: they come last
         if not (target / "plan.json").exists():
@@ -121,7 +123,11 @@ def _difference(one: _Folder, other: _Folder) -> str:
         mine, yours = (_without_paths(folder["experiment"].get(name)) for folder in (a, b))
         if mine != yours:
             return f"{name}: {_both(mine, yours)}"
-    return _other_cells(one, other)
+    if told := _other_cells(one, other):
+        return told
+    if a.get("leaks") != b.get("leaks"):
+        return f"what was found of the test in the synthetic series: {_both(a.get('leaks'), b.get('leaks'))}"
+    return ""
 
 
 def _other_cells(one: _Folder, other: _Folder) -> str:
@@ -186,8 +192,8 @@ def _check_tables(one: _Folder, store: Store) -> None:
             raise StoreError(f"{store.path}: none of the runs has the table {name!r} undamaged")
 
 
-def _selfchecks(folders: Sequence[Path]) -> dict[str, Any]:
-    """The self-checks that were recorded, of each data set the worst."""
+def _selfchecks(manifest: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
+    """The self-checks that were made with the windows and settings of this run, of each data set the worst."""
     found: dict[str, Any] = {}
     for folder in folders:
         try:
@@ -195,6 +201,10 @@ def _selfchecks(folders: Sequence[Path]) -> dict[str, Any]:
         except StoreError:
             continue
         for data, told in recorded.items():
-            if data not in found or told.get("verdict") == "broken":
+            # one that was made for another run in the same folder says nothing, and must not hide one that does
+            ours = data in manifest["data"] and told.get("bench") == bench(manifest, data)
+            if not ours or told.get("verdict") not in _WORST:
+                continue
+            if data not in found or _WORST.index(told["verdict"]) < _WORST.index(found[data]["verdict"]):
                 found[data] = told
     return found
