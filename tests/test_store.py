@@ -324,6 +324,24 @@ def test_no_flipped_bit_is_ever_silently_wrong(store: Store) -> None:
     assert same(read_part(path), given)
 
 
+def test_no_flipped_bit_of_a_table_is_ever_silently_wrong(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tsgap.store.sealed._PIECE", 700)
+    rng = np.random.default_rng(0)
+    store.write_table("t", pd.DataFrame({"id": ["a", "b"] * 100, "y": list(rng.normal(size=(200, 3)))}))
+    path = store.path / "tables" / "t.parquet"
+    whole = path.read_bytes()
+    assert store.read_lists("t", "y")[1].shape == (200, 3)
+    for at in [*range(0, len(whole), 97), *range(len(whole) - 12, len(whole))]:
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        for read in (lambda: store.read_lists("t", "y"), lambda: store.read_table("t")):
+            with pytest.raises(StoreError, match="is damaged"):
+                read()
+    for keep in (0, 5, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:keep])
+        with pytest.raises(StoreError, match="is damaged"):
+            store.read_lists("t", "y")
+
+
 @pytest.mark.parametrize("keep", [0, 3, 11, 100, -1, -9, 0.5])
 def test_a_part_cut_short_goes_to_quarantine_and_its_cell_is_missing(store: Store, keep: float) -> None:
     for cell in (A, B):

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -279,8 +279,8 @@ class Store:
 
     def read_table(self, name: str) -> pd.DataFrame:
         """The table of that name, every byte verified; StoreError when there is none or it is damaged."""
-        with self._damage_told(name) as data:
-            frame: pd.DataFrame = unsealed(data).to_pandas(use_threads=False)
+        with self._table_opened(name) as file:
+            frame: pd.DataFrame = unsealed(file.read()).to_pandas(use_threads=False)
         return frame
 
     def read_lists(self, name: str, column: str) -> tuple[pa.Table, Floats]:
@@ -290,30 +290,29 @@ class Store:
         """
         import pyarrow as pa
 
-        with self._damage_told(name) as data:
-            file = opened(data)
-            others = [one for one in file.schema_arrow.names if one != column]
+        with self._table_opened(name) as file:
+            table = opened(file)
+            others = [one for one in table.schema_arrow.names if one != column]
             rest, done, values = [], 0, np.empty((0, 0))
-            for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+            for batch in table.iter_batches(batch_size=_BATCH, use_threads=False):
                 flat = batch[column].flatten().to_numpy(zero_copy_only=False)
                 if not done:
-                    values = self._room((file.metadata.num_rows, len(flat) // len(batch)))
+                    values = self._room((table.metadata.num_rows, len(flat) // len(batch)))
                 values[done : done + len(batch)] = flat.reshape(len(batch), -1)
                 done += len(batch)
                 blocks.let_go(values)
                 rest.append(batch.select(others))
-        return pa.Table.from_batches(rest, file.schema_arrow.empty_table().select(others).schema), values
+        return pa.Table.from_batches(rest, table.schema_arrow.empty_table().select(others).schema), values
 
     @contextlib.contextmanager
-    def _damage_told(self, name: str) -> Iterator[bytes]:
-        """The bytes of a table; what is found damaged in them is a StoreError."""
+    def _table_opened(self, name: str) -> Iterator[BinaryIO]:
+        """The file of a table; what is found damaged in it is a StoreError."""
         path = self._table(name)
-        with explained(f"cannot read {path}"):
-            data = path.read_bytes()
-        try:
-            yield data
-        except DamagedError as err:
-            raise StoreError(f"{path} is damaged: {err}") from err
+        with explained(f"cannot read {path}"), path.open("rb") as file:
+            try:
+                yield file
+            except DamagedError as err:
+                raise StoreError(f"{path} is damaged: {err}") from err
 
     def _json(self, name: str) -> Path:
         name = _checked(name.removesuffix(".json")) + ".json"

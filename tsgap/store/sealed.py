@@ -49,19 +49,12 @@ def write_sealed(file: BinaryIO, tables: Iterable[pa.Table], notes: Mapping[byte
         for each in itertools.chain([table], rest):
             rows = max(1, _GROUP * max(len(each), 1) // max(each.nbytes, 1))
             writer.write_table(each.replace_schema_metadata(schema.metadata), row_group_size=rows)
-    size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - 8))
-    start = max(0, size - 8 - int.from_bytes(file.read(4), "little"))
-    file.seek(start)
-    at = start + _seal_at(file.read())
-    h = hashlib.sha256()
-    file.seek(0)
-    while piece := file.read(_PIECE):
-        h.update(piece)
+    at = _place_of_seal(file)
+    sealed_by = _hash(file, at)
     file.seek(at)
     assert file.read(64) == _BLANK
     file.seek(at)
-    file.write(h.hexdigest().encode())
+    file.write(sealed_by)
 
 
 def _of_floats(schema: pa.Schema) -> Iterator[str]:
@@ -75,10 +68,12 @@ def _of_floats(schema: pa.Schema) -> Iterator[str]:
             yield f"{field.name}.list.element"
 
 
-def verify(data: bytes) -> None:
-    """DamagedError when a single bit of a sealed file's bytes has changed."""
-    at = _seal_at(data)
-    if data[at : at + 64] != _hash(data, at):
+def verify(file: bytes | BinaryIO) -> None:
+    """DamagedError when a single bit of a sealed file has changed: of its bytes, or of a file that is open."""
+    file = io.BytesIO(file) if isinstance(file, bytes) else file
+    at = _place_of_seal(file)
+    file.seek(at)
+    if file.read(64) != _hash(file, at):
         raise DamagedError("its content does not match its seal")
 
 
@@ -96,13 +91,13 @@ def unsealed(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     return table
 
 
-def opened(data: bytes) -> pq.ParquetFile:
-    """The table in the bytes of a sealed file, every byte verified, to be read in its row groups."""
-    import pyarrow as pa
+def opened(file: BinaryIO) -> pq.ParquetFile:
+    """The table in a sealed file that is open, every byte verified, to be read in its row groups."""
     import pyarrow.parquet as pq
 
-    verify(data)
-    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+    verify(file)
+    file.seek(0)
+    return pq.ParquetFile(file, page_checksum_verification=True)
 
 
 def notes_of(tail: bytes) -> dict[bytes, bytes]:
@@ -117,17 +112,29 @@ def notes_of(tail: bytes) -> dict[bytes, bytes]:
     return dict(found or {})
 
 
-def _seal_at(data: bytes | bytearray) -> int:
-    key = data.rfind(_SEAL)
-    found = _HASH.search(data, key + len(_SEAL), key + len(_SEAL) + _GLUE + 64) if key >= 0 else None
+def _place_of_seal(file: BinaryIO) -> int:
+    """Where in a file the seal stands: in the footer, behind its key."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 8))
+    start = max(0, size - 8 - int.from_bytes(file.read(4), "little"))
+    file.seek(start)
+    footer = file.read()
+    key = footer.rfind(_SEAL)
+    found = _HASH.search(footer, key + len(_SEAL), key + len(_SEAL) + _GLUE + 64) if key >= 0 else None
     if found is None:
         raise DamagedError("there is no seal in it")
-    return found.start()
+    return start + found.start()
 
 
-def _hash(data: bytes | bytearray, at: int) -> bytes:
-    view = memoryview(data)
-    h = hashlib.sha256(view[:at])
+def _hash(file: BinaryIO, at: int) -> bytes:
+    """Hash over every byte of a file, with blanks for the seal."""
+    h, left = hashlib.sha256(), at
+    file.seek(0)
+    while piece := file.read(min(_PIECE, left)):
+        h.update(piece)
+        left -= len(piece)
     h.update(_BLANK)
-    h.update(view[at + 64 :])
+    file.seek(at + 64)
+    while piece := file.read(_PIECE):
+        h.update(piece)
     return h.hexdigest().encode()
