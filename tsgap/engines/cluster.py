@@ -1,10 +1,10 @@
 """Tasks on a Dask cluster: its workers run the slots of this package, so limits, crashes and results are the same.
 
-Dask carries shards there and back, finds idle threads and runs again what a lost worker had; `Client.submit` is used
-and not `Client.get_executor`, which has one set of options for all: a shard could not go back to the worker that has
-been given its inputs. Inputs go to a node when one of its shards asks
-for them, by name and in pieces, through the scheduler; nothing is read from a shared folder, and only this process
-writes results. The code of plugins runs in worker processes of the slots, never in a Dask worker.
+Dask carries bundles of tasks there and back, finds idle threads and runs again what a lost worker had; `Client.submit`
+is used and not `Client.get_executor`, which has one set of options for all: a bundle could not go back to the worker
+that has been given its inputs. Inputs go to a node when one of its bundles asks for them, by name and in pieces,
+through the scheduler; nothing is read from a shared folder, and only this process writes results. The code of plugins
+runs in worker processes of the slots, never in a Dask worker.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tsgap.engines.slot import Breaker, name_of
 from tsgap.engines.task import Function, Outcome, Task
 from tsgap.errors import TsgapError, UsageError
 
-#: Bytes that travel in one message, of inputs, of output files, and of the payloads of a shard.
+#: Bytes that travel in one message, of inputs, of output files, and of the payloads of a bundle.
 PIECE, PAYLOADS = 16 << 20, 4 << 20
-#: Seconds of work that make a shard, and the most tasks it may have.
-SHARD, MOST = 1.0, 16
-#: Shards that are on their way for each thread of the cluster, and how often a task goes there before it is given up.
+#: Seconds of work that make a bundle, and the most tasks it may have.
+BUNDLE, MOST = 1.0, 16
+#: Bundles that are on their way for each thread of the cluster, and how often a task goes there before it is given up.
 AHEAD, JOURNEYS = 2, 4
 #: Seconds between two looks at how many threads there are.
 _GLANCE = 1.0
@@ -46,7 +46,7 @@ def run(
 ) -> Iterator[Outcome]:
     """Yield the outcomes of all tasks as they end; see `tsgap.engines.run`.
 
-    `jobs` bounds the shards that are on their way at once (None: two for each thread of the cluster). `on_start` is
+    `jobs` bounds the bundles that are on their way at once (None: two for each thread of the cluster). `on_start` is
     called when a task is sent. Raises `UsageError` where the scheduler cannot be reached or a worker cannot give the
     same results, `TsgapError` where no worker is left.
     """
@@ -88,7 +88,7 @@ class _Journeys:
         self._cluster, self._source, self._jobs, self._folder = cluster, source, jobs, folder
         self._on_start = on_start
         self._waiting: deque[Task] = deque()
-        self._again: deque[tuple[list[Task], str]] = deque()  # shards that go once more, and to which worker
+        self._again: deque[tuple[list[Task], str]] = deque()  # bundles that go once more, and to which worker
         self._flying: dict[str, tuple[float, list[Task]]] = {}  # since when, which
         self._journeys: dict[str, int] = {}
         self._laid: dict[tuple[str, str], tuple[float, int]] = {}  # site, input → when last, how often
@@ -101,11 +101,11 @@ class _Journeys:
         while True:
             self._count()
             while len(self._flying) < (self._jobs or AHEAD * max(1, self._slots)):
-                skipped, shard, worker = self._next()
+                skipped, bundle, worker = self._next()
                 yield from skipped
-                if not shard:
+                if not bundle:
                     break
-                self._flying[self._cluster.send(shard, worker).key] = (time.monotonic(), shard)
+                self._flying[self._cluster.send(bundle, worker).key] = (time.monotonic(), bundle)
             if not self._flying:
                 return
             with suppress(Empty):
@@ -126,11 +126,11 @@ class _Journeys:
             )
 
     def _next(self) -> tuple[list[Outcome], list[Task], str]:
-        """What is skipped, then the next shard and its worker; no shard when all are on their way."""
+        """What is skipped, then the next bundle and its worker; no bundle when all are on their way."""
         if self._again:
             return [], *self._again.popleft()
         skipped: list[Outcome] = []
-        shard: list[Task] = []
+        bundle: list[Task] = []
         size = 0
         while True:
             task = self._waiting.popleft() if self._waiting else next(self._source, None)
@@ -140,37 +140,37 @@ class _Journeys:
                 skipped.append(given_up)
                 continue
             size += len(task.payload)
-            most = min(MOST, max(1, int(SHARD / max(self._pace.get(task.group, SHARD), 1e-9))))
-            if shard and (task.group != shard[0].group or len(shard) >= most or size > PAYLOADS):
+            most = min(MOST, max(1, int(BUNDLE / max(self._pace.get(task.group, BUNDLE), 1e-9))))
+            if bundle and (task.group != bundle[0].group or len(bundle) >= most or size > PAYLOADS):
                 self._waiting.appendleft(task)
                 break
-            shard.append(task)
+            bundle.append(task)
             if self._on_start is not None and task.id not in self._journeys:
                 self._on_start(task)
-        return skipped, shard, ""
+        return skipped, bundle, ""
 
-    def _arrived(self, future: Any, sent: float, shard: list[Task]) -> Iterator[Outcome]:
+    def _arrived(self, future: Any, sent: float, bundle: list[Task]) -> Iterator[Outcome]:
         reply = self._cluster.reply(future)
         if reply is not None and reply.missing:
-            self._again.append((shard, self._provide(reply, sent)))
+            self._again.append((bundle, self._provide(reply, sent)))
         elif reply is None or reply.closed:
-            yield from self._lost(shard)
+            yield from self._lost(bundle)
         else:
-            for task, ended in zip(shard, reply.ended, strict=True):
+            for task, ended in zip(bundle, reply.ended, strict=True):
                 if ended.size is not None and not self._written(task, ended, reply.worker):
                     yield from self._lost([task])
                     continue
                 said = (ended.status, ended.value, ended.stage, ended.error, ended.traceback)
                 outcome = Outcome(task, *said, ended.seconds, ended.attempt, reply.host)
                 # what does not end well goes alone from here on
-                seconds = ended.seconds if ended.status == "ok" else SHARD
+                seconds = ended.seconds if ended.status == "ok" else BUNDLE
                 self._pace[task.group] = (self._pace.get(task.group, seconds) + seconds) / 2
                 self._breaker.ended(outcome)
                 yield outcome
 
-    def _lost(self, shard: list[Task]) -> Iterator[Outcome]:
+    def _lost(self, bundle: list[Task]) -> Iterator[Outcome]:
         """Tasks whose worker was lost go again, each alone: one of them may be what kills workers."""
-        for task in shard:
+        for task in bundle:
             self._journeys[task.id] = self._journeys.get(task.id, 0) + 1
             if self._journeys[task.id] < JOURNEYS:
                 self._again.append(([task], ""))
@@ -181,7 +181,7 @@ class _Journeys:
                 yield outcome
 
     def _provide(self, reply: node.Reply, sent: float) -> str:
-        """Send a worker what it has not had since the shard was sent; its address, or nothing if it is lost."""
+        """Send a worker what it has not had since the bundle was sent; its address, or nothing if it is lost."""
         cluster = self._cluster
         for name in reply.missing:
             last, count = self._laid.get((reply.site, name), (0.0, 0))

@@ -1,4 +1,4 @@
-"""The connection to a Dask cluster for one run: workers that are checked, shards sent, questions asked."""
+"""The connection to a Dask cluster for one run: workers that are checked, bundles sent, questions asked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 class Cluster:
-    """The connection to a cluster for one run: checked workers, shards sent, questions asked."""
+    """The connection to a cluster for one run: checked workers, bundles sent, questions asked."""
 
     def __init__(self, engine: str, function: str, log_dir: Path | None) -> None:
         from distributed import Client
@@ -120,8 +120,8 @@ class Cluster:
             "installed here, plugins too"
         )
 
-    def send(self, shard: list[Task], worker: str) -> Any:
-        """A shard on its way, if it can be then to `worker`; its future comes into `done` when it has ended."""
+    def send(self, bundle: list[Task], worker: str) -> Any:
+        """A bundle on its way, if it can be then to `worker`; its future comes into `done` when it has ended."""
         with warnings.catch_warnings():  # that a long payload should rather be scattered: it has one reader
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
             future = self.client.submit(
@@ -129,7 +129,7 @@ class Cluster:
                 self.run,
                 self._function,
                 self.here,
-                pickle.dumps(shard),
+                pickle.dumps(bundle),
                 key=f"tsgap-{self.run}-{next(self._count)}",
                 workers=[worker] if worker else None,
                 allow_other_workers=bool(worker),

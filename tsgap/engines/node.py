@@ -1,4 +1,4 @@
-"""What a worker of a cluster does for a run: take its inputs in, serve shards in slots, hand out what they wrote."""
+"""What a worker of a cluster does for a run: take its inputs in, serve bundles in slots, hand out what they wrote."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tsgap.engines.slot import Breaker, Slot
 from tsgap.engines.task import Outcome, Status, Task
 from tsgap.engines.workshop import Workshop
 
-#: Output files of a shard travel with its reply up to this many bytes together; others are asked for in pieces.
+#: Output files of a bundle travel with its reply up to this many bytes together; others are asked for in pieces.
 INLINE = 8 << 20
 #: Seconds after which a run that asks for nothing any more is ended.
 IDLE = 120.0
@@ -51,7 +51,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of a shard: it was `refused`, inputs are `missing`, the run was `closed` here, or all `ended`.
+    """What became of a bundle: it was `refused`, inputs are `missing`, the run was `closed` here, or all `ended`.
 
     `site` tells one folder of inputs from another, `worker` is the address that pieces are sent to.
     """
@@ -79,14 +79,14 @@ class Site:
         self._idle: list[Slot] = []
         self._count = 0
         self._lock = threading.Lock()
-        self._serving: dict[str, float] = {}  # key of the shard → since when
+        self._serving: dict[str, float] = {}  # key of the bundle → since when
         self._last = time.monotonic()
         self.closed = threading.Event()
         threading.Thread(target=self._watch, name="tsgap-site", daemon=True).start()
 
     @contextlib.contextmanager
     def slot(self, key: str, group: str) -> Iterator[Slot]:
-        """A slot for a shard, if there is one then that which served its group last."""
+        """A slot for a bundle, if there is one then that which served its group last."""
         with self._lock:
             self._serving[key] = time.monotonic()
             free = sorted(self._idle, key=lambda slot: slot.group != group)
@@ -130,7 +130,7 @@ class Site:
         return said
 
 
-#: Run and worker → its site; None where the run is over, since a shard may still come in after its end.
+#: Run and worker → its site; None where the run is over, since a bundle may still come in after its end.
 _SITES: dict[tuple[str, str], Site | None] = {}
 _OPENING = threading.Lock()
 
@@ -154,7 +154,7 @@ def _open(run: str, worker: Any) -> Site:
 
 
 def serve(run: str, function: str, here: Mapping[str, str], raw: bytes) -> Reply:
-    """Run the tasks of a shard one after another, each in a worker process under its time limit."""
+    """Run the tasks of a bundle one after another, each in a worker process under its time limit."""
     from distributed import get_worker
 
     worker: Any = get_worker()
