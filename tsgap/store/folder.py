@@ -20,7 +20,7 @@ from tsgap.errors import StoreError
 from tsgap.panel import Floats, Ints
 from tsgap.store.files import explained, new_scratch, put_whole, remove_scratch, sync_folder, write_whole
 from tsgap.store.part import Head, Part, is_part_file, read_failed, read_head, read_part, verified
-from tsgap.store.sealed import DamagedError, opened, unsealed, verify, write_sealed
+from tsgap.store.sealed import DamagedError, opened, release_unused, unsealed, verify, write_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +160,9 @@ class Store:
                 raise StoreError(f"{self.path}: cell {cell} has no forecasts, part {bad.part} is {bad.status}")
             if len({head.shape[1] for head in chosen}) > 1:
                 raise StoreError(f"{self.path}: the parts of cell {cell} have different numbers of leads")
-            if (found := self._put_together(chosen)) is not None:
+            found = self._put_together(chosen)
+            release_unused()
+            if found is not None:
                 return found
         raise StoreError(f"{self.path}: cell {cell} is not complete; run the same command again")
 
@@ -302,6 +304,8 @@ class Store:
                 done += len(batch)
                 blocks.let_go(values)
                 rest.append(batch.select(others))
+        batch = flat = None
+        release_unused()
         return pa.Table.from_batches(rest, table.schema_arrow.empty_table().select(others).schema), values
 
     @contextlib.contextmanager

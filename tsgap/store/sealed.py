@@ -100,6 +100,13 @@ def opened(file: BinaryIO) -> pq.ParquetFile:
     return pq.ParquetFile(file, page_checksum_verification=True)
 
 
+def release_unused() -> None:
+    """Give back what unpacking took; it would be kept for more of it."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+
+
 def notes_of(tail: bytes) -> dict[bytes, bytes]:
     """The notes in the footer at the end of `tail`; checks its form, not the seal."""
     import pyarrow as pa
