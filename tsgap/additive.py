@@ -17,7 +17,7 @@ import numpy as np
 from tsgap.footing import count_pairs, reach
 from tsgap.panel import Ints, Panel, frozen
 from tsgap.protocols import Additive
-from tsgap.ragged import gathered
+from tsgap.ragged import gathered, offsets_between, row_blocks
 
 #: Groups that a panel is cut into.
 GROUPS = 5
@@ -49,13 +49,8 @@ class Cut:
 
     def blocks(self) -> Iterator[Ints]:
         """Row numbers that are read together: consecutive ones of at most `BLOCK` values, at least one row."""
-        ends = np.cumsum(self.lengths)
-        start = 0
-        while start < len(ends):
-            before = ends[start] - self.lengths[start]
-            stop = max(start + 1, int(np.searchsorted(ends, before + BLOCK, side="right")))
-            yield np.arange(start, stop)
-            start = stop
+        for rows in row_blocks(offsets_between(self.lengths), most=BLOCK):
+            yield np.arange(rows.start, rows.stop)
 
     def parts(self, panel: Panel, rows: Ints) -> Iterator[tuple[int, Panel]]:
         """Groups that a block's rows belong to, and what of the block belongs to each; `panel` holds these rows."""

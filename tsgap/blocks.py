@@ -33,13 +33,15 @@ def size() -> int:
     return int(text)
 
 
-def ranges(n: int, width: int) -> Iterator[slice]:
-    """Consecutive slices of `n` rows of `width` values each, of at most `size()` values, at least one row each.
+def ranges(n: int, width: int, most: int | None = None) -> Iterator[slice]:
+    """Consecutive slices of `n` rows of `width` values each, of at most `most` values, at least one row each.
+
+    `most` None is `size()`; it is given where a sum depends on where it is cut, and must not depend on a setting.
 
     >>> list(ranges(0, 5))
     []
     """
-    rows = max(1, size() // max(width, 1))
+    rows = max(1, (size() if most is None else most) // max(width, 1))
     for start in range(0, n, rows):
         yield slice(start, min(start + rows, n))
 

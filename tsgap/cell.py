@@ -22,7 +22,7 @@ from tsgap.protocols import Additive, Forecast, Forecaster, Generator
 from tsgap.ragged import row_blocks
 from tsgap.replies import checked, laid_out, rising, unusable
 from tsgap.shelf import read_panel
-from tsgap.spool import Place, Spool, mapped
+from tsgap.spool import Extent, Spool, mapped
 
 #: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.replies` or in
 #: `tsgap.local`, whose code no forecaster's identity holds: part of every cell's key.
@@ -336,8 +336,8 @@ def _told(result: Result, spool: Spool) -> dict[str, Any]:
 def decoded_results(raw: bytes, output: Path) -> list[Result]:
     """The results of a `Job`, one for each of its views; their arrays are mapped from its output file."""
 
-    def array(place: Place | None) -> Any:
-        return None if place is None else mapped(output, place)
+    def array(extent: Extent | None) -> Any:
+        return None if extent is None else mapped(output, extent)
 
     return [
         Result(

@@ -64,8 +64,10 @@ class Wanted:
         begins = offsets[:-1] + split.train_ends
         counts = np.maximum(offsets[1:] - begins - length, -1) // (step := max(1, length // 4)) + 1
         starts = np.repeat(begins, counts) + step * (spans(np.zeros_like(counts), counts)[0])
-        kept = [start[_is_distinct(values[_at(start, length)])] for start in (starts[b] for b in _blocks(len(starts)))]
-        found = cls(values, np.concatenate([starts[:0], *kept]), length)
+        kept = np.zeros(len(starts), dtype=bool)
+        for block in ranges(len(starts), 1, _BLOCK):
+            kept[block] = _is_distinct(values[_at(starts[block], length)])
+        found = cls(values, starts[kept], length)
         known, whole = _occur(found, split.train)
         return cls(values, found.starts[~known], length, whole)
 
@@ -160,7 +162,7 @@ class _Table:
     def of(cls, wanted: Wanted) -> _Table:
         """The cells of all of them."""
         laid = []
-        for block in _blocks(len(wanted.starts)):
+        for block in ranges(len(wanted.starts), 1, _BLOCK):
             at = wanted.standardised(block)[:, _places(wanted.length)]
             low, high = (np.floor((at + by) / WIDTH).astype(np.int64) for by in (-NEAR - ROUNDING, NEAR + ROUNDING))
             row, keys, firsts = np.arange(len(at)), np.zeros(len(at), dtype=np.int64), np.empty(0, dtype=np.int64)
@@ -236,7 +238,7 @@ def _cells(panel: Panel, table: _Table) -> Iterator[tuple[Ints, Ints]]:
     """
     values, offsets, length = panel.values, panel.offsets, table.length
     places, factors = _places(length), _factors()
-    for block in _blocks(len(values) - length + 1):
+    for block in ranges(len(values) - length + 1, 1, _BLOCK):
         y = values[block.start : block.stop + length - 1].copy()
         n = len(y) - length + 1
         first, last = np.searchsorted(offsets, (block.start, block.start + len(y) - 1), side="right") - 1
@@ -290,10 +292,6 @@ def _places(length: int) -> Ints:
 
 def _factors() -> Ints:
     return np.random.default_rng(0).integers(-(2**62), 2**62, PLACES) | 1
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
 
 
 def _at(starts: Ints, length: int) -> Ints:

@@ -69,9 +69,9 @@ class _Folder:
         store = Store.open(path, create=False)
         return cls(path, store.read_json("manifest"), store.read_json("plan"))
 
-    def files(self, shelf: str) -> Iterator[Path]:
+    def files(self, kind: str) -> Iterator[Path]:
         """The files of parts or tables, those of parts in folders of their own; none that is still being written."""
-        for file in sorted((self.path / shelf).glob("*/*.parquet" if shelf == "parts" else "*.parquet")):
+        for file in sorted((self.path / kind).glob("*/*.parquet" if kind == "parts" else "*.parquet")):
             if not file.name.startswith("."):
                 yield file
 

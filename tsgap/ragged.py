@@ -32,9 +32,12 @@ def spans(begins: Ints, lengths: Ints) -> tuple[Ints, Ints]:
     return np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1]), offsets
 
 
-def row_blocks(offsets: Ints, width: int = 1) -> Iterator[slice]:
-    """Consecutive slices of rows, at least one row each, so that `width` numbers for each value are a block at most."""
-    first, n, most = 0, len(offsets) - 1, blocks.size() // width
+def row_blocks(offsets: Ints, width: int = 1, most: int | None = None) -> Iterator[slice]:
+    """Consecutive slices of rows, at least one row each, so that `width` numbers for each value are a block at most.
+
+    A block is of `most` numbers, of as many as are worked on at once where that is None; see `tsgap.blocks.ranges`.
+    """
+    first, n, most = 0, len(offsets) - 1, (blocks.size() if most is None else most) // width
     while first < n:
         last = int(np.searchsorted(offsets, offsets[first] + most, side="right")) - 1
         last = min(max(last, first + 1), n)

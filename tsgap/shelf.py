@@ -12,7 +12,7 @@ import numpy as np
 
 from tsgap.panel import Ints, Panel, digest, frozen, offsets_of
 from tsgap.splits import Split
-from tsgap.spool import Place, Spool, mapped
+from tsgap.spool import Extent, Spool, mapped
 
 #: The files of a panel: what is said of its rows, written last, and its arrays.
 TOLD, ARRAYS = "panel.json", "arrays"
@@ -78,8 +78,8 @@ def _read(home: str) -> Panel:
     path = Path(home)
     told: dict[str, Any] = json.loads((path / TOLD).read_text())
 
-    def array(place: Place) -> Any:
-        return mapped(path / ARRAYS, place)
+    def array(extent: Extent) -> Any:
+        return mapped(path / ARRAYS, extent)
 
     return Panel(
         array(told["values"]),

@@ -14,7 +14,7 @@ from tsgap.blocks import passed
 from tsgap.panel import frozen
 
 #: Where an array lies in its file: first byte, shape, dtype as text. Goes through JSON.
-Place = Sequence[Any]
+Extent = Sequence[Any]
 
 
 class Spool:
@@ -23,7 +23,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
 
-    def add(self, *pieces: NDArray[Any]) -> Place:
+    def add(self, *pieces: NDArray[Any]) -> Extent:
         """Append an array, in pieces along its first axis if there are several; where it lies."""
         start = self._file.tell()
         for piece in pieces:
@@ -44,9 +44,9 @@ class Spool:
         self.close()
 
 
-def mapped(path: Path, place: Place) -> NDArray[Any]:
-    """The array at a place of a file, read from the disk as it is used."""
-    offset, shape, dtype = place
+def mapped(path: Path, extent: Extent) -> NDArray[Any]:
+    """The array in an extent of a file, read from the disk as it is used."""
+    offset, shape, dtype = extent
     if not np.prod(shape):
         return frozen(np.empty(shape, dtype=dtype))
     found: NDArray[Any] = np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=tuple(shape))

@@ -12,7 +12,7 @@ import numpy as np
 
 from tsgap.additive import fit_by_moments
 from tsgap.errors import ForecastError, UsageError
-from tsgap.footing import reach
+from tsgap.footing import count_pairs, reach
 from tsgap.moments import Level, Moments, chosen_ridge, less_level, moments_of, total
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
@@ -124,7 +124,7 @@ class Linear:
         if self._train is None:
             raise ForecastError("quantiles are those of errors on training series: fit on them, moments do not tell")
         train, c, leads = self._train, self.context, self.coefficients.shape[1]
-        counts = np.maximum(train.lengths - self._before - c - leads + 1, 0)
+        counts = count_pairs(train.lengths, self._before + c, leads)
         ends = np.cumsum(counts)
         total = int(ends[-1])
         every = -(-total // min(PAIRS, ERRORS // leads))
