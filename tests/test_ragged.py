@@ -14,8 +14,8 @@ import pytest
 
 from tsgap import blocks
 from tsgap.errors import DataError, StoreError
-from tsgap.panel import Dataset, Panel, digest, filled, frozen, offsets_of
-from tsgap.ragged import gathered, leading, missing_at, row_blocks
+from tsgap.panel import Dataset, Panel, digest, filled, frozen
+from tsgap.ragged import gathered, leading, missing_at, offsets_of, row_blocks
 from tsgap.splits import Split, rolling
 
 
@@ -31,7 +31,7 @@ def ragged(seed: int, *, rows: int = 40, longest: int = 60, gaps: float = 0.2) -
     lengths = rng.integers(1, longest, rows)
     values = rng.normal(size=lengths.sum()).round(2)
     values[rng.random(len(values)) < gaps] = np.nan
-    offsets = offsets_of(lengths.tolist())
+    offsets = offsets_of(lengths)
     values[offsets[3] : offsets[4]] = np.nan
     values[offsets[5] : offsets[6]] = 1.5
     values[offsets[7] : offsets[7] + 2] = np.nan
@@ -57,7 +57,7 @@ def test_rows_are_gathered_as_if_one_by_one(block: str, longest: int) -> None:
 
 def test_blocks_of_rows_hold_every_row_once_and_no_more_values_than_are_worked_on_at_once(block: str) -> None:
     lengths = np.random.default_rng(0).integers(0, 12, 50)
-    offsets = offsets_of(lengths.tolist())
+    offsets = offsets_of(lengths)
     cut = list(row_blocks(offsets))
     assert [i for s in cut for i in range(s.start, s.stop)] == list(range(50))
     assert all(lengths[s].sum() <= blocks.size() or s.stop - s.start == 1 for s in cut)
@@ -173,7 +173,7 @@ def test_the_training_part_as_data_keeps_its_gaps_and_is_not_copied_where_it_has
     )
     whole = rolling(even(5, 60), horizon=3)
     assert whole.training_data.values is whole.train.values
-    np.testing.assert_array_equal(whole.training_data.offsets, offsets_of(whole.train_ends.tolist()))
+    np.testing.assert_array_equal(whole.training_data.offsets, offsets_of(whole.train_ends))
 
 
 def even(rows: int, length: int) -> Dataset:

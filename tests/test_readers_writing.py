@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tsgap import blocks
-from tsgap.panel import Dataset, offsets_of
+from tsgap.panel import Dataset
+from tsgap.ragged import offsets_of
 from tsgap.readers import ReadOptions, read_real
 from tsgap.readers.writing import long_frame, write_long
 

@@ -17,7 +17,7 @@ import numpy as np
 from tsgap.footing import count_pairs, reach
 from tsgap.panel import Ints, Panel, frozen
 from tsgap.protocols import Additive
-from tsgap.ragged import gathered, offsets_between, row_blocks
+from tsgap.ragged import gathered, offsets_of, row_blocks
 
 #: Groups that a panel is cut into.
 GROUPS = 5
@@ -49,7 +49,7 @@ class Cut:
 
     def blocks(self) -> Iterator[Ints]:
         """Row numbers that are read together: consecutive ones of at most `BLOCK` values, at least one row."""
-        for rows in row_blocks(offsets_between(self.lengths), most=BLOCK):
+        for rows in row_blocks(offsets_of(self.lengths), most=BLOCK):
             yield np.arange(rows.start, rows.stop)
 
     def parts(self, panel: Panel, rows: Ints) -> Iterator[tuple[int, Panel]]:

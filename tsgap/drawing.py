@@ -14,9 +14,9 @@ from tsgap.blocks import let_go
 from tsgap.engines import Task
 from tsgap.errors import ContractError, StoreError
 from tsgap.inputs import NotDrawn
-from tsgap.panel import Panel, digest, frozen, offsets_of
+from tsgap.panel import Panel, digest, frozen
 from tsgap.plugins import Chosen
-from tsgap.ragged import row_blocks
+from tsgap.ragged import offsets_of, row_blocks
 from tsgap.shelf import read_panel, write_blocks, write_panel
 from tsgap.store import Store
 
@@ -123,7 +123,7 @@ def _read(one: Wanted, store: Store, k: int) -> Panel:
     values = found["values"].to_list()
     return Panel(
         frozen(np.concatenate(values)),
-        frozen(offsets_of(map(len, values))),
+        frozen(offsets_of([len(row) for row in values])),
         tuple(found["key"]),
         one.train.freq,
         one.train.seasons,

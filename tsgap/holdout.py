@@ -10,8 +10,8 @@ import numpy as np
 from tsgap.arms import TrainingSet
 from tsgap.errors import DataError
 from tsgap.footing import count_pairs
-from tsgap.panel import Dataset, Floats, Ints, Panel, frozen, offsets_of
-from tsgap.ragged import by_length, gathered
+from tsgap.panel import Dataset, Floats, Ints, Panel, frozen
+from tsgap.ragged import by_length, gathered, offsets_of
 from tsgap.splits import DEFAULT_WINDOWS, Split, least_training, rolling, stamps_at
 
 #: Name of the arm that is trained on what is left, and of the view that holds the windows held out.
@@ -107,7 +107,7 @@ def _by_series(training: TrainingSet, like: Split, scope: str, seed: int) -> Hel
     data = Dataset(
         "held out",
         np.concatenate(rows),
-        offsets_of(len(row) for row in rows),
+        offsets_of([len(row) for row in rows]),
         _strangers([panel.keys[i] for i in taken]),
         np.repeat(like.data.starts[:1], count),
         like.data.freq,

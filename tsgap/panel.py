@@ -15,8 +15,7 @@ from tsgap import blocks
 from tsgap.errors import DataError
 from tsgap.ragged import Floats as Floats
 from tsgap.ragged import Ints as Ints
-from tsgap.ragged import bridged, gathered, missing_at, offsets_between
-from tsgap.ragged import spans as spans
+from tsgap.ragged import bridged, gathered, missing_at, offsets_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +31,6 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     """The array itself, made read-only."""
     array.flags.writeable = False
     return array
-
-
-def offsets_of(lengths: Iterable[int]) -> Ints:
-    """Offsets of rows of these lengths in a flat array."""
-    return offsets_between(np.fromiter(lengths, dtype=np.int64))
 
 
 def digest(*parts: object) -> str:
@@ -142,7 +136,7 @@ class Panel:
         """Build a panel from a mapping of key to values."""
         arrays = [np.asarray(v, dtype=np.float64) for v in rows.values()]
         values = np.concatenate(arrays) if arrays else np.empty(0)
-        return cls(values, offsets_of(len(a) for a in arrays), tuple(rows), freq, tuple(seasons), tuple(series))
+        return cls(values, offsets_of([len(a) for a in arrays]), tuple(rows), freq, tuple(seasons), tuple(series))
 
     def __len__(self) -> int:
         return len(self.keys)

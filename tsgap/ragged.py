@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,10 @@ Ints = NDArray[np.int64]
 _WORTH_A_SLICE = 64
 
 
-def offsets_between(lengths: Ints) -> Ints:
+def offsets_of(lengths: Ints | Sequence[int]) -> Ints:
     """Offsets (N + 1,) of rows of these lengths (N,) in a flat array."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    np.cumsum(lengths, dtype=np.int64, out=offsets[1:])
     return offsets
 
 
@@ -28,7 +28,7 @@ def spans(begins: Ints, lengths: Ints) -> tuple[Ints, Ints]:
 
     As many numbers as there are values: for a block of them. `gathered` needs none.
     """
-    offsets = offsets_between(lengths)
+    offsets = offsets_of(lengths)
     return np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1]), offsets
 
 
@@ -47,7 +47,7 @@ def row_blocks(offsets: Ints, width: int = 1, most: int | None = None) -> Iterat
 
 def gathered(values: Floats, begins: Ints, lengths: Ints) -> tuple[Floats, Ints]:
     """Copies of the rows that begin at `begins` (N,) in a flat array and are `lengths` (N,) long, and their offsets."""
-    offsets = offsets_between(lengths)
+    offsets = offsets_of(lengths)
     out = blocks.room(int(offsets[-1]))
     if not len(out):
         return out, offsets

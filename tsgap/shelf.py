@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tsgap.panel import Ints, Panel, digest, frozen, offsets_of
+from tsgap.panel import Ints, Panel, digest, frozen
+from tsgap.ragged import offsets_of
 from tsgap.splits import Split
 from tsgap.spool import Extent, Spool, mapped
 

@@ -14,7 +14,7 @@ from tsgap.blocks import let_go
 from tsgap.errors import DataError
 from tsgap.frequency import WIDTHS, parts
 from tsgap.panel import STEP, Dataset, Panel, digest, frozen
-from tsgap.ragged import Floats, Ints, bridged, gathered, leading, missing_at, offsets_between, row_blocks
+from tsgap.ragged import Floats, Ints, bridged, gathered, leading, missing_at, offsets_of, row_blocks
 
 #: Windows that a split asks for when nothing was said and the series are long enough.
 DEFAULT_WINDOWS = 5
@@ -127,7 +127,7 @@ class Split:
     def histories_in_blocks(self, limit: int | None = None) -> Iterator[Panel]:
         """The rows of `histories(limit)` in panels of `blocks.size()` values at most, or one row each."""
         lengths = self.origins if limit is None else np.minimum(self.origins, limit)
-        for windows in row_blocks(offsets_between(lengths)):
+        for windows in row_blocks(offsets_of(lengths)):
             yield self.histories(limit, windows=windows)
             let_go(self.data.values)
 
@@ -165,7 +165,7 @@ class Split:
         data, m = self.data, self.data.seasons[0]
         mae, rmse, rounding = (np.empty(len(data)) for _ in range(3))
         holed = len(data.missing) > 0
-        for rows in row_blocks(offsets_between(self.train_ends)):
+        for rows in row_blocks(offsets_of(self.train_ends)):
             y, offsets = gathered(data.values, data.offsets[rows], self.train_ends[rows])
             begins, ends = offsets[:-1], offsets[1:]
             apart = y[m:] - y[:-m]

@@ -13,7 +13,7 @@ from tsgap import blocks
 from tsgap.errors import DataError
 from tsgap.frequency import WIDTHS, parts, seasons_for
 from tsgap.panel import STEP, Dataset, Floats, Ints, frozen
-from tsgap.ragged import gathered, leading, missing_at, offsets_between
+from tsgap.ragged import gathered, leading, missing_at, offsets_of
 from tsgap.readers import grid
 from tsgap.readers.assemble import empty_note, gaps_note, leading_note
 from tsgap.readers.batches import Batch, Unusual, rows_of
@@ -219,13 +219,13 @@ def _laid_out(found: _Found, where: str, ids: tuple[str, ...], dated: bool | Non
 def _sorted(found: _Found, order: Ints) -> tuple[Floats, Ints]:
     """Values series by series in this order, those of a series in the order of the file; and their offsets."""
     counts = found.count[: len(order)]
-    offsets = offsets_between(counts[order])
+    offsets = offsets_of(counts[order])
     if not found.mixed:
         appeared = np.concatenate(found.appeared)
         if np.array_equal(appeared, order):
             return found.values, offsets
         begins = np.empty_like(order)
-        begins[appeared] = offsets_between(counts[appeared])[:-1]
+        begins[appeared] = offsets_of(counts[appeared])[:-1]
         return gathered(found.values, begins[order], counts[order])
     out = blocks.room(len(found.values))
     free = np.empty_like(order)
@@ -296,7 +296,7 @@ def _sums(rows: Ints, values: Ints, n: int) -> Ints:
 def _widened(values: Floats, offsets: Ints, row: Ints, before: Ints, extra: Ints) -> tuple[Floats, Ints]:
     """The values with missing ones where rows are missing, and the offsets then."""
     places = offsets[row] + before
-    wide = offsets_between(np.diff(offsets) + _sums(row, extra, len(offsets) - 1))
+    wide = offsets_of(np.diff(offsets) + _sums(row, extra, len(offsets) - 1))
     if wide[-1] > _LONGEST and wide[-1] > 100 * len(values):
         raise Unusual
     out = blocks.room(int(wide[-1]))
