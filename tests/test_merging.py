@@ -16,7 +16,7 @@ import pytest
 import tsgap
 from tests.test_sweeps import Broken, swept
 from tests.worlds import seasonal
-from tsgap import plan
+from tsgap import blocks, plan
 from tsgap.errors import StoreError, UsageError
 from tsgap.fits import fits_of
 from tsgap.formats import json_text
@@ -108,6 +108,19 @@ def test_shares_are_disjoint_together_everything_and_alike_in_size(
     rng = np.random.default_rng(0)
     mixed = [fits[i] for i in rng.permutation(len(fits))]
     assert {fit.name for fit in Shard(1, n).share(mixed)} == {fit.name for fit in shares[0]}
+
+
+def test_shards_may_hold_blocks_of_other_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {"forecasters": ["linear"], "replicates": 5}
+    whole = swept(tmp_path, SOURCES, out=tmp_path / "whole", **given)
+    runs = []
+    for k, size in ((1, "200"), (2, "")):
+        monkeypatch.setenv(blocks.VARIABLE, size)
+        runs.append(swept(tmp_path, SOURCES, out=tmp_path / str(k), shard=(k, 2), **given))
+    merged = tsgap.merge(runs, tmp_path / "merged")
+    assert merged.complete
+    assert len({head.n_parts for head in Store.open(merged.path).heads().values()}) > 1
+    assert json_text(merged.profile()) == json_text(whole.profile())
 
 
 def test_blocks_of_one_cell_are_shared_out_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,8 +46,8 @@ class Fit:
 
     @cached_property
     def name(self) -> str:
-        """Made of the contents of its cells: the same in every process that has the same plan."""
-        return digest([piece.place for piece in self.pieces])
+        """Made of the contents of its cells: the same in every process that has this plan, whatever a block holds."""
+        return digest(sorted({(piece.cell.key, piece.block.place) for piece in self.pieces}))
 
     @cached_property
     def size(self) -> int:
