@@ -115,15 +115,7 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
     if given["shard"] is not None:
         return _shard(experiment, given, retry)
     with reporting(quiet=given["quiet"]) as report:
-        run = perform(
-            experiment,
-            out=given["out"],
-            jobs=given["jobs"],
-            engine=given["engine"],
-            timeout=given["timeout"],
-            retry_failed=retry,
-            on_progress=report,
-        )
+        run = perform(experiment, out=given["out"], retry_failed=retry, on_progress=report, **_running(given))
         checks = _self_checked(experiment, run, given, report) if given["selfcheck"] else ()
     for one in () if given["quiet"] else checks:
         click.echo(str(one), err=given["as_json"])
@@ -146,16 +138,8 @@ def _shard(experiment: Any, given: dict[str, Any], retry: bool) -> int:
             if report is not None:
                 report(state)
 
-        run = perform(
-            experiment,
-            out=given["out"],
-            jobs=given["jobs"],
-            engine=given["engine"],
-            timeout=given["timeout"],
-            retry_failed=retry,
-            shard=given["shard"],
-            on_progress=told,
-        )
+        asked = {"out": given["out"], "shard": given["shard"], "retry_failed": retry, **_running(given)}
+        run = perform(experiment, on_progress=told, **asked)
     [state] = last
     if not given["quiet"]:
         faults = f", {state.faults} without forecasts (tsgap show {run.path} --failures)" if state.faults else ""
@@ -169,8 +153,12 @@ def _shard(experiment: Any, given: dict[str, Any], retry: bool) -> int:
 def _self_checked(experiment: Any, run: Run, given: dict[str, Any], report: Any) -> tuple[SelfCheck, ...]:
     from tsgap.selfchecks import record
 
-    running = {name: given[name] for name in ("jobs", "engine", "timeout")}
-    return record(experiment, run, **running, on_progress=report)
+    return record(experiment, run, on_progress=report, **_running(given))
+
+
+def _running(given: dict[str, Any]) -> dict[str, Any]:
+    """What says how cells are run, and not which."""
+    return {name: given[name] for name in ("jobs", "engine", "timeout")}
 
 
 def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]) -> Any:
