@@ -15,7 +15,7 @@ import pytest
 from tsgap import blocks
 from tsgap.errors import DataError, StoreError
 from tsgap.panel import Dataset, Panel, digest, filled, frozen
-from tsgap.ragged import gathered, leading, missing_at, offsets_of, row_blocks
+from tsgap.ragged import gathered, leading, missing_at, offsets_of, row_blocks, summed
 from tsgap.splits import Split, rolling
 
 
@@ -64,6 +64,15 @@ def test_blocks_of_rows_hold_every_row_once_and_no_more_values_than_are_worked_o
     thin = list(row_blocks(offsets, 3))
     assert [i for s in thin for i in range(s.start, s.stop)] == list(range(50))
     assert all(3 * lengths[s].sum() <= blocks.size() or s.stop - s.start == 1 for s in thin)
+
+
+@pytest.mark.parametrize("cut", [0, 2])
+def test_stretches_are_added_up_as_if_one_by_one(cut: int) -> None:
+    rng = np.random.default_rng(4)
+    offsets = offsets_of(rng.integers(0, 6, 50))
+    values, begins, stops = rng.integers(-9, 9, offsets[-1]), offsets[:-1], offsets[1:] - cut
+    wanted = [values[begin : max(begin, stop)].sum() for begin, stop in zip(begins, stops, strict=True)]
+    assert summed(values, begins, stops).tolist() == wanted
 
 
 @pytest.mark.parametrize("seed", range(5))

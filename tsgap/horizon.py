@@ -65,7 +65,7 @@ class Blocks:
         block unless it lies within one. The pieces are the same on every machine: what is added up over them is, too.
         """
         as_they_stand = bool((np.diff(self.order) == 1).all())
-        rows, n, stop = _at_once(width), len(self.order), 0
+        rows, n, stop = max(1, AT_ONCE // max(width, 1)), len(self.order), 0
         while (start := stop) < n:
             first, last = np.searchsorted(self.starts, (start, start + rows), side="right") - 1
             stop = int(self.starts[last]) if last > first and start + rows < n else min(start + rows, n)
@@ -93,14 +93,9 @@ class Figures:
     taught: NDArray[np.bool_]
 
 
-def _at_once(width: int) -> int:
-    return max(1, AT_ONCE // max(width, 1))
-
-
 def windows_at_once(n: int, width: int) -> Iterator[slice]:
     """Consecutive slices of `n` windows of `width` values each, of at most `AT_ONCE` values, or one window."""
-    rows = _at_once(width)
-    return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
+    return ranges(n, width, AT_ONCE)
 
 
 def figures(

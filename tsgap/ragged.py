@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,20 @@ def gathered(values: Floats, begins: Ints, lengths: Ints) -> tuple[Floats, Ints]
         if len(out) > blocks.size():
             blocks.let_go(values, out)
     return out, offsets
+
+
+def summed(values: NDArray[Any], begins: Ints, stops: Ints) -> NDArray[Any]:
+    """Sums of the values from each of `begins` (N,) up to its stop in a flat array, 0 where there is none.
+
+    Both rise, and no stop lies after the next begin.
+    """
+    out = np.zeros(len(begins), dtype=values.dtype)
+    full = np.flatnonzero(stops > begins)
+    if len(full):
+        # every other sum is of what lies between a stop and the next begin
+        edges = np.stack([begins[full], stops[full]], axis=1).ravel()
+        out[full] = np.add.reduceat(values, edges[:-1] if edges[-1] == len(values) else edges)[::2]
+    return out
 
 
 def by_length(values: Floats, offsets: Ints) -> Iterator[tuple[Ints, Floats]]:

@@ -14,7 +14,7 @@ from tsgap.blocks import let_go
 from tsgap.errors import DataError
 from tsgap.frequency import WIDTHS, parts
 from tsgap.panel import STEP, Dataset, Panel, digest, frozen
-from tsgap.ragged import Floats, Ints, bridged, gathered, leading, missing_at, offsets_of, row_blocks
+from tsgap.ragged import Floats, Ints, bridged, gathered, leading, missing_at, offsets_of, row_blocks, summed
 
 #: Windows that a split asks for when nothing was said and the series are long enough.
 DEFAULT_WINDOWS = 5
@@ -192,21 +192,11 @@ def _means(values: Floats, begins: Ints, ends: Ints, *, holed: bool) -> Floats:
 
     Both rise, and no end lies after the next begin. Where nothing is `holed`, no value is missing.
     """
-    out = np.full(len(begins), np.nan)
-    some = np.flatnonzero(ends > begins)
-    if not len(some):
-        return out
-    # the sums of what lies between an end and the next begin are passed over
-    edges = np.stack([begins[some], ends[some]], axis=1).ravel()
-    edges = edges[:-1] if edges[-1] == len(values) else edges
-    if not holed:
-        out[some] = np.add.reduceat(values, edges)[::2] / (ends - begins)[some]
-        return out
-    there = ~np.isnan(values)
-    count = np.add.reduceat(there.astype(np.int64), edges)[::2]
-    total = np.add.reduceat(np.where(there, values, 0.0), edges)[::2]
-    out[some] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return out
+    count = np.maximum(ends - begins, 0)
+    if holed:
+        there = ~np.isnan(values)
+        values, count = np.where(there, values, 0.0), summed(there.astype(np.int64), begins, ends)
+    return np.where(count > 0, summed(values, begins, ends) / np.maximum(count, 1), np.nan)
 
 
 def known_before(data: Dataset, series: Ints, ends: Ints, limit: int | None = None) -> tuple[Floats, Ints, int]:

@@ -39,20 +39,20 @@ class Bench:
         views = tuple(self._view(piece) for piece in fit.pieces)
         output = f"out-{fit.name}"
         job = cell.Job(
-            spec.build,
-            dict(first.chosen.params),
-            train,
-            fit.pieces[0].block.train_rows,
-            views,
-            split.horizon,
-            first.context,
-            first.seed,
-            "none" if training is None else training.footing.scaling,
-            spec.least_history(split.data.seasons, split.horizon),
-            None if training is None else training.figures,
-            first.splits_by_series,
-            first.quantile_levels,
-            output,
+            build=spec.build,
+            params=dict(first.chosen.params),
+            train=train,
+            train_rows=fit.pieces[0].block.train_rows,
+            views=views,
+            horizon=split.horizon,
+            context=first.context,
+            seed=first.seed,
+            scaling="none" if training is None else training.footing.scaling,
+            least_history=spec.least_history(split.data.seasons, split.horizon),
+            figures=None if training is None else training.figures,
+            twins_only=first.splits_by_series,
+            quantile_levels=first.quantile_levels,
+            output=output,
         )
         limit = self._timeout * max(1.0, sum(piece.windows for piece in fit.pieces) / 2000)
         inputs = dict.fromkeys((*(view.histories for view in views), *([] if train is None else [train])))

@@ -16,6 +16,7 @@ from tsgap.footing import count_pairs, reach
 from tsgap.moments import Level, Moments, chosen_ridge, less_level, moments_of, total
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
+from tsgap.ragged import summed
 
 _BLOCK = 8192
 #: At most this many training pairs, and this many of their errors in all leads together, give the quantiles.
@@ -164,14 +165,7 @@ def spread(panel: Panel) -> Floats:
 
 def _row_means(values: Floats, begins: Ints, stops: Ints) -> Floats:
     """Means of stretches of a flat array (N,), 0 where one is empty."""
-    out = np.zeros(len(begins))
-    full = np.flatnonzero(stops > begins)
-    if len(full):
-        # sums from each begin to its stop are every other one of those between all of these places
-        places = np.stack([begins[full], stops[full]], 1).ravel()
-        sums = np.add.reduceat(np.append(values, 0.0), places)[::2]
-        out[full] = sums / (stops - begins)[full]
-    return out
+    return np.asarray(summed(values, begins, stops) / np.maximum(stops - begins, 1))
 
 
 SPECS = (
