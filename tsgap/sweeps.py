@@ -20,7 +20,7 @@ from tsgap.schedule import Pace, Queue
 from tsgap.sharing import Shard
 from tsgap.standing import Standing, has_failed
 from tsgap.store import Part, Store
-from tsgap.tasks import Bench, parts_of
+from tsgap.tasks import Tasks, parts_of
 
 #: Ends of a task that say nothing of a single view.
 LOST = ("crash", "timeout", "oom")
@@ -175,11 +175,10 @@ def perform(
         state = _at_the_start(mine, todo, stand, slots, faults)
         if on_progress:
             on_progress(state)
-        bench = Bench(work, timeout)
+        tasks = Tasks(work, timeout)
 
         def run(queue: Queue) -> Generator[Outcome]:
-            tasks = map(bench.task, queue)
-            return engines.run(cell.execute, tasks, jobs=jobs, engine=engine, folder=work, log_dir=logs)
+            return engines.run(cell.execute, map(tasks.of, queue), jobs=jobs, engine=engine, folder=work, log_dir=logs)
 
         with closing(_ended(todo, stand.pace, slots, run)) as ends:
             for fit, outcome, left in ends:

@@ -20,8 +20,8 @@ from tsgap.standing import ROWS, ROWS_FAILED
 from tsgap.store import Part
 
 
-class Bench:
-    """Lays what a task reads into the folder `work`, when the task is made; `timeout` seconds for 2,000 windows."""
+class Tasks:
+    """Makes tasks of `timeout` seconds for 2,000 windows, and lays what each reads into the folder `work` then."""
 
     def __init__(self, work: Path, timeout: float) -> None:
         self._work = work
@@ -29,8 +29,8 @@ class Bench:
         self._homes: dict[tuple[str, int | None], str] = {}
         self._figures: dict[tuple[str, str], Floats] = {}
 
-    def task(self, fit: Fit) -> Task:
-        """What a worker is sent."""
+    def of(self, fit: Fit) -> Task:
+        """What a worker is sent for a fit."""
         import cloudpickle
 
         first, training = fit.pieces[0].cell, fit.pieces[0].cell.training
