@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import mmap
 import os
 import tempfile
@@ -46,20 +47,21 @@ def ranges(n: int, width: int, most: int | None = None) -> Iterator[slice]:
         yield slice(start, min(start + rows, n))
 
 
-def room(n: int, *, large: int = LARGE, folder: str | Path | None = None) -> NDArray[np.float64]:
-    """An array (n,) of floats to be filled: in memory, or from `large` blocks on mapped from a file without a name.
+def room(*shape: int, large: int = LARGE, folder: str | Path | None = None) -> NDArray[np.float64]:
+    """An array of floats to be filled: in memory, or from `large` blocks on mapped from a file without a name.
 
     The file takes its place in `folder` for as long as the array is used; where that cannot be written to or is full,
     or none is given, in the folder for temporary files (the environment variable TMPDIR names it); where that is full
     too, the array is in memory. `StoreError` where there is no room anywhere.
     """
+    n = math.prod(shape)
     if n >= large * size():
         for home in (folder, tempfile.gettempdir()):
             with contextlib.suppress(OSError):
                 if home is not None:
-                    return _in_file(n, home)
+                    return _in_file(n, home).reshape(shape)
     try:
-        return np.empty(n)
+        return np.empty(shape)
     except MemoryError as err:
         tried = f"{folder}, in {tempfile.gettempdir()}" if folder else tempfile.gettempdir()
         raise StoreError(f"there is no room for {8 * n} bytes: not in {tried} and not in memory") from err

@@ -217,7 +217,7 @@ def _scored(
     """What the arms lost at each place: a few windows at a time, in all arms, so that no loss is kept for each lead."""
     n, horizon = truth.values.shape
     of = {arm: len(ended) for arm, ended in arms.items()} | ({} if naive is None else {"naive": 1})
-    all_of_them = room(sum(of.values()) * n * len(places), large=1).reshape(-1, n, len(places))
+    all_of_them = room(sum(of.values()), n, len(places), large=1)
     ends = np.cumsum(list(of.values()))
     summed = {arm: all_of_them[end - k : end] for (arm, k), end in zip(of.items(), ends, strict=True)}
     used, counting = np.zeros(len(places), dtype=np.int64), np.empty((n, len(places)), dtype=bool)

@@ -333,7 +333,8 @@ def log_ratio(arm: Floats, control: Floats, *, root: bool = False) -> Linear:
     same = (above == 0) & (below == 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(same, 0.0, np.log(above) - np.log(below))
-        parts = np.divide(arm, above, out=_room((times, *arm.shape[1:])))
+        # there are several of them for every forecaster: mapped from a block on
+        parts = np.divide(arm, above, out=room(times, *arm.shape[1:], large=1))
         for k, part in enumerate(parts):
             part -= control[k % len(control)] / below
             if root:
@@ -345,11 +346,6 @@ def log_ratio(arm: Floats, control: Floats, *, root: bool = False) -> Linear:
     return Linear(0.5 * value if root else value, parts, shares)
 
 
-def _room(shape: tuple[int, ...]) -> Floats:
-    """An array to be filled, mapped from a block on: there are several of them for every forecaster."""
-    return room(int(np.prod(shape)), large=1).reshape(shape)
-
-
 def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
     """How far an arm is from keeping the share `keep` of what real training gains over none: below 0 it keeps more.
 
@@ -358,7 +354,7 @@ def shortfall(gap: Linear, assay: Linear, keep: float) -> Linear:
     """
     near, far = np.exp(gap.value), (1 - keep) * np.exp(assay.value)
     times = max(len(gap.contributions), len(assay.contributions))
-    parts = _room((times, *gap.shares.shape))
+    parts = room(times, *gap.shares.shape, large=1)
     with np.errstate(invalid="ignore"):  # both are infinite where the control makes no error
         for part, one, other in zip(parts, gap.over(times), assay.over(times), strict=True):
             part[:] = near * one - far * other
@@ -380,7 +376,7 @@ def mean(statistics: Sequence[Linear]) -> Linear:
     times = max(len(one.contributions) for one in statistics)
     with np.errstate(invalid="ignore"):  # infinite ones of both signs have no mean
         value = np.mean([one.value for one in statistics], axis=0)
-    parts = _room((times, *statistics[0].shares.shape))
+    parts = room(times, *statistics[0].shares.shape, large=1)
     for k, part in enumerate(parts):
         part[:] = sum(one.over(times)[k] for one in statistics) / len(statistics)
         let_go(parts, *(one.contributions for one in statistics))

@@ -171,8 +171,8 @@ class Store:
         shape = (sum(head.shape[0] for head in heads), heads[0].shape[1])
         levels = {head.levels for head in heads if head.levels}
         common = next(iter(levels)) if len(levels) == 1 else ()
-        mean = self._room(shape)
-        quantiles = self._room((*shape, len(common))) if common else None
+        mean = self._room(*shape)
+        quantiles = self._room(*shape, len(common)) if common else None
         there, failed = np.zeros(shape[0], dtype=bool), dict[int, str]()
         for head in heads:
             if (part := self._guarded(read_part, head.path)) is None:
@@ -193,9 +193,9 @@ class Store:
                 quantiles, common = None, ()
         return Forecasts(mean, dict(sorted(failed.items())), quantiles, common)
 
-    def _room(self, shape: tuple[int, ...]) -> Floats:
+    def _room(self, *shape: int) -> Floats:
         """An array to be filled; one of a block or more lies in a file without a name, which goes with the array."""
-        return blocks.room(int(np.prod(shape)), large=1, folder=self.path).reshape(shape)
+        return blocks.room(*shape, large=1, folder=self.path)
 
     def discard(self, cell: str) -> None:
         """Remove all parts of a cell, so that it counts as missing."""
@@ -299,7 +299,7 @@ class Store:
             for batch in table.iter_batches(batch_size=_BATCH, use_threads=False):
                 flat = batch[column].flatten().to_numpy(zero_copy_only=False)
                 if not done:
-                    values = self._room((table.metadata.num_rows, len(flat) // len(batch)))
+                    values = self._room(table.metadata.num_rows, len(flat) // len(batch))
                 values[done : done + len(batch)] = flat.reshape(len(batch), -1)
                 done += len(batch)
                 blocks.let_go(values)
