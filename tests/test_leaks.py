@@ -24,8 +24,7 @@ def split() -> Split:
 
 
 def panel(*rows: np.ndarray) -> Panel:
-    offsets = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
-    return Panel(np.concatenate(rows).astype(float), offsets, tuple(f"x{i}" for i in range(len(rows))), "MS", (12,))
+    return Panel.of({f"x{i}": row for i, row in enumerate(rows)}, freq="MS", seasons=(12,))
 
 
 def whole(split: Split, row: int) -> np.ndarray:
