@@ -372,7 +372,11 @@ class Chance:
 SMALL: dict[str, Any] = {"synthetic": "gen:copy", "forecasters": ["linear"], "null": False}
 OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "data": ({}, {"real": seasonal(seed=3)}, "truth of data set 'data'"),
-    "horizons": ({}, {"horizons": [1, 5]}, "truth of data set 'data'|horizons of data set 'data'"),
+    "horizons": (
+        {},
+        {"horizons": [1, 5]},
+        r"horizons of data set 'data': \[1, 6\] and \[1, 5\]; runs that are to be compared are not merged",
+    ),
     "seed": ({}, {"seed": 1}, "seed: 0 and 1"),
     "scaling": ({}, {"scaling": "standard"}, "scaling"),
     "replicates": ({}, {"replicates": 2}, "replicates: 1 and 2"),

@@ -115,14 +115,15 @@ def _difference(one: _Folder, other: _Folder) -> str:
         mine, yours = ({row[names] for row in folder.plan["rows"]} for folder in (one, other))
         if apart := sorted(mine ^ yours):
             return f"only {one.path if apart[0] in mine else other.path} has the {kind} {apart[0]!r}; {_ASIDE}"
+    # settings come first: they say in words what makes the windows, and so the names of the tables, differ
+    asked, wanted = (_settings(folder["experiment"]) for folder in (a, b))
+    for name in {**asked, **wanted}:
+        if asked.get(name) != wanted.get(name):
+            return f"{name}: {_both(asked.get(name), wanted.get(name))}; {_ASIDE}"
     for name, told in a["data"].items():
         for what in told:
             if told[what] != b["data"][name].get(what):
-                return f"{what} of data set {name!r}: {_both(told[what], b['data'][name].get(what))}"
-    for name in {**a["experiment"], **b["experiment"]}:
-        mine, yours = (_without_paths(folder["experiment"].get(name)) for folder in (a, b))
-        if mine != yours:
-            return f"{name}: {_both(mine, yours)}"
+                return f"{what} of data set {name!r}: {_both(told[what], b['data'][name].get(what))}; {_ASIDE}"
     if told := _other_cells(one, other):
         return told
     if a.get("leaks") != b.get("leaks"):
@@ -159,6 +160,14 @@ def _other_cells(one: _Folder, other: _Folder) -> str:
 def _undrawn(one: _Folder) -> list[tuple[tuple[str, str, int], str]]:
     """The replicates of sources that could not be drawn, and why."""
     return [((r["data"], r["source"], r["replicate"]), r["error"]) for r in one.plan["rows"] if r["error"]]
+
+
+def _settings(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting by what it is called, those of a data set one by one."""
+    found = {name: _without_paths(told) for name, told in experiment.items() if name != "data"}
+    for told in _without_paths(experiment.get("data", [])):
+        found.update({f"{name} of data set {told['name']!r}": value for name, value in told.items()})
+    return found
 
 
 def _without_paths(told: Any) -> Any:
