@@ -137,7 +137,7 @@ ASKED = {
 }
 
 
-@pytest.fixture(params=["40", "1000", ""])
+@pytest.fixture(params=["40", pytest.param("1000", marks=pytest.mark.slow), ""])
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv(blocks.VARIABLE, request.param)
     return str(request.param)

@@ -650,7 +650,7 @@ def expect_all(store: Store, count: int) -> None:
 def test_a_writer_killed_at_any_time_loses_nothing_that_it_had_finished(tmp_path: Path) -> None:
     rng = random.Random(3)
     finished: set[str] = set()
-    for _ in range(10):
+    for _ in range(5):
         with write(tmp_path / "run", 10_000) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "open\n"
@@ -665,7 +665,7 @@ def test_a_writer_killed_at_any_time_loses_nothing_that_it_had_finished(tmp_path
         assert len(found - finished) <= 1  # written, but killed before it could say so
         finished |= found
         assert reader.warnings == []
-    assert len(finished) > 10
+    assert len(finished) > 4
     store = Store.open(tmp_path / "run")
     assert store.check() == []
     store.close()
