@@ -24,7 +24,7 @@ PAIRS, ERRORS = 100_000, 2**22
 #: Ridge where there are too few groups of series to choose one by leaving them out.
 UNCHOSEN = 1e-3
 #: What a training row is divided by is no smaller share of its standard deviation, and of its mean absolute value.
-_LEAST_NOISE, _LEAST_SPREAD = 0.01, 1e-6
+_LEAST_NOISE, _LEAST_SPREAD = 0.05, 1e-6
 
 
 class Linear:
@@ -148,7 +148,7 @@ def _is_number(value: object) -> bool:
 def spread(panel: Panel) -> Floats:
     """Root mean square of the seasonal differences of every row (N,): what training divides it by.
 
-    It is at least a hundredth of the row's standard deviation, which also stands in where the row is no longer than a
+    It is at least a twentieth of the row's standard deviation, which also stands in where the row is no longer than a
     season, and a millionth of its mean absolute value: neither an exactly periodic row nor what rounding leaves of a
     constant may count like many others. 1 for a row of zeros, or without values.
     """
