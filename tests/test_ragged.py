@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tsgap import blocks
-from tsgap.errors import DataError, StoreError
+from tsgap.errors import DataError, StoreError, UsageError
 from tsgap.panel import Dataset, Panel, digest, filled, frozen
 from tsgap.ragged import gathered, leading, missing_at, offsets_of, row_blocks, summed
 from tsgap.splits import Split, rolling
@@ -299,3 +299,12 @@ def test_what_was_worked_on_does_not_stay_in_memory() -> None:
     assert len(panel.tail(1000).values) == 1000 * (n // 1024)
     # two blocks at most, and the names
     assert resident() - before < 0.8 * values.nbytes
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "1e6", "abc", str(2**63), str(blocks.MOST + 1)])
+def test_a_block_that_is_no_whole_number_of_values_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(blocks.VARIABLE, text)
+    with pytest.raises(UsageError, match=f"TSGAP_BLOCK must be a whole number of values from 1 to .*, got '{text}'"):
+        blocks.size()
+    monkeypatch.setenv(blocks.VARIABLE, str(blocks.MOST))
+    assert list(blocks.ranges(5, 3)) == [slice(0, 5)]

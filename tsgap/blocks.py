@@ -22,6 +22,8 @@ DEFAULT = 2**22
 LARGE = 4
 #: The environment variable that overrides it, in every process that takes part.
 VARIABLE = "TSGAP_BLOCK"
+#: More than this is no bound: the numbers of bytes must be numbers of the machine.
+MOST = 2**40
 
 
 def size() -> int:
@@ -29,8 +31,8 @@ def size() -> int:
     text = os.environ.get(VARIABLE, "")
     if not text:
         return DEFAULT
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"{VARIABLE} must be a whole number of values from 1, got {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise UsageError(f"{VARIABLE} must be a whole number of values from 1 to {MOST}, got {text[:40]!r}")
     return int(text)
 
 
