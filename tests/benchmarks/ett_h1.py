@@ -82,7 +82,10 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="ETTh1.csv, or the same in the long format")
-    values = channels(parser.parse_args().data)
+    data = parser.parse_args().data
+    if not data.is_file():
+        parser.error(f"{data}: there is no such file")
+    values = channels(data)
     worse = False
     print(f"{'horizon':>7} {'MSE':>7} {'DLinear':>8}      {'MAE':>7} {'DLinear':>8}      {'ridge':>8} {'fit, s':>7}")
     for horizon, published in DLINEAR.items():
