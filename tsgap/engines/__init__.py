@@ -57,11 +57,11 @@ def run(
     """Yield one outcome for every task, in the order in which they end.
 
     `function` must be importable by its module and name; it is called with a task's payload and the path of `folder`,
-    in which the task's inputs lie. `jobs` worker processes share the work (None: as many as there are cores, or threads
-    in the cluster); 0 runs it in this process, in order and without a time limit. `on_start` is called in the caller's
-    thread. What workers print goes to one capped file a slot in `log_dir`. Tasks are drawn from the
-    iterable as slots become free. Closing the iterator, or an exception in the loop that reads it, ends all workers and
-    whatever they started.
+    in which the task's inputs lie and to which it writes its output (None: the working directory). `jobs` worker
+    processes share the work (None: as many as there are cores, or threads in the cluster); 0 runs it in this process,
+    in order and without a time limit. `on_start` is called in the caller's thread. What workers print goes to one
+    capped file a slot in `log_dir`. Tasks are drawn from the iterable as slots become free. Closing the iterator, or an
+    exception in the loop that reads it, ends all workers and whatever they started.
 
     >>> from tsgap.engines import Task, run
     >>> [o.value for o in run(echo, [Task("1", "g", b"abc", 5.0)], jobs=0)]

@@ -32,6 +32,8 @@ _GLANCE = 0.5
 #: A task that Dask still wants is in one of these states in its worker.
 _WANTED = ("executing", "long-running", "resumed")
 _OVER = ("closing", "closed", "failed")
+#: What the version of Python and the digest of this package are called among those of distributions.
+PYTHON, CODE = "Python", "tsgap's own code"
 
 
 @dataclass(frozen=True)
@@ -245,9 +247,6 @@ def versions(distributions: tuple[str, ...]) -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found.setdefault(name, importlib.metadata.version(name))
     return found
-
-
-PYTHON, CODE = "Python", "tsgap's own code"
 
 
 def _own_code() -> str:
