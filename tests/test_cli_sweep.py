@@ -321,17 +321,8 @@ def test_shards_and_merge_go_from_the_command_line_to_a_verdict(real: str, capsy
 def test_a_shard_with_a_failed_cell_and_a_merge_of_it_exit_with_3(
     real: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = [
-        "sweep",
-        "--real",
-        real,
-        "--synthetic",
-        "gen:shuffle",
-        *SMALL,
-        "-f",
-        "tests.test_sweeps:Broken",
-        "--no-null",
-    ]
+    broken = ["-f", "tests.test_sweeps:Broken", "--no-null"]
+    flags = ["sweep", "--real", real, "--synthetic", "gen:shuffle", *SMALL, *broken]
     for _ in range(2):
         codes = [run([*flags, "--out", "r", "--shard", f"{k}/3"]) for k in (1, 2, 3)]
         assert sorted(codes) == [DONE, FAILED_CELLS, FAILED_CELLS]

@@ -21,7 +21,7 @@ import numpy as np
 from ett_h1 import LOOK_BACK, SEASONS, TRAIN, channels, scores, standardised, training
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from timing import Asked, Row, header, in_turns, less, lines, ratios
+from timing import Asked, Row, header, in_turns, less, printed, ratios
 
 HORIZONS = (96, 192, 336, 720)
 #: What the synthetic series count beside the real ones.
@@ -172,11 +172,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5, help="how often each thing is timed")
     asked = parser.parse_args()
     print(header(), flush=True)
-    missed = False
-    for line, bad in lines(rows(Asked(asked.runs), asked.data), judged=True):
-        print(line, flush=True)
-        missed |= bad
-    return int(missed)
+    return int(printed(rows(Asked(asked.runs), asked.data), judged=True))
 
 
 if __name__ == "__main__":

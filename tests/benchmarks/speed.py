@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # started from anywhere, and by workers
 
-from timing import Asked, header, lines
+from timing import Asked, header, printed
 
 #: Row of the table → the module beside this one whose `rows(asked)` measures it.
 ROWS = {
@@ -41,9 +41,7 @@ def main() -> int:
     missed = False
     for name in asked.rows or ROWS:
         rows = importlib.import_module(ROWS[name]).rows(Asked(asked.runs, asked.scale))
-        for line, bad in lines(rows, judged=asked.scale == 1):
-            print(line, flush=True)
-            missed |= bad
+        missed |= printed(rows, judged=asked.scale == 1)
     return int(missed)
 
 

@@ -110,6 +110,15 @@ def lines(rows: Iterator[Row], *, judged: bool) -> Iterator[tuple[str, bool]]:
         yield from ((f"{'':<10}   {note}", False) for note in row.notes)
 
 
+def printed(rows: Iterator[Row], *, judged: bool) -> bool:
+    """Print rows as they are measured; whether a bar was missed."""
+    missed = False
+    for line, bad in lines(rows, judged=judged):
+        print(line, flush=True)
+        missed |= bad
+    return missed
+
+
 def header() -> str:
     """What stands above the table."""
     return f"{'row':<10} {'measured':<82} {'unit':<9} {'median':>9} {'min':>9} {'max':>9} {'bar':>9}"
