@@ -267,7 +267,7 @@ def test_several_verdicts_begin_with_the_worst_of_them() -> None:
     ("verdict", "said"),
     [
         (DAMAGED, "tsgap show r --failures"),
-        (a_verdict(INCONCLUSIVE, damage=("x: null arm: missing",)), "next: the same sweep again "),
+        (a_verdict(INCONCLUSIVE, damage=("x: null arm: missing",)), "next: the same sweep again, or its other shards"),
         (a_verdict(INCONCLUSIVE, a_finding(a_bin(1, 7), nothing(8, 9)), damage=("x: NOT TAUGHT: y",)), "--horizons 7 "),
         (a_verdict(INCONCLUSIVE, damage=("LEAK: 3 windows", "x: crash")), "next: tsgap split REAL "),
         (a_verdict(INCONCLUSIVE, damage=("x",), checked=False), "next: tsgap selfcheck REAL"),

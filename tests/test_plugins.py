@@ -668,6 +668,21 @@ def test_what_one_function_made_twice_is_not_the_same(here: Path) -> None:
     assert choose_forecaster(made.class_(1)).identity == choose_forecaster(made.class_(1)).identity
 
 
+@pytest.mark.parametrize(
+    ("choose", "words", "message"),
+    [
+        (choose_forecaster, "linear:ridge=-1", "ridge must be a number from 0"),
+        (choose_forecaster, "linear:look_back=0", "look_back must be a whole number"),
+        (choose_generator, "block-bootstrap:length=0", "a block has at least 1 step"),
+    ],
+)
+def test_a_value_that_one_of_ours_does_not_take_is_said_before_anything_runs(
+    choose: Callable[[str], object], words: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{words}.* cannot be built: {message}"):
+        choose(words)
+
+
 def test_parameters_that_look_alike_are_told_apart() -> None:
     a, b = np.zeros(5000), np.zeros(5000)
     b[2500] = 1.0

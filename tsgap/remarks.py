@@ -65,7 +65,9 @@ def _each_once(found: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
     missing = found[found.status == "missing"].cell.nunique()
     bad = found[found.status != "missing"]
     bad = bad[~bad.cell.where(bad.cell != "", bad.data + "/" + bad.source + ": " + bad.error).duplicated()]
-    return rows_of(bad), [f"{missing} cells are missing; the same sweep again computes them"] if missing else []
+    are = "1 cell is" if missing == 1 else f"{missing} cells are"
+    told = f"{are} missing; the same sweep again computes what is, or the other shards do ('tsgap merge')"
+    return rows_of(bad), [told] if missing else []
 
 
 def _failure(row: dict[str, Any]) -> str:

@@ -154,7 +154,7 @@ def _repair(verdict: Verdict, run: str) -> str:
     if all(": NOT TAUGHT: " in one for one in verdict.damage) and taught:
         return f"tsgap gate {run} --horizons {taught}   (the leads that were taught; longer series would teach more)"
     if all(one.endswith(": missing") for one in verdict.damage):
-        return "the same sweep again   (it was interrupted, or is still going on: it computes what is missing)"
+        return "the same sweep again, or its other shards and tsgap merge   (they compute what is missing)"
     return f"tsgap show {run} --failures   (what failed; the same sweep with --retry failed tries it again)"
 
 

@@ -31,6 +31,15 @@ _ANSWER, _END_LIMIT = 30.0, 20.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
+def _check_certificates(address: str) -> None:
+    """Raises here what is missing: a client that is half made would say it once more when it goes."""
+    from distributed.security import Security
+
+    security: Any = Security
+    if address.startswith("tls") and security().get_connection_args("client").get("ssl_context") is None:
+        raise TypeError("TLS without certificates: Dask's configuration names none under distributed.comm.tls")
+
+
 class Cluster:
     """The connection to a cluster for one run: checked workers, bundles sent, questions asked."""
 
@@ -47,6 +56,7 @@ class Cluster:
         try:
             address = f"{'tls' if scheme.endswith('tls') else 'tcp'}://{place}"
             connect: Any = Client
+            _check_certificates(address)
             self.client: Any = connect(address, timeout=REACH, set_as_default=False, name="tsgap")
         except (OSError, ValueError, TypeError) as err:  # a timeout is an OSError
             raise UsageError(

@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tsgap.errors import PluginError, UnknownNameError, UsageError
+from tsgap.errors import PluginError, TsgapError, UnknownNameError, UsageError
 from tsgap.plugins.finding import prints_to_stderr, registry
 from tsgap.plugins.identity import code_hash, content_of
-from tsgap.plugins.naming import Registered, Registry
+from tsgap.plugins.naming import HOST, Registered, Registry
 from tsgap.plugins.parameters import of_signature, pairs_of, shown, value_of
 from tsgap.plugins.signatures import misfit
 from tsgap.protocols import ForecasterSpec, GeneratorSpec, MetricSpec
@@ -253,15 +253,20 @@ def _fill(kind: str, offer: Registered, everything: Registry, given: Mapping[str
     if changed:
         label += ":" + ",".join(f"{k}={v}" for k, v in shown(changed).items())
     chosen = Chosen(spec, params, label, offer.distribution, offer.version, _identity(offer), label)
-    if not offer.version and inspect.isfunction(spec.build):
+    if (not offer.version and inspect.isfunction(spec.build)) or (changed and offer.distribution == HOST):
         _check_built(kind, chosen)
     return chosen
 
 
 def _check_built(kind: str, chosen: Chosen) -> None:
-    """Refuse at once a function that builds something else; what a class builds is known without building it."""
+    """Refuse at once a function that builds something else, and values that parameters of our own do not take.
+
+    What a class of others builds is known without building it, and to build it here may take long.
+    """
     try:
         built = chosen.build()
+    except TsgapError as err:
+        raise UsageError(f"{kind} {chosen.label!r} cannot be built: {err}") from err
     except Exception as err:
         raise UsageError(f"{kind} {chosen.label!r} cannot be built: {type(err).__name__}: {err}") from err
     methods = _KINDS[kind][2]
