@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tsgap.store.folder import SCHEMA, Store
+from tsgap.store.folder import Store
+from tsgap.store.label import SCHEMA
 from tsgap.store.part import STATUSES, Head, Part
 
 __all__ = ["SCHEMA", "STATUSES", "Head", "Part", "Store"]

@@ -138,3 +138,12 @@ def _try_lock(fd: int) -> bool | None:
     except OSError:
         return None
     return True
+
+
+def listed(folder: Path, start: str = "") -> list[Path]:
+    """What is in a folder by name, of which some begin with `start`; nothing hidden."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.startswith(start) and not name.startswith("."))
+        return [folder / name for name in names]
+    except (FileNotFoundError, NotADirectoryError):
+        return []

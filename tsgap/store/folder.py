@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import weakref
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
-import tsgap
 from tsgap import blocks
 from tsgap.errors import StoreError
 from tsgap.panel import Floats, Ints
-from tsgap.store.files import explained, new_scratch, put_whole, remove_scratch, sync_folder, write_whole
+from tsgap.store.files import explained, listed, new_scratch, put_whole, remove_scratch, sync_folder, write_whole
+from tsgap.store.label import LABEL, check_label, label, loaded, pretty
 from tsgap.store.part import Head, Part, is_part_file, read_failed, read_head, read_part, verified
 from tsgap.store.sealed import DamagedError, opened, release_unused, unsealed, verify, write_sealed
 
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-#: Version of the layout; a folder of a newer one is refused.
-SCHEMA = 1
-
-_LABEL = "store.json"
 #: Rows of a table that are unpacked at once where a column of it is large.
 _BATCH = 2**14
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -69,8 +64,8 @@ class Store:
         if path.exists() and not path.is_dir():
             raise StoreError(f"{path} is a file; give a folder for the run")
         with explained(f"cannot open the run folder {path}"):
-            if (path / _LABEL).exists():
-                _check_label(path / _LABEL)
+            if (path / LABEL).exists():
+                check_label(path / LABEL)
                 if create:
                     _ = store.work  # shows at once whether the folder can be written
                 return store
@@ -78,10 +73,9 @@ class Store:
             if strangers := [name for name in held if name != "work" and not name.startswith(".")]:
                 raise StoreError(f"{path} is not a run folder, it holds {strangers[0]!r}; give a new or an empty one")
             if not create:
-                raise StoreError(f"{path} is not a run folder: there is no {_LABEL} in it")
+                raise StoreError(f"{path} is not a run folder: there is no {LABEL} in it")
             path.mkdir(parents=True, exist_ok=True)
-            label = {"kind": "tsgap run", "schema": SCHEMA, "created_by": f"tsgap {tsgap.__version__}"}
-            write_whole(path / _LABEL, _pretty(label), store.work)
+            write_whole(path / LABEL, pretty(label()), store.work)
         return store
 
     def __enter__(self) -> Store:
@@ -260,11 +254,11 @@ class Store:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file `name` (the ending may be left out), whole or not at all."""
-        write_whole(self._json(name), _pretty(value), self.work)
+        write_whole(self._json(name), pretty(value), self.work)
 
     def read_json(self, name: str) -> Any:
         """What `write_json` wrote under that name; StoreError when there is none or it is no JSON."""
-        return _loaded(self._json(name))
+        return loaded(self._json(name))
 
     def write_table(self, name: str, frame: pd.DataFrame | pa.Table | Iterable[pa.Table]) -> None:
         """Write `tables/<name>.parquet`, sealed, whole or not at all; the index of a frame is left out.
@@ -320,8 +314,8 @@ class Store:
 
     def _json(self, name: str) -> Path:
         name = _checked(name.removesuffix(".json")) + ".json"
-        if name == _LABEL:
-            raise ValueError(f"{_LABEL} belongs to the store")
+        if name == LABEL:
+            raise ValueError(f"{LABEL} belongs to the store")
         return self.path / name
 
     def _table(self, name: str) -> Path:
@@ -331,11 +325,11 @@ class Store:
         return self.path / "parts" / cell[:2]
 
     def _files(self, cell: str) -> list[Path]:
-        return _listed(self._shelf(cell), f"{cell}-")
+        return listed(self._shelf(cell), f"{cell}-")
 
     def _all_heads(self) -> Iterator[Head]:
-        for folder in _listed(self.path / "parts"):
-            yield from self._heads(_listed(folder))
+        for folder in listed(self.path / "parts"):
+            yield from self._heads(listed(folder))
 
     def _heads(self, files: Iterable[Path]) -> Iterator[Head]:
         for file in files:
@@ -398,41 +392,7 @@ def _status(heads: list[Head]) -> str:
     return next((head.status for head in heads if head.status != "ok"), "ok")
 
 
-def _listed(folder: Path, start: str = "") -> list[Path]:
-    """What is in a folder by name, of which some begin with `start`; nothing hidden."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.startswith(start) and not name.startswith("."))
-        return [folder / name for name in names]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name) or ".." in name:
         raise ValueError(f"a name in a store is made of a-z, 0-9, '.', '_' and '-', got {name!r}")
     return name
-
-
-def _pretty(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _loaded(path: Path) -> Any:
-    with explained(f"cannot read {path}"):
-        data = path.read_bytes()
-    try:
-        return json.loads(data)
-    except ValueError as err:
-        raise StoreError(f"{path} is damaged: {err}") from err
-
-
-def _check_label(path: Path) -> None:
-    label = _loaded(path)
-    schema = label.get("schema") if isinstance(label, dict) and label.get("kind") == "tsgap run" else None
-    if not isinstance(schema, int):
-        raise StoreError(f"{path} is not the label of a run folder")
-    if schema > SCHEMA:
-        raise StoreError(
-            f"{path.parent} was written by {label.get('created_by')} in layout {schema}; this is tsgap "
-            f"{tsgap.__version__}, which knows layouts up to {SCHEMA}; use a newer tsgap"
-        )
