@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tsgap
+from tsgap import shelf
 from tsgap.panel import Dataset, Panel
 from tsgap.shelf import ARRAYS, TOLD, read_panel, write_blocks, write_histories, write_panel
 from tsgap.splits import rolling
@@ -82,6 +84,12 @@ def test_histories_are_laid_block_by_block(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setenv("TSGAP_BLOCK", "20")
         found = read_panel(tmp_path, write_histories(split, limit, tmp_path))
         assert found.fingerprint == split.histories(limit).fingerprint
+
+
+def test_a_sweep_lets_go_of_the_panels_that_it_read_here(tmp_path: Path) -> None:
+    run = tsgap.sweep("card:nile", "gen:copy", forecasters="naive", horizons=1, replicates=1, jobs=0, out=tmp_path)
+    assert run.complete
+    assert shelf._read.cache_info().currsize == 0
 
 
 def test_arrays_come_back_from_their_places_whatever_their_shapes(tmp_path: Path) -> None:

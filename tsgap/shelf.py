@@ -73,6 +73,11 @@ def read_panel(folder: Path, name: str, rows: Ints | None = None) -> Panel:
     return panel if rows is None else panel.take(rows)
 
 
+def forget() -> None:
+    """Let go of the panels that were read in this process: what is mapped keeps its room on the disk."""
+    _read.cache_clear()
+
+
 @lru_cache(maxsize=4)
 def _read(home: str) -> Panel:
     """Kept, since a job reads block after block of the same panel and the names of its rows are long to read."""

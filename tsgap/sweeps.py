@@ -18,6 +18,7 @@ from tsgap.readers import ReadOptions
 from tsgap.run import Run
 from tsgap.schedule import Pace, Queue
 from tsgap.sharing import Shard
+from tsgap.shelf import forget
 from tsgap.standing import Standing, has_failed
 from tsgap.store import Part, Store
 from tsgap.tasks import Tasks, parts_of
@@ -189,6 +190,7 @@ def perform(
                 state = replace(state, last=fit.group, seconds_left=left)
                 if on_progress:
                     on_progress(state)
+    forget()
     return Run(folder)
 
 
