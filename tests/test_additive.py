@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsgap import additive
-from tsgap.additive import GROUPS, Cut, fit_by_moments, grouped_moments, mixed, resampled, without
+from tsgap.additive import GROUPS, Grouping, fit_by_moments, grouped_moments, mixed, resampled, without
 from tsgap.defaults.linear import Linear
 from tsgap.errors import ForecastError
 from tsgap.footing import count_pairs
@@ -68,11 +68,11 @@ def test_every_window_is_in_one_group_whatever_the_lengths_and_blocks(
     lengths: list[int], context: int, leads: int, block: int
 ) -> None:
     panel, model = numbered(lengths), Windows()
-    cut = Cut.of(panel.lengths, panel.series, context=context, leads=leads)
+    grouping = Grouping.of(panel.lengths, panel.series, context=context, leads=leads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(additive, "BLOCK", block)
-        parts = grouped_moments(model, panel.take, cut)
-        assert np.concatenate(list(cut.blocks())).tolist() == list(range(len(panel)))
+        parts = grouped_moments(model, panel.take, grouping)
+        assert np.concatenate(list(grouping.blocks())).tolist() == list(range(len(panel)))
     assert len(parts) <= GROUPS
     every = [window for part in parts for window in part]
     assert len(every) == len(set(every)) == count_pairs(panel.lengths, context, leads).sum()
@@ -82,19 +82,19 @@ def test_every_window_is_in_one_group_whatever_the_lengths_and_blocks(
 def test_the_windows_of_a_series_belong_to_one_group_and_series_take_turns_by_name() -> None:
     names = [f"s{i % 20:02d}" for i in range(60)]
     panel = numbered([12] * 60, names)
-    cut = Cut.of(panel.lengths, panel.series, context=4, leads=2)
-    assert not cut.stretched
-    assert cut.group.tolist() == [i % 20 % GROUPS for i in range(60)]
+    grouping = Grouping.of(panel.lengths, panel.series, context=4, leads=2)
+    assert not grouping.stretched
+    assert grouping.group.tolist() == [i % 20 % GROUPS for i in range(60)]
     order = np.random.default_rng(0).permutation(60)
-    mixed_up = Cut.of(panel.lengths[order], panel.take(order).series, context=4, leads=2)
-    assert mixed_up.group.tolist() == cut.group[order].tolist()
+    mixed_up = Grouping.of(panel.lengths[order], panel.take(order).series, context=4, leads=2)
+    assert mixed_up.group.tolist() == grouping.group[order].tolist()
 
 
 def test_few_series_are_cut_into_stretches_of_time() -> None:
     panel = numbered([30, 50, 8])
-    cut = Cut.of(panel.lengths, panel.series, context=4, leads=2)
-    assert cut.stretched
-    parts = dict(cut.parts(panel, np.arange(3)))
+    grouping = Grouping.of(panel.lengths, panel.series, context=4, leads=2)
+    assert grouping.stretched
+    parts = dict(grouping.parts(panel, np.arange(3)))
     assert sorted(parts) == list(range(GROUPS))
     # 25 windows in five stretches of five; the next begins where the last window of the one before begins, one later
     assert [parts[g][0][[0, -1]].tolist() for g in range(GROUPS)] == [[5 * g, 5 * g + 9] for g in range(GROUPS)]
@@ -113,9 +113,9 @@ def test_moments_are_equal_to_the_bit_however_rows_are_read(monkeypatch: pytest.
         values = np.concatenate([np.array(panel[i]) for i in rows])
         return Panel(values, np.arange(len(rows) + 1) * 80, tuple(panel.keys[i] for i in rows), "step", (4,))
 
-    cut = Cut.of(panel.lengths, panel.series, context=8, leads=4)
+    grouping = Grouping.of(panel.lengths, panel.series, context=8, leads=4)
     model, fitted = Linear(), Linear()
-    model.solve(grouped_moments(model, reader, cut), seed=0)
+    model.solve(grouped_moments(model, reader, grouping), seed=0)
     assert read == [6] * 5
     fitted.fit(panel, horizon=4, context=8, seed=0)
     monkeypatch.delenv("TSGAP_BLOCK")
@@ -126,22 +126,22 @@ def test_moments_are_equal_to_the_bit_however_rows_are_read(monkeypatch: pytest.
 
 def test_no_more_than_a_block_is_asked_for_and_a_long_row_comes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(additive, "BLOCK", 100)
-    cut = Cut.of(np.array([40, 60, 1, 250, 30, 70, 1]), [*"abcdefg"], context=2, leads=1)
-    assert [rows.tolist() for rows in cut.blocks()] == [[0, 1], [2], [3], [4, 5], [6]]
+    grouping = Grouping.of(np.array([40, 60, 1, 250, 30, 70, 1]), [*"abcdefg"], context=2, leads=1)
+    assert [rows.tolist() for rows in grouping.blocks()] == [[0, 1], [2], [3], [4, 5], [6]]
 
 
 def test_leaving_out_a_group_is_fitting_without_its_series() -> None:
     panel, model = seasonal(25, 60), Linear(ridge=0.01)
-    cut = Cut.of(panel.lengths, panel.series, context=8, leads=4)
-    parts = grouped_moments(model, panel.take, cut)
+    grouping = Grouping.of(panel.lengths, panel.series, context=8, leads=4)
+    parts = grouped_moments(model, panel.take, grouping)
     model.solve(without(parts, 2), seed=0)
     alone = Linear(ridge=0.01)
-    alone.fit(panel.take(np.flatnonzero(cut.group != 2)), horizon=4, context=8, seed=0)
+    alone.fit(panel.take(np.flatnonzero(grouping.group != 2)), horizon=4, context=8, seed=0)
     np.testing.assert_allclose(model.coefficients, alone.coefficients, rtol=1e-9, atol=1e-12)
     model.solve(resampled(parts, (0, 2, 0, 1, 1)), seed=0)
-    rows = np.flatnonzero(np.isin(cut.group, [1, 3, 4]))
+    rows = np.flatnonzero(np.isin(grouping.group, [1, 3, 4]))
     drawn = panel.take(rows)
-    twice = panel.take(np.flatnonzero(cut.group == 1)).renamed([f"again{i}" for i in range(5)])
+    twice = panel.take(np.flatnonzero(grouping.group == 1)).renamed([f"again{i}" for i in range(5)])
     joined = Panel(
         np.concatenate([drawn.values, twice.values]), np.arange(21) * 60, drawn.keys + twice.keys, "step", (4,)
     )
@@ -152,8 +152,8 @@ def test_leaving_out_a_group_is_fitting_without_its_series() -> None:
 def test_a_mixture_is_real_and_weighted_synthetic() -> None:
     real, synthetic = seasonal(20, 60), seasonal(20, 60, seed=1, noise=2.0)
     model = Linear(ridge=0.01)
-    cut = Cut.of(real.lengths, real.series, context=8, leads=4)
-    ours, theirs = (grouped_moments(model, p.take, cut) for p in (real, synthetic))
+    grouping = Grouping.of(real.lengths, real.series, context=8, leads=4)
+    ours, theirs = (grouped_moments(model, p.take, grouping) for p in (real, synthetic))
     np.testing.assert_allclose(total(mixed(ours, theirs, 0.5)).xx, total(ours).xx + 0.5 * total(theirs).xx, rtol=1e-12)
     coefficients = []
     for weight in (0.0, 1e-9, 1e9):

@@ -312,7 +312,7 @@ def test_parts_that_contradict_each_other_are_told(world: tuple[Path, Run, list[
     with Store.open(copy) as store:
         key = next(iter(store.finished()))
         [part] = store.parts(key)
-        store.discard(key)
+        store.remove(store.heads()[key, 0, 1])
         store.add(Part(key, 0, 1, "ok", part.rows, part.mean + 1.0))
     merged = tsgap.merge([copy, *world[2]], tmp_path / "merged")
     merged.profile()

@@ -516,7 +516,7 @@ def test_a_damaged_cell_counts_as_missing_and_is_said_to_be_so(tmp_path: Path) -
 def test_forecasts_that_do_not_belong_to_the_truth_are_never_scored(tmp_path: Path) -> None:
     run = written(tmp_path, COMPARED, CELLS)
     with Store.open(tmp_path) as store:
-        store.discard("00000003")
+        store.remove(store.heads()["00000003", 0, 1])
         store.add(Part("00000003", 0, 1, "ok", np.arange(2), off_by(1.0)[:2], {}, {}))
     run = Run(tmp_path)
     assert run.profile("mae").status.tolist() == ["contract", "contract"]

@@ -211,13 +211,14 @@ def test_parts_with_different_leads_are_refused(store: Store) -> None:
         store.forecasts(A)
 
 
-def test_a_discarded_cell_is_missing_and_others_stay(store: Store) -> None:
+def test_a_cell_without_its_parts_is_missing_and_others_stay(store: Store) -> None:
     near = A[:-1] + "b"
     for cell in (A, near):
         store.add(part_of(cell, status="error"))
-    store.discard(A)
+    [head] = [head for head in store.heads().values() if head.cell == A]
+    store.remove(head)
     assert store.finished() == {near: "error"}
-    store.discard(A)
+    store.remove(head)
     store.add(part_of(A))
     assert store.finished() == {A: "ok", near: "error"}
 
@@ -714,8 +715,10 @@ class Life(RuleBasedStateMachine):
         self.model[cell, part] = (given.file_name, given)
 
     @rule(cell=cells)
-    def discard(self, cell: str) -> None:
-        self.store.discard(cell)
+    def remove(self, cell: str) -> None:
+        for head in self.store.heads().values():
+            if head.cell == cell:
+                self.store.remove(head)
         for part in (0, 1):
             self.model.pop((cell, part), None)
 

@@ -26,7 +26,7 @@ BLOCK = 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class Grouping:
     """Which rows of a panel, or which stretches of them, belong to which group, and in which blocks they are read.
 
     `lengths` (N,) are those of the rows. All rows of a series belong to one group, `group` (N,): series take turns in
@@ -42,7 +42,7 @@ class Cut:
     leads: int
 
     @classmethod
-    def of(cls, lengths: Ints, series: Sequence[str], *, context: int, leads: int) -> Cut:
+    def of(cls, lengths: Ints, series: Sequence[str], *, context: int, leads: int) -> Grouping:
         """Groups for rows of these lengths and series, for windows of `context` values and `leads` more."""
         names, turn = np.unique(np.array(series, dtype=np.str_), return_inverse=True)
         return cls(lengths, turn % GROUPS, len(names) < 2 * GROUPS, context, leads)
@@ -67,7 +67,7 @@ class Cut:
                 yield group, replace(part, values=frozen(values), offsets=frozen(offsets))
 
 
-def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], cut: Cut) -> tuple[Any, ...]:
+def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], grouping: Grouping) -> tuple[Any, ...]:
     """Moments of every group that has rows, in order.
 
     `read(rows)` gives the rows of a block as they are to be learned, scaled, say. At most a block of rows is held at a
@@ -75,9 +75,9 @@ def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], cut: Cu
     """
     prepared: Callable[[Panel], Panel] = getattr(forecaster, "prepared", _as_they_are)
     sums: dict[int, Any] = {}
-    for rows in cut.blocks():
-        for group, part in cut.parts(prepared(read(rows)), rows):
-            found = forecaster.moments(part, horizon=cut.leads, context=cut.context)
+    for rows in grouping.blocks():
+        for group, part in grouping.parts(prepared(read(rows)), rows):
+            found = forecaster.moments(part, horizon=grouping.leads, context=grouping.context)
             sums[group] = sums[group] + found if group in sums else found
     return tuple(sums[group] for group in sorted(sums))
 
@@ -93,8 +93,8 @@ def fit_by_moments(forecaster: Additive, train: Panel, *, horizon: int, context:
     its context.
     """
     context, leads = reach(train.lengths, train.seasons, horizon=horizon, context=context)
-    cut = Cut.of(train.lengths, train.series, context=context, leads=leads)
-    forecaster.solve(grouped_moments(forecaster, train.take, cut), seed=seed)
+    grouping = Grouping.of(train.lengths, train.series, context=context, leads=leads)
+    forecaster.solve(grouped_moments(forecaster, train.take, grouping), seed=seed)
 
 
 def without(parts: Sequence[Any], left_out: int) -> tuple[Any, ...]:

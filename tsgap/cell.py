@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tsgap.additive import Cut, grouped_moments
+from tsgap.additive import Grouping, grouped_moments
 from tsgap.blocks import let_go, room
 from tsgap.errors import ContractError, ForecastError
 from tsgap.footing import reach
@@ -220,8 +220,8 @@ def _fit(job: Job, forecaster: Forecaster, train: Panel) -> int:
 
     if isinstance(forecaster, Additive) and job.context is not None and not job.quantile_levels:
         context, leads = reach(train.lengths, train.seasons, horizon=job.horizon, context=job.context)
-        cut = Cut.of(train.lengths, train.series, context=context, leads=leads)
-        forecaster.solve(grouped_moments(forecaster, scaled_rows, cut), seed=job.seed)
+        grouping = Grouping.of(train.lengths, train.series, context=context, leads=leads)
+        forecaster.solve(grouped_moments(forecaster, scaled_rows, grouping), seed=job.seed)
     else:
         every = scaled_rows(np.arange(len(train)))
         forecaster.fit(every, horizon=job.horizon, context=job.context, seed=job.seed)

@@ -75,7 +75,7 @@ def _against_windows(asked: Asked, values: NDArray[np.float64], horizon: int) ->
 
 
 def _mixtures(asked: Asked, values: NDArray[np.float64]) -> Iterator[Row]:
-    from tsgap.additive import Cut, grouped_moments, mixed
+    from tsgap.additive import Grouping, grouped_moments, mixed
     from tsgap.defaults.generators import BlockBootstrap
     from tsgap.defaults.linear import Linear
 
@@ -84,12 +84,12 @@ def _mixtures(asked: Asked, values: NDArray[np.float64]) -> Iterator[Row]:
     generator.fit(real, seed=0)
     synthetic = generator.sample(seed=0)
     shares = SHARES[: asked.of(len(SHARES))]
-    cut = Cut.of(real.lengths, real.series, context=LOOK_BACK, leads=max(HORIZONS))
+    grouping = Grouping.of(real.lengths, real.series, context=LOOK_BACK, leads=max(HORIZONS))
     fits, whole = [], []
     for _ in range(asked.runs):
         begin = time.process_time()
         gatherer = Linear()
-        ours, theirs = (grouped_moments(gatherer, panel.take, cut) for panel in (real, synthetic))
+        ours, theirs = (grouped_moments(gatherer, panel.take, grouping) for panel in (real, synthetic))
         arms = [ours, theirs, *(mixed(ours, theirs, share) for share in shares)]
         models = [Linear() for _ in arms]
         for model, parts in zip(models, arms, strict=True):

@@ -191,14 +191,6 @@ class Store:
         """An array to be filled; one of a block or more lies in a file without a name, which goes with the array."""
         return blocks.room(*shape, large=1, folder=self.path)
 
-    def discard(self, cell: str) -> None:
-        """Remove all parts of a cell, so that it counts as missing."""
-        with explained(f"cannot remove cell {cell} from {self.path}"):
-            for file in self._files(cell):
-                file.unlink(missing_ok=True)
-            if self._shelf(cell).exists():
-                sync_folder(self._shelf(cell))
-
     def remove(self, head: Head) -> None:
         """Remove one file of a part."""
         with explained(f"cannot remove {head.path}"):
