@@ -83,7 +83,7 @@ def test_the_windows_of_a_series_belong_to_one_group_and_series_take_turns_by_na
     names = [f"s{i % 20:02d}" for i in range(60)]
     panel = numbered([12] * 60, names)
     grouping = Grouping.of(panel.lengths, panel.series, context=4, leads=2)
-    assert not grouping.stretched
+    assert grouping.windows.tolist() == [7] * 60
     assert grouping.group.tolist() == [i % 20 % GROUPS for i in range(60)]
     order = np.random.default_rng(0).permutation(60)
     mixed_up = Grouping.of(panel.lengths[order], panel.take(order).series, context=4, leads=2)
@@ -93,13 +93,14 @@ def test_the_windows_of_a_series_belong_to_one_group_and_series_take_turns_by_na
 def test_few_series_are_cut_into_stretches_of_time() -> None:
     panel = numbered([30, 50, 8])
     grouping = Grouping.of(panel.lengths, panel.series, context=4, leads=2)
-    assert grouping.stretched
+    assert grouping.row.tolist() == [0] * 5 + [1] * 5 + [2]
     parts = dict(grouping.parts(panel, np.arange(3)))
     assert sorted(parts) == list(range(GROUPS))
     # 25 windows in five stretches of five; the next begins where the last window of the one before begins, one later
     assert [parts[g][0][[0, -1]].tolist() for g in range(GROUPS)] == [[5 * g, 5 * g + 9] for g in range(GROUPS)]
     assert [len(parts[g]) for g in range(GROUPS)] == [2, 2, 3, 2, 2]
-    assert parts[2].keys == ("s00", "s01", "s02")
+    assert parts[2].keys == ("s00 from 10", "s01 from 18", "s02")
+    assert parts[2].series == ("s00", "s01", "s02")
     assert parts[2][2].tolist() == panel[2].tolist()
 
 

@@ -27,25 +27,42 @@ BLOCK = 2**20
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
-    """Which rows of a panel, or which stretches of them, belong to which group, and in which blocks they are read.
+    """Which stretches of the rows of a panel belong to which group, and in which blocks of rows they are read.
 
-    `lengths` (N,) are those of the rows. All rows of a series belong to one group, `group` (N,): series take turns in
-    the order of their names, so that two panels with the same names have the same groups. Where there are fewer than
-    two series to a group, each row is cut into as many stretches instead, which share no window (`stretched`); a row
-    with fewer windows than that stays whole.
+    `lengths` (N,) are those of the rows. A stretch (G,) holds `windows` consecutive windows of its `row`, from window
+    `first` on, and belongs to a `group`; stretches are in the order of their rows, and a row without a window has none.
     """
 
     lengths: Ints
+    row: Ints
+    first: Ints
+    windows: Ints
     group: Ints
-    stretched: bool
     context: int
     leads: int
 
     @classmethod
-    def of(cls, lengths: Ints, series: Sequence[str], *, context: int, leads: int) -> Grouping:
-        """Groups for rows of these lengths and series, for windows of `context` values and `leads` more."""
+    def of(cls, lengths: Ints, series: Sequence[str], *, context: int, leads: int, groups: int = GROUPS) -> Grouping:
+        """Groups for rows of these lengths and series, for windows of `context` values and `leads` more.
+
+        All rows of a series belong to one group: series take turns in the order of their names, so that two panels with
+        the same names have the same groups. Where there are fewer than two series to a group, each row is cut into as
+        many stretches instead, which share no window; a row with fewer windows than that stays whole.
+        """
         names, turn = np.unique(np.array(series, dtype=np.str_), return_inverse=True)
-        return cls(lengths, turn % GROUPS, len(names) < 2 * GROUPS, context, leads)
+        windows = count_pairs(lengths, context, leads)
+        pieces = np.where((windows >= groups) & (len(names) < 2 * groups), groups, np.minimum(windows, 1))
+        row, nth = _pieces(pieces)
+        group = np.where(pieces[row] > 1, nth, (turn % groups)[row])
+        return cls(lengths, row, *_even(windows, pieces, row, nth), group, context, leads)
+
+    @classmethod
+    def stretches(cls, lengths: Ints, *, context: int, leads: int) -> Grouping:
+        """Every row in stretches of about `context` windows, or whole where it has fewer, all in one group."""
+        windows = count_pairs(lengths, context, leads)
+        pieces = np.maximum(windows // context, np.minimum(windows, 1))
+        row, nth = _pieces(pieces)
+        return cls(lengths, row, *_even(windows, pieces, row, nth), np.zeros(len(row), np.int64), context, leads)
 
     def blocks(self) -> Iterator[Ints]:
         """Row numbers that are read together: consecutive ones of at most `BLOCK` values, at least one row."""
@@ -54,17 +71,39 @@ class Grouping:
 
     def parts(self, panel: Panel, rows: Ints) -> Iterator[tuple[int, Panel]]:
         """Groups that a block's rows belong to, and what of the block belongs to each; `panel` holds these rows."""
-        windows = count_pairs(panel.lengths, self.context, self.leads)
-        whole = windows < GROUPS if self.stretched else np.ones(len(rows), dtype=bool)
-        for group in range(GROUPS):
-            first = np.where(whole, 0, group * windows // GROUPS)
-            last = np.where(whole, windows, (group + 1) * windows // GROUPS)
-            length = np.where(whole, panel.lengths, last - first + self.context + self.leads - 1)
-            mine = np.flatnonzero(~whole | (self.group[rows] == group))
-            if len(mine):
-                part = panel.take(mine)
-                values, offsets = gathered(part.values, part.offsets[:-1] + first[mine], length[mine])
-                yield group, replace(part, values=frozen(values), offsets=frozen(offsets))
+        mine = np.arange(*np.searchsorted(self.row, [rows[0], rows[-1] + 1]))
+        for group in np.unique(self.group[mine]).tolist():
+            yield group, self.cut(panel, mine[self.group[mine] == group], int(rows[0]))
+
+    def cut(self, panel: Panel, which: Ints, start: int = 0) -> Panel:
+        """The stretches `which` (in any order, each once) of a panel whose first row is `start`."""
+        row, first = self.row[which] - start, self.first[which]
+        length = self.windows[which] + self.context + self.leads - 1
+        whole = length == panel.lengths[row]
+        names = zip(row.tolist(), first.tolist(), whole.tolist(), strict=True)
+        keys = [panel.keys[r] if entire else f"{panel.keys[r]} from {begin}" for r, begin, entire in names]
+        values, offsets = gathered(panel.values, panel.offsets[row] + first, length)
+        return replace(
+            panel,
+            values=frozen(values),
+            offsets=frozen(offsets),
+            keys=tuple(keys),
+            series=tuple(panel.series[r] for r in row.tolist()),
+            groups={name: tuple(of[r] for r in row.tolist()) for name, of in panel.groups.items()},
+            weights=None if panel.weights is None else panel.weights[row],
+        )
+
+
+def _pieces(pieces: Ints) -> tuple[Ints, Ints]:
+    """Row of each piece, and the how-many-th of its row it is (G,)."""
+    row = np.repeat(np.arange(len(pieces)), pieces)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+
+
+def _even(windows: Ints, pieces: Ints, row: Ints, nth: Ints) -> tuple[Ints, Ints]:
+    """First window of each piece, and how many it has (G,): as even as can be."""
+    first = nth * windows[row] // pieces[row]
+    return first, (nth + 1) * windows[row] // pieces[row] - first
 
 
 def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], grouping: Grouping) -> tuple[Any, ...]:
