@@ -1,0 +1,228 @@
+"""Which case one is in: whether adding data helps, hurts or cannot help, with the reason in words, at each place.
+
+After the theory that a well-specified forecaster with enough data is already optimal, and that data help it by size, by
+re-weighting or not at all. What is proven is proven one-sided at 95 %; that something is small, by two one-sided tests
+(Schuirmann 1987). What is missing, not a number or too few is never proven.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsgap.curve import ROUNDING
+from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE, ArmLosses, Choice, Gain, choice, gain
+from tsgap.gap import Estimate, Linear
+
+#: A relative change of the loss, and a share of the errors' variance that can be foretold, which are too small to act
+#: on.
+MARGIN, PREDICTABLE = 0.01, 0.02
+
+ALREADY_OPTIMAL = "ALREADY_OPTIMAL"
+DATA_LIMITED = "DATA_LIMITED"
+MISSPECIFIED = "MISSPECIFIED"
+MISMATCH = "MISMATCH"
+NOT_MEASURABLE = "NOT_MEASURABLE"
+
+HELPS, HURTS, NO_DIFFERENCE, CANNOT_TELL = "helps", "hurts", "no difference", "cannot tell"
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The verdict at one place, and why."""
+
+    state: str
+    reason: str
+
+
+def effect(one: Gain, margin: float = MARGIN) -> tuple[str, ...]:
+    """What a share does at each place (P,).
+
+    Helps: proven better than the real arm and than duplicates. Hurts: proven worse than the real arm. No difference:
+    proven to be within the margin of the real arm. Differences of rounding are none.
+    """
+    bound = np.log1p(margin)
+    enough = one.real.counts.enough
+    hurts = enough & (one.real.lower() > ROUNDING)
+    same = enough & (np.abs(one.real.value) + one.real.half() < bound)
+    told = np.select([one.helps, hurts, same], [HELPS, HURTS, NO_DIFFERENCE], CANNOT_TELL)
+    return tuple(map(str, told))
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a verdict rests on; all of it ln ratios of mean losses, or of squared ones.
+
+    `half`, what half of the pairs cost; `predictability`, ln(1 − R²) of the errors; `beyond`, the same less what any
+    number of further pairs would explain; `reweight`, `total` at the headline share, and the `gain` at the chosen one.
+    """
+
+    arms: ArmLosses
+    half: Estimate
+    predictability: Estimate
+    beyond: Estimate
+    reweight: Estimate
+    total: Estimate
+    choice: Choice
+
+    @cached_property
+    def gain(self) -> Gain:
+        """What the chosen share does on the test windows."""
+        return gain(self.arms, self.choice.share)
+
+
+def evidence(arms: ArmLosses) -> Evidence:
+    """What the losses of all arms tell a verdict."""
+    curve = arms.curve
+    b, errors = curve.steepness, arms.predictability
+    # ln(1 − R²) + 2 b: squared errors would fall by exp(-2 b), as b is a slope of mean or root mean squared errors
+    curable = Linear(-2 * b.value, -2 * b.contributions, b.shares)
+    return Evidence(
+        arms,
+        arms.by_repeats(curve.half),
+        arms.estimated(errors),
+        arms.apart(errors, curable),
+        arms.estimated(arms.reweighting(HEADLINE)),
+        arms.estimated(arms.against_real(HEADLINE)),
+        choice(arms),
+    )
+
+
+def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True) -> tuple[Diagnosis, ...]:
+    """The verdict at each place (P,).
+
+    MISMATCH: the headline share is proven worse by more than the margin, and the chosen one does not help.
+    ALREADY_OPTIMAL: half of the pairs cost less than the margin, re-weighting changes less, and the errors cannot be
+    foretold, all proven. MISSPECIFIED: the errors can be foretold beyond what further pairs would explain.
+    DATA_LIMITED: half of the pairs cost more than the margin. Else NOT_MEASURABLE.
+
+    Without `synthetic` data at hand only the real arm is judged: MISMATCH cannot be, and re-weighting is not asked.
+    """
+    bound, foretold = np.log1p(margin), np.log1p(-PREDICTABLE)
+    # a bound that is NaN is below nothing and above nothing
+    mismatch = (found.total.lower() > bound) & ~found.gain.helps
+    unneeded = found.half.upper() < bound
+    unforetold = found.predictability.lower() > foretold
+    unmixed = (found.reweight.upper() < bound) & (found.reweight.lower() > -bound)
+    misspecified = found.beyond.upper() < foretold
+    limited = found.half.lower() > bound
+    if not synthetic:
+        mismatch, unmixed = np.zeros_like(mismatch), np.ones_like(unmixed)
+    lacks = [_lack(found, place, synthetic) for place in range(len(unneeded))]
+    words = _Words(found, margin, synthetic)
+    out = []
+    for place, lack in enumerate(lacks):
+        if not found.half.counts.enough:
+            state, reason = NOT_MEASURABLE, words.too_few()
+        elif mismatch[place]:
+            state, reason = MISMATCH, words.mismatch(place)
+        elif lack:
+            state, reason = NOT_MEASURABLE, lack
+        elif unneeded[place] and unforetold[place] and unmixed[place]:
+            state, reason = ALREADY_OPTIMAL, words.optimal(place)
+        elif misspecified[place]:
+            state, reason = MISSPECIFIED, words.misspecified(place)
+        elif limited[place]:
+            state, reason = DATA_LIMITED, words.limited(place)
+        else:
+            state, reason = NOT_MEASURABLE, words.undecided(place, unneeded, unforetold, unmixed)
+        out.append(Diagnosis(state, reason))
+    return tuple(out)
+
+
+def _lack(found: Evidence, place: int, synthetic: bool) -> str | None:
+    """What is missing for a verdict at a place, None where nothing is."""
+    arms = found.arms
+    asked: list[tuple[str, Estimate, str]] = [
+        ("fractions", found.half, arms.curve.reason or "the learning curve has losses that are not known"),
+        ("residuals", found.predictability, "whether the errors can be foretold is not known"),
+    ]
+    if synthetic:
+        few = f"the weights leave {arms.effective:.1%} of the pairs, at most {LEAST_EFFECTIVE:.0%}"
+        weak = arms.effective <= LEAST_EFFECTIVE
+        asked += [
+            ("augmented", found.total, f"the arm with a share of {HEADLINE:g} has losses that are not known"),
+            ("reweighted", found.reweight, few if weak else "the re-weighted arm has losses that are not known"),
+        ]
+    for name, one, reason in asked:
+        if not (np.isfinite(one.value[place]) and np.isfinite(one.se[place])):
+            return arms.missing.get(name, reason)
+    return None
+
+
+def _percent(value: float) -> str:
+    return f"{100 * np.expm1(value):+.1f} %"
+
+
+def _range(one: Estimate, place: int) -> str:
+    low, high = one.lower()[place], one.upper()[place]
+    return f"{_percent(one.value[place])} ({_percent(low)} to {_percent(high)})"
+
+
+def _squares(one: Estimate, place: int) -> str:
+    """R² of an estimate of ln(1 − R²)."""
+    value, low, high = (-np.expm1(x[place]) for x in (one.value, one.upper(), one.lower()))
+    return f"R² {value:.3f} ({low:.3f} to {high:.3f})"
+
+
+@dataclass(frozen=True, eq=False)
+class _Words:
+    """The reasons, each in a sentence."""
+
+    found: Evidence
+    margin: float
+    synthetic: bool
+
+    def too_few(self) -> str:
+        counts = self.found.half.counts
+        return f"{counts.series} series and {counts.blocks} blocks of origins are too few to prove anything"
+
+    def mismatch(self, place: int) -> str:
+        chosen = self.found.choice.share
+        other = (
+            "no share could be chosen inside the training part"
+            if np.isnan(chosen)
+            else "inside the training part adding nothing was best"
+            if not chosen
+            else f"the share of {chosen:g} that was chosen inside the training part is not proven to help"
+        )
+        return (
+            f"as many synthetic as real pairs change the loss by {_range(self.found.total, place)}, "
+            f"proven more than {self.margin:+.0%}; {other}"
+        )
+
+    def optimal(self, place: int) -> str:
+        mixed = f"re-weighting changes it by {_range(self.found.reweight, place)}, " if self.synthetic else ""
+        return (
+            f"half of the real pairs change the loss by {_range(self.found.half, place)}, {mixed}"
+            f"the errors cannot be foretold, {_squares(self.found.predictability, place)}"
+        )
+
+    def misspecified(self, place: int) -> str:
+        curable = 1 - (1 - self.found.arms.curve.curable[place]) ** 2
+        return (
+            f"the errors can be foretold from the context, {_squares(self.found.predictability, place)}, more than the "
+            f"{curable:.3f} that further pairs would explain; a richer forecaster, or re-weighted pairs, come first"
+        )
+
+    def limited(self, place: int) -> str:
+        return (
+            f"half of the real pairs change the loss by {_range(self.found.half, place)}, proven more than "
+            f"{self.margin:+.0%}: further pairs of the same kind would help"
+        )
+
+    def undecided(self, place: int, unneeded: Flags, unforetold: Flags, unmixed: Flags) -> str:
+        """What is not proven either way."""
+        left = []
+        if not unneeded[place]:
+            left.append(f"what half of the real pairs change, {_range(self.found.half, place)}")
+        if not unmixed[place]:
+            left.append(f"what re-weighting changes, {_range(self.found.reweight, place)}")
+        if not unforetold[place]:
+            left.append(f"whether the errors can be foretold, {_squares(self.found.predictability, place)}")
+        return f"not proven to be small, nor large: {'; '.join(left)}"
