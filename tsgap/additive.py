@@ -106,8 +106,8 @@ def _even(windows: Ints, pieces: Ints, row: Ints, nth: Ints) -> tuple[Ints, Ints
     return first, (nth + 1) * windows[row] // pieces[row] - first
 
 
-def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], grouping: Grouping) -> tuple[Any, ...]:
-    """Moments of every group that has rows, in order.
+def moments_by_group(forecaster: Additive, read: Callable[[Ints], Panel], grouping: Grouping) -> dict[int, Any]:
+    """Moments of every group that has a stretch, by its number, rising.
 
     `read(rows)` gives the rows of a block as they are to be learned, scaled, say. At most a block of rows is held at a
     time. Equal to the bit for equal rows, however they are read.
@@ -118,7 +118,12 @@ def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], groupin
         for group, part in grouping.parts(prepared(read(rows)), rows):
             found = forecaster.moments(part, horizon=grouping.leads, context=grouping.context)
             sums[group] = sums[group] + found if group in sums else found
-    return tuple(sums[group] for group in sorted(sums))
+    return {group: sums[group] for group in sorted(sums)}
+
+
+def grouped_moments(forecaster: Additive, read: Callable[[Ints], Panel], grouping: Grouping) -> tuple[Any, ...]:
+    """What `moments_by_group` gives, in order."""
+    return tuple(moments_by_group(forecaster, read, grouping).values())
 
 
 def _as_they_are(panel: Panel) -> Panel:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tsgap.additive import Grouping, grouped_moments
+from tsgap.blends import Blend, Blending, Rows, Stock
 from tsgap.blocks import let_go, room
 from tsgap.errors import ContractError, ForecastError
 from tsgap.footing import reach
@@ -52,12 +53,13 @@ class View:
     """Histories that are forecast from a fit: the name of their panel, which of its rows, and their figures.
 
     `rows` None are all; a view with rows is a block of one, of which every row may fail. `figures` (rows, 2) are those
-    of scaling 'train'.
+    of scaling 'train'. `blend`: what is learned for this view, where that is not the training panel as it is.
     """
 
     histories: str
     rows: Ints | None = None
     figures: Floats | None = None
+    blend: Blend | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,8 @@ class Job:
 
     Panels are named as they lie in the folder of the worker. `output` is the file there that the forecasts go to.
     `twins_only`: a history whose series is not in the training panel fails, so that blocks of series may be worked on
-    alone.
+    alone. Where views have blends these are made of `train` and of the synthetic panel `others`, with `leads` that
+    are taught.
     """
 
     build: Any
@@ -82,6 +85,10 @@ class Job:
     figures: Floats | None = None
     twins_only: bool = False
     quantile_levels: tuple[float, ...] = ()
+    others: str | None = None
+    other_figures: Floats | None = None
+    leads: int | None = None
+    uses_weights: bool = False
     output: str = "out"
 
 
@@ -187,6 +194,9 @@ def forecast(job: Job, folder: Path) -> Iterator[Result]:
         # one that none of the views needs is not fitted
         wanted = any(len(_asked(job, folder, view, train).ready) for view in job.views)
         info["load_seconds"] = clock.lap()
+        if train is not None and any(view.blend is not None for view in job.views):
+            yield from _blended(job, folder, train, info)
+            return
         stage = "build"
         forecaster: Forecaster = job.build(**job.params)
         stage = "fit"
@@ -202,30 +212,68 @@ def forecast(job: Job, folder: Path) -> Iterator[Result]:
         yield _answered(job, folder, view, train, forecaster, info)
 
 
+def _blended(job: Job, folder: Path, train: Panel, told: Mapping[str, Any]) -> Iterator[Result]:
+    """What each view says of its own blend; what goes wrong is that of the one view."""
+    real = _Scaled(job, train, job.figures)
+    others = None if job.others is None else _Scaled(job, read_panel(folder, job.others), job.other_figures)
+    if job.context is None or job.leads is None:
+        raise ContractError("a blend is made of pairs of a context and leads, which a local forecaster has not")
+    stock = Stock(real.rows, None if others is None else others.rows, job.context, job.leads, train.season)
+    blending = Blending(stock, weighted=job.uses_weights, quantiles=bool(job.quantile_levels))
+    last: tuple[Blend, Forecaster] | None = None
+    for view in job.views:
+        stage, info, clock = "build", dict(told), _Clock()
+        try:
+            if view.blend is None:
+                raise ContractError("a view without a blend among views that have one")
+            if last is None or last[0] != view.blend:
+                forecaster: Forecaster = job.build(**job.params)
+                stage = "fit"
+                blending.teach(forecaster, view.blend, horizon=job.horizon, seed=job.seed)
+                last = view.blend, forecaster
+            if view.blend.reweighted:
+                info["effective"] = stock.ratio.effective
+            info["fit_seconds"] = clock.lap()
+        except MemoryError:
+            raise
+        except Exception as err:  # noqa: BLE001 - whatever a plugin raises is the cell's result
+            yield _failure(job, view, stage, err, info)
+            continue
+        yield _answered(job, folder, view, train, forecaster, info)
+
+
+class _Scaled:
+    """A panel of which some rows are read at a time, scaled; `ones` counts those read that have no scale."""
+
+    def __init__(self, job: Job, panel: Panel, figures: Floats | None) -> None:
+        self._scaling, self._panel, self._figures = job.scaling, panel, figures
+        self.ones = 0
+        self.rows = Rows(self.read, panel.lengths, panel.series)
+
+    def read(self, rows: Ints) -> Panel:
+        """Some rows, scaled by themselves."""
+        some, figures = self._panel.take(rows), self._figures
+        shift, size, ones = location_and_scale(some, self._scaling, None, figures if figures is None else figures[rows])
+        self.ones += ones
+        return scaled(some, shift, size)
+
+
 def _fit(job: Job, forecaster: Forecaster, train: Panel) -> int:
     """Fit on the scaled training panel; how many of its series have no scale.
 
     An additive forecaster learns from moments, of which the panel is read and scaled block by block, unless quantiles
     are asked for: those need more than moments.
     """
-    figures = job.figures if job.figures is None or job.train_rows is None else job.figures[job.train_rows]
-    unscaled = 0
-
-    def scaled_rows(rows: Ints) -> Panel:
-        nonlocal unscaled
-        some = train.take(rows)
-        shift, size, ones = location_and_scale(some, job.scaling, None, figures if figures is None else figures[rows])
-        unscaled += ones
-        return scaled(some, shift, size)
-
+    real = _Scaled(
+        job, train, job.figures if job.figures is None or job.train_rows is None else job.figures[job.train_rows]
+    )
     if isinstance(forecaster, Additive) and job.context is not None and not job.quantile_levels:
         context, leads = reach(train.lengths, train.seasons, horizon=job.horizon, context=job.context)
         grouping = Grouping.of(train.lengths, train.series, context=context, leads=leads)
-        forecaster.solve(grouped_moments(forecaster, scaled_rows, grouping), seed=job.seed)
+        forecaster.solve(grouped_moments(forecaster, real.read, grouping), seed=job.seed)
     else:
-        every = scaled_rows(np.arange(len(train)))
-        forecaster.fit(every, horizon=job.horizon, context=job.context, seed=job.seed)
-    return unscaled
+        forecaster.fit(real.rows.whole, horizon=job.horizon, context=job.context, seed=job.seed)
+    return real.ones
 
 
 def _asked(job: Job, folder: Path, view: View, train: Panel | None) -> _Asked:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from tsgap.arms import SCALINGS
 from tsgap.errors import UnknownNameError, UsageError
+from tsgap.events import Event
 from tsgap.halves import ORACLE
 from tsgap.plugins import choose_generator
 from tsgap.protocols import GeneratorSpec
@@ -75,7 +76,10 @@ class Experiment:
     up to when the makers of the synthetic data saw real data. `quantiles` are the levels, in (0, 1), whose quantiles
     are asked from forecasters beside the mean. `oracle_split` adds the noise floor: one half of the real training part
     in place of a source, the other half as its control. `validation` adds what shows how far validating on the
-    synthetic series can be trusted.
+    synthetic series can be trusted. `augment`: ``"also"`` adds what shows when adding synthetic series to the real ones
+    helps, ``"only"`` computes nothing else; without a source that is what the real series say by themselves. `cheap`
+    puts simple augmentations of the real series beside the sources, `event` is what rare events are, as
+    `tsgap.events.Event` reads it; both say something with `augment` alone.
     """
 
     data: tuple[DataSpec, ...]
@@ -91,12 +95,22 @@ class Experiment:
     quantiles: tuple[float, ...] = ()
     oracle_split: bool = False
     validation: bool = False
+    augment: Literal["", "also", "only"] = ""
+    cheap: bool = False
+    event: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quantiles", levels_of(self.quantiles))
         if not self.data:
             raise UsageError("a sweep needs at least one real data set (--real FILE, or real=…)")
-        if not self.sources and not self.oracle_split:
+        if self.augment not in ("", "also", "only"):
+            raise UsageError(f"augment is 'also', 'only' or '', got {self.augment!r}")
+        for name, given in (("cheap", self.cheap), ("event", self.event)):
+            if given and not self.augment:
+                raise UsageError(f"{name} is for augmentation: ask for that too (--augment, or augment='also')")
+        if self.event:
+            Event.parse(self.event)
+        if not self.sources and not self.oracle_split and self.augment != "only":
             raise UsageError("a sweep needs at least one synthetic source (--synthetic FILE or gen:NAME)")
         if not self.forecasters:
             raise UsageError("a sweep needs at least one forecaster; the list is empty")
@@ -123,7 +137,7 @@ class Experiment:
                 )
 
         for one in self.data:
-            if not self.sources_of(one.name) and not self.oracle_split:
+            if self.sources and not self.sources_of(one.name) and not self.oracle_split:
                 raise UsageError(
                     f"data set {one.name!r} has no synthetic source: give it one (--synthetic {one.name}/NAME=FILE, or "
                     "a generator, which serves every data set) or leave it out"

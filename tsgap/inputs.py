@@ -23,6 +23,9 @@ from tsgap.readers import ReadOptions
 from tsgap.readers.catalog import catalog
 from tsgap.splits import Split, known_before, rolling, stamps_at
 
+#: Inner origins a series at most.
+INNER_WINDOWS = 10
+
 
 @dataclass(frozen=True, eq=False)
 class Data:
@@ -38,6 +41,21 @@ class Data:
     def train(self) -> Panel:
         """The real training part."""
         return self.split.train
+
+    @cached_property
+    def inner(self) -> Split | str:
+        """Origins inside of the training part, which choices are made on; the reason where it has no room for one.
+
+        As many windows, up to `INNER_WINDOWS`, as leave two thirds of the median training series before them.
+        """
+        known = self.split.training_data
+        horizon, step = self.split.horizon, self.split.step
+        room = int(np.median(known.lengths) / 3)
+        windows = int(np.clip((room - horizon) // step + 1, 1, INNER_WINDOWS))
+        try:
+            return rolling(known, horizon=horizon, windows=windows, step=step)
+        except DataError as err:
+            return f"the training part has no room for inner origins: {err}"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from tsgap.arms import TrainingSet
+from tsgap.augmenting import SYNTHETIC
 from tsgap.blocks import let_go, ranges
 from tsgap.panel import Floats, Ints, Panel
-from tsgap.plan import Plan
+from tsgap.plan import Plan, Row
 from tsgap.ragged import spans
 from tsgap.splits import Split
 
@@ -105,9 +107,8 @@ def found_in(made: Plan) -> dict[tuple[str, str], list[str]]:
     wanted: dict[tuple[str, int], Wanted] = {}
     seen = set()
     for row in made.rows:
-        training = made.cells[row.cell].training if row.cell else None
-        place = row.data, row.source, row.trained_on
-        if row.arm != "synthetic" or training is None or place in seen:
+        training = _synthetic(row, made)
+        if training is None or (place := (row.data, row.source, training.panel.fingerprint)) in seen:
             continue
         seen.add(place)
         split = splits[row.data]
@@ -120,6 +121,14 @@ def found_in(made: Plan) -> dict[tuple[str, str], list[str]]:
         if told.found or not told.whole:
             out.setdefault(place[:2], []).append(f"replicate {row.replicate}: {_words(told)}")
     return out
+
+
+def _synthetic(row: Row, made: Plan) -> TrainingSet | None:
+    """The synthetic series that an arm learns from; None for other arms."""
+    if not row.cell or row.arm not in ("synthetic", SYNTHETIC):
+        return None
+    of = made.cells[row.cell]
+    return of.training if row.arm == "synthetic" else of.others
 
 
 def _words(told: Leaked) -> str:

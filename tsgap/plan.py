@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tsgap import cell
+from tsgap import augmenting, cell
 from tsgap.arms import Arms, TrainingSet, arms_of
+from tsgap.blends import Blend
 from tsgap.blocks import ranges
 from tsgap.errors import DataError, UsageError
 from tsgap.experiment import BASELINE, Experiment
@@ -20,7 +21,7 @@ from tsgap.holdout import HEAD, ON_SYNTHETIC, VIEW, HeldOut, held_out
 from tsgap.inputs import Data, Inputs, NotDrawn
 from tsgap.panel import Ints, digest
 from tsgap.plugins import Chosen, choose_forecaster
-from tsgap.protocols import Scope
+from tsgap.protocols import Additive, Scope
 from tsgap.replicates import Compared, Drawing, Replicate, compared, seed_of
 from tsgap.splits import Split
 
@@ -60,13 +61,15 @@ class Row:
     draw: int = 0
     stochastic: bool = False
     fixed: bool = False
+    dose: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
     """A fit and the forecasts of one view, named by everything that could change them.
 
-    `split` has the windows whose histories are forecast: those of the data set for the view "clean".
+    `split` has the windows whose histories are forecast: those of the data set for the view "clean". Where there is a
+    `blend`, that is what is learned, from `training` and the synthetic set `others`.
     """
 
     key: str
@@ -78,6 +81,8 @@ class Cell:
     limit: int | None
     seed: int
     content: Mapping[str, Any]
+    blend: Blend | None = None
+    others: TrainingSet | None = None
 
     @property
     def view(self) -> str:
@@ -91,10 +96,17 @@ class Cell:
 
     @property
     def fit(self) -> tuple[Any, ...]:
-        """Equal for cells that are forecast from the same fit: all that names a cell but its view, and the horizon."""
-        rest = {name: value for name, value in self.content.items() if name not in ("view", "windows")}
+        """Equal for cells of one task: all that names a cell but its view, with moments also its blend; and horizon."""
+        left_out = {"view", "windows", *(("blend",) if self.adds_moments else ())}
+        rest = {name: value for name, value in self.content.items() if name not in left_out}
         least = self.chosen.spec.least_history(self.split.data.seasons, self.split.horizon)
         return self.data.name, self.chosen.label, self.split.horizon, least, json.dumps(rest, sort_keys=True)
+
+    @property
+    def adds_moments(self) -> bool:
+        """Whether blends are known to be weighted sums of moments, which are gathered once for all of them."""
+        build = self.chosen.spec.build
+        return isinstance(build, type) and issubclass(build, Additive) and not self.quantile_levels
 
     @property
     def splits_by_series(self) -> bool:
@@ -126,6 +138,7 @@ class Plan:
     cells: Mapping[str, Cell]
     notes: tuple[str, ...] = field(default=())
     held: tuple[Held, ...] = field(default=())
+    augmented: Mapping[str, tuple[augmenting.Subject, ...]] = field(default_factory=dict)
 
 
 def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
@@ -135,16 +148,60 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
     cells: dict[str, Cell] = {}
     notes: list[str] = []
     held: list[Held] = []
+    augmented: dict[str, tuple[augmenting.Subject, ...]] = {}
     for data in inputs.data:
         untrained = _cell(data, baseline, None, 0, cells, quantiles=experiment.quantiles)
         rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none", baseline.spec.scope))
-        for one in compared(data, inputs, experiment, draw):
+        sources = list(compared(data, inputs, experiment, draw))
+        for one in sources:
             told = list(one.source.notes)
-            for replicate in one.replicates:
+            for replicate in one.replicates if experiment.augment != "only" else ():
                 rows += _replicate(data, one, replicate, experiment, inputs.forecasters, cells, told, held)
             notes += [f"{data.name}: {one.source.name}: {note}" for note in told]
+        if experiment.augment:
+            added = [one for one in sources if one.source.name != ORACLE]
+            augmented[data.name] = tuple(augmenting.subjects(data, added, inputs, experiment, draw))
+            rows += _augmented(data, augmented[data.name], experiment, inputs.forecasters, cells)
     notes = [f"{d.name}: {note}" for d in inputs.data for note in d.notes] + list(dict.fromkeys(notes))
-    return Plan(inputs.data, tuple(rows), cells, tuple(notes), tuple(held))
+    return Plan(inputs.data, tuple(rows), cells, tuple(notes), tuple(held), augmented)
+
+
+def _augmented(
+    data: Data,
+    subjects: Sequence[augmenting.Subject],
+    experiment: Experiment,
+    forecasters: Mapping[str, Chosen],
+    cells: dict[str, Cell],
+) -> list[Row]:
+    """The rows of everything that is added to the real series, and the cells they need."""
+    rows = []
+    for subject in subjects:
+        for label, chosen in forecasters.items():
+            if augmenting.refused(chosen):
+                continue
+            for one in augmenting.asked(subject, chosen, data, experiment):
+                view = CLEAN if one.split is None else augmenting.VIEW
+                asked: dict[str, Any] = {"quantiles": experiment.quantiles, "view": view, "split": one.split}
+                key = _cell(data, chosen, one.real, one.seed, cells, blend=one.blend, others=one.others, **asked)
+                row = Row(
+                    data=data.name,
+                    source=subject.source,
+                    replicate=one.replicate,
+                    forecaster=label,
+                    cell=key,
+                    transfer=chosen.spec.transfer,
+                    scope=chosen.spec.scope,
+                    generator_saw=subject.generator_saw,
+                    memory=chosen.spec.memory,
+                    seed=cells[key].seed,
+                    draw=one.replicate if one.arm == augmenting.FRACTION else subject.draws[one.replicate],
+                    stochastic=subject.stochastic or not chosen.spec.deterministic,
+                    fixed=subject.fixed,
+                    dose=one.dose,
+                    **{**_told(one.real), "arm": one.arm},
+                )
+                rows.append(row)
+    return rows
 
 
 def _replicate(
@@ -283,11 +340,13 @@ def _cell(
     quantiles: tuple[float, ...] = (),
     view: str = CLEAN,
     split: Split | None = None,
+    blend: Blend | None = None,
+    others: TrainingSet | None = None,
 ) -> str:
     """The key of a cell, which is put among `cells`; equal content, equal key.
 
     `quantiles` are those of the experiment. A `view` other than the clean one has the histories of a `split` of its
-    own, forecast from the same fit.
+    own, forecast from the same fit. A `blend` is made of `training` and `others`.
     """
     if (view == CLEAN) != (split is None):
         raise ValueError(
@@ -314,6 +373,7 @@ def _cell(
         "limit": limit,
         "seed": seed,
         **({"quantiles": list(quantiles)} if quantiles else {}),
+        **({} if blend is None else _blend_told(blend, training, others)),
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -324,8 +384,18 @@ def _cell(
                 f"{data.name}: scaling 'train' has no figures for {len(unknown)} series of the view {view!r}, first "
                 f"{min(unknown)!r}; ask for another scaling"
             )
-    cells.setdefault(key, Cell(key, data, split, chosen, training, context, limit, seed, content))
+    cells.setdefault(key, Cell(key, data, split, chosen, training, context, limit, seed, content, blend, others))
     return key
+
+
+def _blend_told(blend: Blend, training: TrainingSet | None, others: TrainingSet | None) -> dict[str, Any]:
+    """What names a blend beside the real series: its shares, the other series, and the leads that are taught."""
+    return {
+        "blend": blend.content,
+        "others": None if others is None else others.panel.fingerprint,
+        "other_figures": None if others is None or others.figures is None else digest(others.figures),
+        "leads": None if training is None else training.footing.leads,
+    }
 
 
 #: Series in one block of a local cell: paired ones are split, a pool is fitted once for many histories.

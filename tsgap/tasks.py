@@ -21,7 +21,7 @@ from tsgap.store import Part
 
 
 class Tasks:
-    """Makes tasks of `timeout` seconds for 2,000 windows, and lays what each reads into the folder `work` then."""
+    """Makes tasks of `timeout` seconds for 2,000 windows or a blend, and lays what each reads into `work`."""
 
     def __init__(self, work: Path, timeout: float) -> None:
         self._work = work
@@ -36,6 +36,7 @@ class Tasks:
         first, training = fit.pieces[0].cell, fit.pieces[0].cell.training
         spec, split = first.chosen.spec, first.split
         train = None if training is None else write_panel(training.panel, self._work)
+        others = None if first.others is None else write_panel(first.others.panel, self._work)
         views = tuple(self._view(piece) for piece in fit.pieces)
         output = f"out-{fit.name}"
         job = cell.Job(
@@ -52,10 +53,16 @@ class Tasks:
             figures=None if training is None else training.figures,
             twins_only=first.splits_by_series,
             quantile_levels=first.quantile_levels,
+            others=others,
+            other_figures=None if first.others is None else first.others.figures,
+            leads=None if training is None else training.footing.leads,
+            uses_weights=spec.uses_weights,
             output=output,
         )
-        limit = self._timeout * max(1.0, sum(piece.windows for piece in fit.pieces) / 2000)
-        inputs = dict.fromkeys((*(view.histories for view in views), *([] if train is None else [train])))
+        blends = len({piece.cell.key for piece in fit.pieces if piece.cell.blend is not None})
+        limit = self._timeout * max(1.0, blends, sum(piece.windows for piece in fit.pieces) / 2000)
+        panels = (name for name in (train, others) if name is not None)
+        inputs = dict.fromkeys((*(view.histories for view in views), *panels))
         return Task(fit.name, fit.group, cloudpickle.dumps(job), limit, tuple(inputs), output)
 
     def _view(self, piece: Piece) -> cell.View:
@@ -64,7 +71,8 @@ class Tasks:
         if asked not in self._homes:
             self._homes[asked] = write_histories(one.split, one.limit, self._work)
         figures = self._history_figures(one)
-        return cell.View(self._homes[asked], rows, figures if figures is None or rows is None else figures[rows])
+        own = figures if figures is None or rows is None else figures[rows]
+        return cell.View(self._homes[asked], rows, own, one.blend)
 
     def _history_figures(self, one: Cell) -> Floats | None:
         """Location and scale of the real training part for each history (N, 2), where the scaling asks for them."""

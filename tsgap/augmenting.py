@@ -1,0 +1,329 @@
+"""Which arms augmentation asks for: what each learns from, and which windows it forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tsgap.additive import Grouping
+from tsgap.arms import Rules, TrainingSet, pairing, relabelled, train_figures
+from tsgap.blends import DOSES, SLICES, Blend
+from tsgap.curve import FRACTIONS, REPEATS
+from tsgap.drawing import Wanted
+from tsgap.errors import UsageError
+from tsgap.experiment import REPLICATES, Experiment
+from tsgap.footing import Footing, count_pairs, default_context
+from tsgap.inputs import Data, Inputs, NotDrawn
+from tsgap.panel import Panel
+from tsgap.plugins import Chosen, choose_generator
+from tsgap.replicates import Compared, Drawing, seed_of
+from tsgap.splits import Split
+
+#: Arms on the test windows, and on inner origins those of the same name after `INNER`.
+REAL, SYNTHETIC, AUGMENTED, DUPLICATED, REWEIGHTED, FRACTION = (
+    "blend-real",
+    "blend-synthetic",
+    "augmented",
+    "duplicated",
+    "reweighted",
+    "fraction",
+)
+INNER = "inner-"
+#: Name of the view of inner origins.
+VIEW = "inner"
+#: Slices of the real rows below which there is no learning curve.
+LEAST_SLICES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One arm of one replicate: a blend of the training sets, and the windows it forecasts, None for the test."""
+
+    arm: str
+    dose: float
+    replicate: int
+    blend: Blend
+    real: TrainingSet
+    others: TrainingSet | None
+    split: Split | None
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is added to the real series of a data set, and on what footing.
+
+    `source` "" is nothing: the real series alone. `cheap`: made from the real series by a simple rule, as what a
+    generator has to beat. `why` is not empty where nothing can be measured. `inner_why` likewise for inner origins, and
+    `saw_inner`: the synthetic series may be made from them. `pairs` and `other_pairs` are those of the real training
+    part and of the (first) synthetic panel.
+    """
+
+    source: str
+    cheap: bool = False
+    why: str = ""
+    inner_why: str = ""
+    saw_inner: bool = False
+    context: int = 0
+    leads: int = 0
+    scaling: str = ""
+    pairs: int = 0
+    other_pairs: int = 0
+    draws: tuple[int, ...] = ()
+    stochastic: bool = False
+    fixed: bool = False
+    generator_saw: str = ""
+    test: tuple[_Arms, ...] = field(default=(), repr=False)
+    inner: tuple[_Arms, ...] = field(default=(), repr=False)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a run keeps of it."""
+        names = (
+            "source",
+            "cheap",
+            "why",
+            "inner_why",
+            "saw_inner",
+            "context",
+            "leads",
+            "pairs",
+            "other_pairs",
+            "fixed",
+        )
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, eq=False)
+class _Arms:
+    """The training sets of one replicate for one set of windows, None for those of the test."""
+
+    real: TrainingSet
+    others: TrainingSet | None
+    split: Split | None
+
+
+def subjects(
+    data: Data, compared: Sequence[Compared], inputs: Inputs, experiment: Experiment, draw: Drawing
+) -> Iterator[Subject]:
+    """The real series alone, or every source and every cheap augmentation of a data set."""
+    rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
+    if not compared and not experiment.cheap:
+        yield _subject(data, rules, Subject(""), [None] * _times(experiment), None)
+        return
+    inner = data.inner
+    chosen = {name: inputs.generators.get((data.name, name)) for name in (one.source.name for one in compared)}
+    cheap = {text: choose_generator(text) for text in (cheap_of(data) if experiment.cheap else ())}
+    wanted: dict[str, list[Wanted]] = {}
+    for name, generator in [*chosen.items(), *cheap.items()]:
+        if generator is None:
+            continue
+        times = 1 if generator.spec.deterministic else _times(experiment)
+        seeds = [seed_of(experiment.seed, data.name, generator.address, k) for k in range(times)]
+        for stage, train in (("test", data.train), ("inner", None if isinstance(inner, str) else inner.train)):
+            if train is not None and (stage == "inner" or name in cheap):
+                named = [Wanted(f"{stage} {name}/{k}", generator, train, seed) for k, seed in enumerate(seeds)]
+                wanted[f"{stage} {name}"] = named
+    drawn = draw([one for every in wanted.values() for one in every])
+
+    def panels(stage: str, name: str) -> list[Panel | NotDrawn]:
+        return [drawn[one.name] for one in wanted.get(f"{stage} {name}", ())]
+
+    for one in compared:
+        name, source = one.source.name, one.source
+        draws = tuple(replicate.draw for replicate in one.replicates)
+        given = [replicate.synthetic for replicate in one.replicates]
+        again = panels("inner", name) if chosen[name] is not None else list(source.replicates)
+        subject = Subject(
+            name,
+            saw_inner=chosen[name] is None,
+            draws=draws,
+            stochastic=source.stochastic,
+            fixed=source.fixed,
+            generator_saw=source.generator_saw,
+        )
+        yield _subject(
+            data, rules, subject, given, [again[k % len(again)] for k in draws] if again else None, source.windows
+        )
+    for text, generator in cheap.items():
+        draws = tuple(range(_times(experiment)))
+        given, again = (panels(stage, text) for stage in ("test", "inner"))
+        if any(isinstance(panel, NotDrawn) for panel in (*given, *again)):
+            # not everything cheap can be made of every series: it is left out, and said
+            first = next(panel for panel in (*given, *again) if isinstance(panel, NotDrawn))
+            yield Subject(text, cheap=True, why=first.reason)
+            continue
+        subject = Subject(
+            text,
+            cheap=True,
+            draws=tuple(k % len(given) for k in draws),
+            stochastic=not generator.spec.deterministic,
+            generator_saw="the training part",
+        )
+        yield _subject(
+            data,
+            rules,
+            subject,
+            [given[k % len(given)] for k in draws],
+            [again[k % len(again)] for k in draws] if again else None,
+        )
+
+
+def cheap_of(data: Data) -> tuple[str, ...]:
+    """Generators that need nothing but the real series: what another one has to beat."""
+    season = data.train.season
+    length = max(2 * season, 8)
+    fits = int(data.train.lengths.min()) > 2 * length
+    blocks = (f"block-bootstrap:length={length}",) if fits else ()
+    return ("jitter:sd=0.1", *blocks, "stl-bootstrap", *(("mixing",) if len(data.train) > 1 else ()))
+
+
+def _times(experiment: Experiment) -> int:
+    return experiment.replicates or REPLICATES
+
+
+def _subject(
+    data: Data,
+    rules: Rules,
+    subject: Subject,
+    given: Sequence[Panel | NotDrawn | None],
+    again: Sequence[Panel | NotDrawn] | None,
+    windows: int | None = None,
+) -> Subject:
+    """A subject with its training sets, or with the reason why there are none."""
+    failed = next((panel for panel in (*given, *(again or ())) if isinstance(panel, NotDrawn)), None)
+    if failed is not None:
+        return replace(subject, why=f"no synthetic series: {failed.reason}")
+    panels = [panel for panel in given if isinstance(panel, Panel)]
+    inner = data.inner
+    footing = _footing(data, panels, rules, windows)
+    if isinstance(footing, str):
+        return replace(subject, why=footing)
+    test = tuple(_arms(data, data.train, panel, footing, None) for panel in given)  # type: ignore[arg-type]
+    told: dict[str, Any] = {"context": footing.context, "leads": footing.leads, "scaling": footing.scaling}
+    told |= {"pairs": test[0].real.pairs, "other_pairs": 0 if test[0].others is None else test[0].others.pairs}
+    if not test[0].real.pairs:
+        return replace(subject, why="the real series hold no pair of a context and its leads", **told)
+    if panels and not told["other_pairs"]:
+        return replace(subject, why=f"no synthetic series holds a context of {footing.context} and its leads", **told)
+    if isinstance(inner, str):
+        return replace(subject, test=test, inner_why=inner, **told)
+    if panels and again is None:
+        return replace(subject, test=test, inner_why="its inner panels could not be drawn", **told)
+    each = [None] * len(test) if again is None else again
+    near = tuple(_arms(data, inner.train, panel, footing, inner) for panel in each)  # type: ignore[arg-type]
+    if not near[0].real.pairs or any(one.others is not None and not one.others.pairs for one in near):
+        why = f"what lies before the inner origins holds no context of {footing.context} with {footing.leads} leads"
+        return replace(subject, test=test, inner_why=why, **told)
+    return replace(subject, test=test, inner=near, **told)
+
+
+def _footing(data: Data, panels: Sequence[Panel], rules: Rules, windows: int | None) -> Footing | str:
+    """Scaling, context and leads of all arms, or why there are none that serve."""
+    horizon, inner = max(rules.horizons), data.inner
+    scaling = rules.scaling or ("mean-abs" if windows is None else "standard")
+    trains = [data.train, *([] if isinstance(inner, str) else [inner.train])]
+    context = rules.context or min(default_context(train.seasons, horizon, train.lengths) for train in trains)
+    longest = min((int(panel.lengths.max(initial=0)) for panel in panels), default=None)
+    if longest is not None and longest < context + horizon and rules.context is None:
+        # the same for every arm, or the one with more to look back on would be another learner
+        context = longest - horizon
+    if context < 1 or (longest is not None and longest < context + horizon):
+        return (
+            f"synthetic series of {longest} values hold no context with {horizon} leads after it; ask for a shorter "
+            f"horizon{'' if rules.context is None else ' or context'}"
+        )
+    leads = min(horizon, int(data.train.lengths.max()) - context)
+    if leads < 1:
+        return f"a context of {context} leaves the real series nothing to learn; ask for a shorter one"
+    return Footing(scaling, context, False, leads)
+
+
+def _arms(data: Data, real: Panel, synthetic: Panel | None, footing: Footing, split: Split | None) -> _Arms:
+    figures = train_figures(data.train) if footing.scaling == "train" else None
+
+    def training(name: str, panel: Panel) -> TrainingSet:
+        pairs = int(count_pairs(panel.lengths, footing.context, footing.leads).sum())
+        rows = None
+        if figures is not None:
+            missing = [key for key in panel.keys if key not in figures]
+            if missing:
+                raise UsageError(
+                    f"scaling 'train' needs the real series of every training series, there is none for {missing[0]!r} "
+                    f"({len(missing)} of {len(panel)}); use scaling 'standard' or 'mean-abs'"
+                )
+            rows = np.array([figures[key] for key in panel.keys])
+        return TrainingSet(name, panel, footing, pairs, pairs, rows)
+
+    if synthetic is None:
+        return _Arms(training(REAL, real), None, split)
+    others = replace(synthetic, series=synthetic.keys, freq=real.freq, seasons=real.seasons, groups={}, weights=None)
+    if not pairing(data.train.keys, synthetic.keys).paired:
+        others = relabelled(others, data.train.keys)
+    return _Arms(training(REAL, real), training(SYNTHETIC, others), split)
+
+
+def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) -> Iterator[Asked]:
+    """Every arm of a subject for one forecaster."""
+
+    def seed(k: int) -> int:
+        return seed_of(experiment.seed, data.name, chosen.address, k)
+
+    def blended(k: int, prefix: str, arms: _Arms, *, every: bool) -> Iterator[Asked]:
+        drawing = seed_of(experiment.seed, data.name, "blend", k)
+        alone, both = replace(arms, others=None), arms
+
+        def one(arm: str, dose: float, of: _Arms, **blend: Any) -> Asked:
+            return Asked(prefix + arm, dose, k, Blend(seed=drawing, **blend), of.real, of.others, of.split, seed(k))
+
+        yield replace(one(REAL, 0.0, alone), blend=Blend())
+        if arms.others is None:
+            return
+        if every:
+            yield replace(one(SYNTHETIC, 0.0, both), blend=Blend(real=False, synthetic=1.0))
+        for dose in DOSES:
+            yield one(AUGMENTED, dose, both, synthetic=dose)
+            if every:
+                yield one(DUPLICATED, dose, alone, duplicated=dose)
+                if not subject.cheap:
+                    yield one(REWEIGHTED, dose, both, reweighted=dose)
+
+    for k, arms in enumerate(subject.test):
+        yield from blended(k, "", arms, every=True)
+    for k, arms in enumerate(subject.inner):
+        yield from blended(k, INNER, arms, every=bool(experiment.event))
+    if not subject.cheap:
+        yield from _fractions(subject, experiment, seed)
+
+
+def _fractions(subject: Subject, experiment: Experiment, seed: Callable[[int], int]) -> Iterator[Asked]:
+    """Sub-samples of the real series, each slice in about as many as any other: every other one is what is left."""
+    arms = replace(subject.test[0], others=None)
+    panel = arms.real.panel
+    of = Grouping.of(panel.lengths, panel.series, context=subject.context, leads=subject.leads, groups=SLICES)
+    there = np.unique(of.group)
+    if len(there) < LEAST_SLICES:
+        return
+    for repeat in range(REPEATS):
+        order = np.random.default_rng(seed_of(experiment.seed, "fraction", repeat // 2)).permutation(there)
+        order = order[::-1] if repeat % 2 else order
+        for share in FRACTIONS:
+            slices = tuple(sorted(order[: max(1, round(share * len(order)))].tolist()))
+            yield Asked(FRACTION, share, repeat, Blend(slices=slices), arms.real, None, None, seed(repeat))
+
+
+def refused(chosen: Chosen) -> str:
+    """Why a forecaster takes no part; "" where it does."""
+    if chosen.spec.transfer == "none":
+        return "it learns nothing, so nothing can be added"
+    if chosen.spec.scope == "local":
+        return "a local forecaster learns each series by itself: a series more teaches it nothing about the others"
+    return ""
+
+
+def told_of(every: Mapping[str, Sequence[Subject]]) -> dict[str, list[dict[str, Any]]]:
+    """What a run keeps of its subjects, by data set."""
+    return {data: [subject.told for subject in of] for data, of in every.items()}

@@ -1,0 +1,250 @@
+"""What an arm of augmentation learns from: real and synthetic pairs in given shares, as moments or as a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tsgap.additive import GROUPS, Grouping, moments_by_group
+from tsgap.errors import ForecastError
+from tsgap.footing import Footing, count_pairs, subsample
+from tsgap.panel import Floats, Ints, Panel, frozen
+from tsgap.protocols import Additive, Forecaster
+from tsgap.ragged import offsets_of
+from tsgap.weighting import Ratio, classes, density_ratio, drawn
+
+#: Slices that the real panel is cut into for sub-samples of it.
+SLICES = 20
+#: Synthetic pairs to a real pair that are tried.
+DOSES = (0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Shares of what is learned from, in pairs (context, leads) to each real pair.
+
+    `real`: all real pairs, or those of its `slices` alone where some are named. On top of them `duplicated` real
+    pairs, `reweighted` real pairs as far as they look like the synthetic ones, and `synthetic` pairs. Without `real`
+    the synthetic series are all there is. `seed` draws pairs for a forecaster that takes neither weights nor moments.
+    """
+
+    real: bool = True
+    slices: tuple[int, ...] = ()
+    duplicated: float = 0.0
+    reweighted: float = 0.0
+    synthetic: float = 0.0
+    seed: int = 0
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As part of a cell's content."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows of a panel that is read in blocks: `read(rows)` gives some of them, scaled as they are learned.
+
+    `lengths` (N,) and `series` are those of all rows.
+    """
+
+    read: Callable[[Ints], Panel]
+    lengths: Ints
+    series: Sequence[str]
+
+    @cached_property
+    def whole(self) -> Panel:
+        """All of them at once."""
+        return self.read(np.arange(len(self.lengths)))
+
+
+@dataclass(frozen=True, eq=False)
+class Stock:
+    """What blends are made of: real and synthetic rows, and the windows of `context` values and `leads` in them.
+
+    `others` are the synthetic rows, None where there are none.
+    """
+
+    real: Rows
+    others: Rows | None
+    context: int
+    leads: int
+    season: int
+
+    def pairs(self, rows: Rows) -> int:
+        """Pairs that rows hold."""
+        return int(count_pairs(rows.lengths, self.context, self.leads).sum())
+
+    def grouping(self, rows: Rows, groups: int) -> Grouping:
+        """Rows in so many groups."""
+        return Grouping.of(rows.lengths, rows.series, context=self.context, leads=self.leads, groups=groups)
+
+    @cached_property
+    def stretches(self) -> Grouping:
+        """The real rows in stretches that are weighted, or drawn again, as one."""
+        return Grouping.stretches(self.real.lengths, context=self.context, leads=self.leads)
+
+    @cached_property
+    def synthetic(self) -> Rows:
+        """The synthetic rows; `ForecastError` where they hold no pair."""
+        if self.others is None or not self.pairs(self.others):
+            raise ForecastError(
+                f"the synthetic series hold no context of {self.context} values with {self.leads} leads after it"
+            )
+        return self.others
+
+    @cached_property
+    def ratio(self) -> Ratio:
+        """How much each stretch of the real rows looks like the synthetic ones."""
+        real, others, cut = self.real, self.synthetic, self.stretches
+        return density_ratio(
+            real.read,
+            others.read,
+            real.lengths,
+            others.lengths,
+            cut.row,
+            cut.first,
+            cut.windows,
+            context=self.context,
+            leads=self.leads,
+            season=self.season,
+            seed=0,
+        )
+
+
+class Blending:
+    """Teaches forecasters one blend after the other from one stock; moments are gathered once for all of them.
+
+    `weighted`: the forecaster takes weights of rows. `quantiles`: it is to give quantiles, which moments do not tell.
+    """
+
+    def __init__(self, stock: Stock, *, weighted: bool = False, quantiles: bool = False) -> None:
+        self.stock = stock
+        self._weighted = weighted
+        self._quantiles = quantiles
+        self._moments: dict[str, Mapping[int, Any]] = {}
+
+    def teach(self, forecaster: Forecaster, blend: Blend, *, horizon: int, seed: int) -> None:
+        """Fit, or solve from moments."""
+        if isinstance(forecaster, Additive) and not self._quantiles:
+            forecaster.solve(self._parts(forecaster, blend), seed=seed)
+        else:
+            forecaster.fit(self.panel(blend), horizon=horizon, context=self.stock.context, seed=seed)
+
+    def _parts(self, forecaster: Additive, blend: Blend) -> list[Any]:
+        """Moments of the groups of a blend. Duplicates teach an additive forecaster nothing: they are left away."""
+        stock, sums = self.stock, dict[int, Any]()
+
+        def add(parts: Mapping[int, Any], weight: float) -> None:
+            for group, part in parts.items():
+                more = part if weight == 1.0 else part * weight
+                sums[group % GROUPS] = sums[group % GROUPS] + more if group % GROUPS in sums else more
+
+        if blend.real:
+            real = self._kept("real", lambda: moments_by_group(forecaster, stock.real.read, self._slices))
+            add({k: part for k, part in real.items() if not blend.slices or k in blend.slices}, 1.0)
+        if blend.reweighted:
+            add(self._kept("reweighted", lambda: self._reweighted(forecaster)), blend.reweighted)
+        if blend.synthetic:
+            rows = stock.synthetic
+            grouping = stock.grouping(rows, GROUPS)
+            share = stock.pairs(stock.real) / stock.pairs(rows)
+            others = self._kept("synthetic", lambda: moments_by_group(forecaster, rows.read, grouping))
+            add(others, blend.synthetic * share)
+        if not sums:
+            raise ForecastError(
+                f"no series holds a context of {stock.context} values with {stock.leads} leads after it"
+            )
+        return [sums[group] for group in sorted(sums)]
+
+    @cached_property
+    def _slices(self) -> Grouping:
+        return self.stock.grouping(self.stock.real, SLICES)
+
+    def _kept(self, name: str, gather: Callable[[], Mapping[int, Any]]) -> Mapping[int, Any]:
+        if name not in self._moments:
+            self._moments[name] = gather()
+        return self._moments[name]
+
+    def _reweighted(self, forecaster: Additive) -> Mapping[int, Any]:
+        """Moments of the real rows by group, each stretch by its weight: one pass, like weights together."""
+        stock, cut = self.stock, self.stock.stretches
+        number, mean = classes(stock.ratio.weights, cut.windows)
+        labelled = replace(cut, group=_groups_at(stock.grouping(stock.real, GROUPS), cut) * len(mean) + number)
+        sums: dict[int, Any] = {}
+        for label, part in moments_by_group(forecaster, stock.real.read, labelled).items():
+            group, weight = label // len(mean), float(mean[label % len(mean)])
+            sums[group] = sums[group] + part * weight if group in sums else part * weight
+        return sums
+
+    def panel(self, blend: Blend) -> Panel:
+        """A blend as one panel: with weights of rows, or with so many pairs drawn by its seed."""
+        stock = self.stock
+        if not blend.real:
+            return stock.synthetic.whole
+        real, pairs = stock.real.whole, stock.pairs(stock.real)
+        kept = np.flatnonzero(np.isin(self._slices.group, blend.slices))
+        base = [self._slices.cut(real, kept) if blend.slices else real]
+        cut = stock.stretches
+        ways: tuple[tuple[float, Callable[[], Floats]], ...] = (
+            (blend.duplicated, lambda: np.ones(len(cut.row))),
+            (blend.reweighted, lambda: stock.ratio.weights),
+        )
+        for share, weights in ways:
+            if share and self._weighted:
+                again = cut.cut(real, np.arange(len(cut.row)))
+                base.append(_weighing(again, share * weights()))
+            elif share:
+                drawing = {"pairs": round(share * pairs), "context": stock.context, "leads": stock.leads}
+                base.append(drawn(cut.row, cut.first, cut.windows, weights(), panel=real, seed=blend.seed, **drawing))
+        if blend.synthetic:
+            others, many = stock.synthetic.whole, stock.pairs(stock.synthetic)
+            if self._weighted:
+                base.append(_weighing(others, np.full(len(others), blend.synthetic * pairs / many)))
+            else:
+                copies, rest = divmod(round(blend.synthetic * pairs), many)
+                base += [others] * copies
+                if rest:
+                    footing = Footing("", stock.context, False, stock.leads)
+                    base.append(subsample(others, rest, footing, blend.seed))
+        return joined(base)
+
+
+def _groups_at(coarse: Grouping, fine: Grouping) -> Ints:
+    """The group of the coarse stretch in which each fine one begins (G,)."""
+    most = int(max(coarse.first.max(), fine.first.max())) + 1
+    at = np.searchsorted(coarse.row * most + coarse.first, fine.row * most + fine.first, side="right") - 1
+    return coarse.group[at]
+
+
+def _weighing(panel: Panel, weights: Floats) -> Panel:
+    own = np.ones(len(panel)) if panel.weights is None else panel.weights
+    return replace(panel, weights=frozen(own * weights))
+
+
+def joined(panels: Sequence[Panel]) -> Panel:
+    """The rows of several panels; those of the first keep their keys, the others get new ones and keep their series."""
+    first, *more = panels
+    if not more:
+        return first
+    label = "added"
+    while any(key.startswith(label) for key in first.keys):
+        label = f"_{label}"
+    rows = sum(map(len, more))
+    weights = None
+    if any(panel.weights is not None for panel in panels):
+        each = [np.ones(len(panel)) if panel.weights is None else panel.weights for panel in panels]
+        weights = frozen(np.concatenate(each))
+    return replace(
+        first,
+        values=frozen(np.concatenate([panel.values for panel in panels])),
+        offsets=frozen(offsets_of(np.concatenate([panel.lengths for panel in panels]))),
+        keys=(*first.keys, *(f"{label} {i}" for i in range(rows))),
+        series=tuple(name for panel in panels for name in panel.series),
+        groups={},
+        weights=weights,
+    )
