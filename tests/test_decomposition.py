@@ -46,7 +46,7 @@ def planted(seed: int = 0, noise: float = 0.05) -> ArmLosses:
         pairs=1000,
         parameters=12,
         augmented={share: noisy(real, total[share], DRAWS, rng, noise) for share in SHARES},
-        duplicated={share: real for share in SHARES},
+        duplicated=dict.fromkeys(SHARES, real),
         reweighted={share: noisy(real, share * REWEIGHT, DRAWS, rng, noise) for share in SHARES},
         fractions={q: noisy(real, SLOPE * (1 / q - 1), REPEATS, rng, noise) for q in FRACTIONS},
         inner=InnerLosses(real, {share: noisy(real, total[share], DRAWS, rng, noise) for share in SHARES}),
