@@ -17,8 +17,7 @@ from tsgap.errors import UsageError
 from tsgap.gap import Clusters, Estimate, Linear, log_ratio
 from tsgap.panel import Floats, Ints
 
-#: Shares of synthetic pairs that are tried, and the one that is taken apart.
-SHARES = (0.1, 0.25, 0.5, 1.0, 2.0)
+#: The share that is taken apart, and judged.
 HEADLINE = 1.0
 #: Weights whose effective sample is no larger a share of the pairs say nothing.
 LEAST_EFFECTIVE = 0.05

@@ -138,9 +138,11 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
 def _lack(found: Evidence, place: int, synthetic: bool) -> str | None:
     """What is missing for a verdict at a place, None where nothing is."""
     arms = found.arms
+    flat = arms.curve.reason or "the learning curve has losses that are not known"
     asked: list[tuple[str, Estimate, str]] = [
-        ("fractions", found.half, arms.curve.reason or "the learning curve has losses that are not known"),
+        ("fractions", found.half, flat),
         ("residuals", found.predictability, "whether the errors can be foretold is not known"),
+        ("fractions", found.beyond, flat),  # sub-samples of other shares than one half
     ]
     if synthetic:
         few = f"the weights leave {arms.effective:.1%} of the pairs, at most {LEAST_EFFECTIVE:.0%}"

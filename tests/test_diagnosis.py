@@ -1,0 +1,201 @@
+"""Verdicts on augmentation: every planted case gets its own, and none is given where something is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tsgap.curve import FRACTIONS, REPEATS
+from tsgap.decomposition import ArmLosses, InnerLosses, gain
+from tsgap.diagnosis import (
+    ALREADY_OPTIMAL,
+    CANNOT_TELL,
+    DATA_LIMITED,
+    HELPS,
+    HURTS,
+    MISMATCH,
+    MISSPECIFIED,
+    NO_DIFFERENCE,
+    NOT_MEASURABLE,
+    Diagnosis,
+    diagnoses,
+    effect,
+    evidence,
+)
+from tsgap.gap import Clusters
+from tsgap.panel import Floats
+
+SERIES, BLOCKS, DRAWS, PLACES = 10, 8, 4, 2
+N = SERIES * BLOCKS
+CLUSTERS = Clusters.of(*(ids.ravel() for ids in np.indices((SERIES, BLOCKS))), np.arange(DRAWS))
+
+
+def planted(
+    *,
+    half: float = 0.002,
+    total: float = 0.0,
+    reweight: float = 0.0,
+    r2: float = 0.0,
+    chosen: float = 0.5,
+    at_chosen: float = 0.0,
+    noise: float = 0.01,
+    seed: int = 0,
+) -> ArmLosses:
+    """Losses of arms with these effects in ln of their mean loss; `at_chosen` that of the share that is chosen."""
+    rng = np.random.default_rng(seed)
+    real = rng.gamma(4.0, 0.25, (1, N, PLACES))
+
+    def off(by: float, draws: int = DRAWS) -> Floats:
+        return real * np.exp(by) * rng.gamma(1 / noise**2, noise**2, (draws, N, PLACES))
+
+    inner = {0.5: real * (1 if chosen else 2), 1.0: real * 2}
+    return ArmLosses(
+        real,
+        CLUSTERS,
+        pairs=1000,
+        parameters=12,
+        augmented={0.5: off(at_chosen), 1.0: off(total)},
+        duplicated={0.5: real, 1.0: real},
+        reweighted={1.0: off(reweight)},
+        fractions={q: off(half * (1 / q - 1), REPEATS) for q in FRACTIONS},
+        inner=InnerLosses(real * 1.5, inner),
+        residuals=(real**2, off(0.0, 1) ** 2 * (1 - r2)),
+        effective=0.5,
+    )
+
+
+def told(arms: ArmLosses, **options: object) -> Diagnosis:
+    """The verdict at the last place."""
+    return diagnoses(evidence(arms), **options)[-1]
+
+
+@pytest.mark.parametrize(
+    ("effects", "state", "says"),
+    [
+        ({}, ALREADY_OPTIMAL, "the errors cannot be foretold"),
+        ({"total": 0.005}, ALREADY_OPTIMAL, "half of the real pairs"),
+        ({"half": 0.05}, DATA_LIMITED, "half of the real pairs change the loss by +5.2 %"),
+        ({"half": 0.05, "r2": 0.07}, DATA_LIMITED, "further pairs of the same kind would help"),
+        ({"r2": 0.3}, MISSPECIFIED, "the errors can be foretold from the context, R² 0.3"),
+        ({"r2": 0.3, "half": 0.05}, MISSPECIFIED, "more than the 0.09"),
+        ({"r2": 0.3, "reweight": -0.05}, MISSPECIFIED, "re-weighted pairs, come first"),
+        ({"total": 0.05}, MISMATCH, "proven more than +1%; the share of 0.5 that was chosen"),
+        ({"total": 0.05, "half": 0.05}, MISMATCH, "change the loss by +5."),
+        ({"total": 0.05, "at_chosen": -0.05}, ALREADY_OPTIMAL, ""),
+        ({"total": 0.05, "chosen": 0.0}, MISMATCH, "inside the training part adding nothing was best"),
+        ({"half": 0.01}, NOT_MEASURABLE, "not proven to be small, nor large: what half of the real pairs change, +1."),
+        ({"reweight": 0.03}, NOT_MEASURABLE, "what re-weighting changes, +3."),
+        ({"r2": 0.02}, NOT_MEASURABLE, "whether the errors can be foretold, R² 0.0"),
+        ({"noise": 0.9}, NOT_MEASURABLE, "not proven to be small, nor large: what half"),
+    ],
+)
+def test_every_planted_case_gets_its_verdict_and_a_reason(effects, state, says):
+    found = told(planted(**effects))
+    assert found.state == state, found.reason
+    assert says in found.reason
+
+
+@pytest.mark.parametrize(
+    ("lost", "effects", "says"),
+    [
+        ({"fractions": {}}, {}, "needs sub-samples of one half"),
+        ({"pairs": 10}, {"half": 0.05}, "fewer than 3 each"),
+        ({"residuals": None}, {}, "whether the errors can be foretold is not known"),
+        ({"residuals": None, "missing": {"residuals": "no inner origins"}}, {"half": 0.05}, "no inner origins"),
+        ({"reweighted": {}}, {}, "the re-weighted arm has losses that are not known"),
+        ({"duplicated": {}}, {}, "the re-weighted arm has losses that are not known"),
+        ({"effective": 0.05}, {}, "the weights leave 5.0% of the pairs, at most 5%"),
+        ({"augmented": {}}, {}, "the arm with a share of 1 has losses that are not known"),
+        ({"augmented": {}, "missing": {"augmented": "the generator failed"}}, {"r2": 0.3}, "the generator failed"),
+    ],
+)
+def test_no_verdict_is_given_where_an_arm_is_missing(lost, effects, says):
+    found = told(replace(planted(**effects), **lost))
+    assert found.state == NOT_MEASURABLE
+    assert says in found.reason
+
+
+@pytest.mark.parametrize("arm", ["augmented", "duplicated", "reweighted", "fractions", "residuals"])
+def test_a_loss_that_is_not_known_spoils_the_verdict_of_its_place_alone(arm):
+    arms = planted()
+    if arm == "residuals":
+        bad = arms.residuals[1].copy()
+        bad[0, 3, 0] = np.nan
+        broken = replace(arms, residuals=(arms.residuals[0], bad))
+    else:
+        at = 0.8 if arm == "fractions" else 1.0
+        bad = getattr(arms, arm)[at].copy()
+        bad = np.repeat(bad, DRAWS, 0) if len(bad) == 1 else bad
+        bad[0, 3, 0] = np.nan
+        broken = replace(arms, **{arm: {**getattr(arms, arm), at: bad}})
+    assert [one.state for one in diagnoses(evidence(broken))] == [NOT_MEASURABLE, ALREADY_OPTIMAL]
+
+
+def test_too_few_windows_prove_nothing():
+    clusters = Clusters(CLUSTERS.series, CLUSTERS.blocks % 4, CLUSTERS.replicates)
+    for effects in ({}, {"half": 0.2}, {"r2": 0.5}, {"total": 0.5}):
+        found = told(replace(planted(**effects), clusters=clusters))
+        assert found == Diagnosis(NOT_MEASURABLE, "10 series and 4 blocks of origins are too few to prove anything")
+
+
+def test_a_proven_mismatch_needs_no_other_arm():
+    arms = replace(planted(total=0.05), fractions={}, reweighted={}, residuals=None, inner=None)
+    found = told(arms)
+    assert found.state == MISMATCH
+    assert "no share could be chosen" in found.reason
+
+
+def test_without_synthetic_data_only_the_real_arm_is_judged():
+    for effects, state in (
+        ({}, ALREADY_OPTIMAL),
+        ({"half": 0.05}, DATA_LIMITED),
+        ({"r2": 0.3}, MISSPECIFIED),
+        ({"half": 0.01}, NOT_MEASURABLE),
+    ):
+        arms = replace(planted(**effects), augmented={}, duplicated={}, reweighted={}, inner=None)
+        found = told(arms, synthetic=False)
+        assert found.state == state, found.reason
+        assert "re-weighting changes" not in found.reason
+        assert told(arms).state == NOT_MEASURABLE
+    assert told(replace(planted(), residuals=None), synthetic=False).state == NOT_MEASURABLE
+
+
+def test_the_margin_is_the_one_that_is_asked_for():
+    assert told(planted(half=0.02)).state == DATA_LIMITED
+    assert told(planted(half=0.02), margin=0.05).state == ALREADY_OPTIMAL
+    assert told(planted(total=0.05)).state == MISMATCH
+    assert told(planted(total=0.05), margin=0.2).state == ALREADY_OPTIMAL
+
+
+@pytest.mark.parametrize(
+    ("by", "noise", "said"),
+    [
+        (-0.05, 0.01, HELPS),
+        (0.05, 0.01, HURTS),
+        (0.005, 0.01, HURTS),
+        (0.0, 0.01, NO_DIFFERENCE),
+        (0.0, 0.9, CANNOT_TELL),
+        (-0.05, 0.9, CANNOT_TELL),
+    ],
+)
+def test_the_effect_is_said_where_it_is_proven(by, noise, said):
+    assert effect(gain(planted(total=by, noise=noise, seed=5), 1.0)) == (said, said)
+
+
+def test_better_than_the_real_arm_but_not_than_duplicates_is_no_help():
+    arms = planted(total=-0.05)
+    assert effect(gain(replace(arms, duplicated=arms.augmented), 1.0)) == (CANNOT_TELL, CANNOT_TELL)
+    assert effect(gain(replace(arms, duplicated={}), 1.0)) == (CANNOT_TELL, CANNOT_TELL)
+
+
+def test_rounding_is_no_effect_and_what_is_not_known_has_none():
+    arms = planted()
+    for by in (-1e-13, 1e-13):
+        rounded = replace(arms, augmented={1.0: arms.real * (1 + by)})
+        assert effect(gain(rounded, 1.0)) == (NO_DIFFERENCE, NO_DIFFERENCE)
+    assert effect(gain(arms, np.nan)) == (CANNOT_TELL, CANNOT_TELL)
+    few = Clusters(CLUSTERS.series, np.zeros_like(CLUSTERS.blocks), CLUSTERS.replicates)
+    for by in (-0.1, 0.0, 0.1):
+        assert effect(gain(replace(planted(total=by), clusters=few), 1.0)) == (CANNOT_TELL, CANNOT_TELL)
