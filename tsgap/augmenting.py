@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from tsgap.additive import Grouping
 from tsgap.arms import Rules, TrainingSet, pairing, relabelled, train_figures
-from tsgap.blends import DOSES, SLICES, Blend
+from tsgap.augmentation import AUGMENTED, DUPLICATED, FRACTION, INNER, REAL, REWEIGHTED, SHARES, SYNTHETIC
+from tsgap.blends import SLICES, Blend
 from tsgap.curve import FRACTIONS, REPEATS
 from tsgap.drawing import Wanted
 from tsgap.errors import UsageError
@@ -22,16 +23,6 @@ from tsgap.plugins import Chosen, choose_generator
 from tsgap.replicates import Compared, Drawing, seed_of
 from tsgap.splits import Split
 
-#: Arms on the test windows, and on inner origins those of the same name after `INNER`.
-REAL, SYNTHETIC, AUGMENTED, DUPLICATED, REWEIGHTED, FRACTION = (
-    "blend-real",
-    "blend-synthetic",
-    "augmented",
-    "duplicated",
-    "reweighted",
-    "fraction",
-)
-INNER = "inner-"
 #: Name of the view of inner origins.
 VIEW = "inner"
 #: Slices of the real rows below which there is no learning curve.
@@ -67,9 +58,7 @@ class Subject:
     why: str = ""
     inner_why: str = ""
     saw_inner: bool = False
-    context: int = 0
-    leads: int = 0
-    scaling: str = ""
+    footing: Footing | None = None
     pairs: int = 0
     other_pairs: int = 0
     draws: tuple[int, ...] = ()
@@ -81,20 +70,10 @@ class Subject:
 
     @property
     def told(self) -> dict[str, Any]:
-        """What a run keeps of it."""
-        names = (
-            "source",
-            "cheap",
-            "why",
-            "inner_why",
-            "saw_inner",
-            "context",
-            "leads",
-            "pairs",
-            "other_pairs",
-            "fixed",
-        )
-        return {name: getattr(self, name) for name in names}
+        """What a run keeps of it; `context` is how far a forecaster looks back, 0 where nothing can be measured."""
+        names = ("source", "cheap", "why", "inner_why", "saw_inner", "pairs", "other_pairs", "fixed")
+        context = 0 if self.footing is None else self.footing.context
+        return {name: getattr(self, name) for name in names} | {"context": context}
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,8 +182,8 @@ def _subject(
     if isinstance(footing, str):
         return replace(subject, why=footing)
     test = tuple(_arms(data, data.train, panel, footing, None) for panel in given)  # type: ignore[arg-type]
-    told: dict[str, Any] = {"context": footing.context, "leads": footing.leads, "scaling": footing.scaling}
-    told |= {"pairs": test[0].real.pairs, "other_pairs": 0 if test[0].others is None else test[0].others.pairs}
+    told: dict[str, Any] = {"footing": footing, "pairs": test[0].real.pairs}
+    told["other_pairs"] = 0 if test[0].others is None else test[0].others.pairs
     if not test[0].real.pairs:
         return replace(subject, why="the real series hold no pair of a context and its leads", **told)
     if panels and not told["other_pairs"]:
@@ -284,7 +263,7 @@ def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) 
             return
         if every:
             yield replace(one(SYNTHETIC, 0.0, both), blend=Blend(real=False, synthetic=1.0))
-        for dose in DOSES:
+        for dose in SHARES:
             yield one(AUGMENTED, dose, both, synthetic=dose)
             if every:
                 yield one(DUPLICATED, dose, alone, duplicated=dose)
@@ -303,7 +282,9 @@ def _fractions(subject: Subject, experiment: Experiment, seed: Callable[[int], i
     """Sub-samples of the real series, each slice in about as many as any other: every other one is what is left."""
     arms = replace(subject.test[0], others=None)
     panel = arms.real.panel
-    of = Grouping.of(panel.lengths, panel.series, context=subject.context, leads=subject.leads, groups=SLICES)
+    of = Grouping.of(
+        panel.lengths, panel.series, context=arms.real.footing.context, leads=arms.real.footing.leads, groups=SLICES
+    )
     there = np.unique(of.group)
     if len(there) < LEAST_SLICES:
         return
@@ -322,8 +303,3 @@ def refused(chosen: Chosen) -> str:
     if chosen.spec.scope == "local":
         return "a local forecaster learns each series by itself: a series more teaches it nothing about the others"
     return ""
-
-
-def told_of(every: Mapping[str, Sequence[Subject]]) -> dict[str, list[dict[str, Any]]]:
-    """What a run keeps of its subjects, by data set."""
-    return {data: [subject.told for subject in of] for data, of in every.items()}

@@ -19,8 +19,6 @@ from tsgap.weighting import Ratio, classes, density_ratio, drawn
 
 #: Slices that the real panel is cut into for sub-samples of it.
 SLICES = 20
-#: Synthetic pairs to a real pair that are tried.
-DOSES = (0.1, 0.25, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -128,12 +126,13 @@ class Blending:
         self._quantiles = quantiles
         self._moments: dict[str, Mapping[int, Any]] = {}
 
-    def teach(self, forecaster: Forecaster, blend: Blend, *, horizon: int, seed: int) -> None:
-        """Fit, or solve from moments."""
+    def teach(self, forecaster: Forecaster, blend: Blend, *, horizon: int, seed: int) -> bool:
+        """Fit, or solve from moments; whether synthetic pairs are weighted, so that all of them count."""
         if isinstance(forecaster, Additive) and not self._quantiles:
             forecaster.solve(self._parts(forecaster, blend), seed=seed)
-        else:
-            forecaster.fit(self.panel(blend), horizon=horizon, context=self.stock.context, seed=seed)
+            return True
+        forecaster.fit(self.panel(blend), horizon=horizon, context=self.stock.context, seed=seed)
+        return self._weighted
 
     def _parts(self, forecaster: Additive, blend: Blend) -> list[Any]:
         """Moments of the groups of a blend. Duplicates teach an additive forecaster nothing: they are left away."""

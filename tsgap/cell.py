@@ -229,8 +229,9 @@ def _blended(job: Job, folder: Path, train: Panel, told: Mapping[str, Any]) -> I
             if last is None or last[0] != view.blend:
                 forecaster: Forecaster = job.build(**job.params)
                 stage = "fit"
-                blending.teach(forecaster, view.blend, horizon=job.horizon, seed=job.seed)
+                weighted = blending.teach(forecaster, view.blend, horizon=job.horizon, seed=job.seed)
                 last = view.blend, forecaster
+            info["weighted"] = weighted
             if view.blend.reweighted:
                 info["effective"] = stock.ratio.effective
             info["fit_seconds"] = clock.lap()

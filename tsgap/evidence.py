@@ -162,33 +162,33 @@ def gathered(
         return Evidence(losses={}, status=TOO_MANY_FAILED, **facts)
     distinct = {arm: _distinct(arms[arm], of_arm) for arm, of_arm in whole.items()}
     try:
-        scored = _scored(distinct, metric, truth, places, naive)
+        found = scored(distinct, metric, truth, places, naive)
     except ContractError as err:
         return Evidence(losses={}, status=f"{METRIC_FAILED}: {err}", **facts)
-    if not scored.naive:
+    if not found.naive:
         # without them nobody knows whether the control is worse
         facts["missing"] += ("seasonal-naive forecasts: missing",)
-        scored.losses.pop("naive", None)
+        found.losses.pop("naive", None)
     reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
     taught = np.array([last <= reached for _, last in places])
     # a series or block without a single pair that counts must not make the others look like a larger sample
-    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, np.asarray(scored.counting.any(1)))
-    for one in scored.losses.values():
+    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, np.asarray(found.counting.any(1)))
+    for one in found.losses.values():
         # no error because of no pairs is not the same as no error
-        one[:, :, taught & ~scored.counting.any(0)] = np.nan
+        one[:, :, taught & ~found.counting.any(0)] = np.nan
     return Evidence(
-        losses=scored.losses,
+        losses=found.losses,
         taught=taught,
-        used=scored.used * taught,
+        used=found.used * taught,
         uneven=int((failed.any(0) & ~failed.all(0)).sum()),
         unanswered=int(failed.all(0).sum()),
-        pairs=scored.pairs,
+        pairs=found.pairs,
         **facts,
     )
 
 
 @dataclass
-class _Scored:
+class Scored:
     """Losses (K, N, P) of each arm, pairs that are `used` (P,), which windows have one that counts (N, P).
 
     `pairs` is the hash of the pairs that count and of their weights; `naive` whether the seasonal-naive forecasts have
@@ -207,13 +207,13 @@ def _distinct(rows: Sequence[Mapping[str, Any]], ended: Sequence[Ended]) -> Sequ
     return ended[:1] if len({row["cell"] for row in rows}) == 1 else ended
 
 
-def _scored(
+def scored(
     arms: Mapping[str, Sequence[Ended]],
     metric: MetricSpec,
     truth: Truth,
     places: Sequence[Place],
     naive: Floats | None,
-) -> _Scored:
+) -> Scored:
     """What the arms lost at each place: a few windows at a time, in all arms, so that no loss is kept for each lead."""
     n, horizon = truth.values.shape
     of = {arm: len(ended) for arm, ended in arms.items()} | ({} if naive is None else {"naive": 1})
@@ -237,7 +237,7 @@ def _scored(
         used += _by_place(known[None].astype(np.float64), places)[0].sum(0).astype(np.int64)
         counting[rows] = _by_place(weights[None], places)[0] > 0
         let_go(truth.values, naive, *summed.values(), *(e.scored(metric) for ended in arms.values() for e in ended))
-    return _Scored(summed, used, counting, h.hexdigest()[:32], whole)
+    return Scored(summed, used, counting, h.hexdigest()[:32], whole)
 
 
 def _losses(ended: Sequence[Ended], metric: MetricSpec, truth: Floats, scale: Floats, rows: slice) -> Floats:

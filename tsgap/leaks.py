@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.arms import TrainingSet
-from tsgap.augmenting import SYNTHETIC
+from tsgap.augmentation import SYNTHETIC
 from tsgap.blocks import let_go, ranges
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.plan import Plan, Row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tsgap
+from tsgap import augmenting, situations
 from tsgap.atoms import truth_table
 from tsgap.blocks import ranges
+from tsgap.events import Event
 from tsgap.experiment import SHARED, Experiment
 from tsgap.holdout import LEVELS, levels
 from tsgap.inputs import Data
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Settings that say nothing unless they are asked for.
-_ASKED_FOR = ("quantiles", "oracle_split", "validation")
+_ASKED_FOR = ("quantiles", "oracle_split", "validation", "augment", "cheap", "event")
 
 
 def write(experiment: Experiment, made: Plan, store: Store) -> None:
@@ -45,12 +47,14 @@ def write(experiment: Experiment, made: Plan, store: Store) -> None:
             "tsgap": tsgap.__version__,
             "experiment": described(experiment),
             "data": {data.name: _told(data) for data in made.data},
+            "forecasters": list(made.forecasters),
             "notes": [
                 *made.notes,
                 *(f"{data}: {source}: LEAK: {t}" for (data, source), of in leaks.items() for t in of),
             ],
             "leaks": {f"{data}/{source}": told for (data, source), told in leaks.items()},
             **({"validation": _held(made, store)} if experiment.validation else {}),
+            **({"augmentation": _augmented(made, experiment, store)} if experiment.augment else {}),
             "generator_cutoff": experiment.generator_cutoff or "undeclared",
             "machine": {"python": platform.python_version(), "platform": platform.platform()},
             "versions": _versions(made),
@@ -150,6 +154,34 @@ def _held(made: Plan, store: Store) -> dict[str, list[dict[str, Any]]]:
             found = np.concatenate([levels(split, footing.scaling, footing.context) for split in splits])
             store.write_table(told["levels"], pa.table({"level": found}))
     return out
+
+
+def _augmented(made: Plan, experiment: Experiment, store: Store) -> dict[str, dict[str, Any]]:
+    """What augmentation needs beside forecasts, by data set: its subjects, who is refused, and tables of windows."""
+    out = {}
+    for data in made.data:
+        splits = {"test": data.split, **({} if isinstance(data.inner, str) else {"inner": data.inner})}
+        subjects = made.augmented[data.name]
+        out[data.name] = {
+            "subjects": [subject.told for subject in subjects],
+            "refused": {name: why for name, one in made.forecasters.items() if (why := augmenting.refused(one))},
+            "contexts": {
+                subject.source: {
+                    stage: situations.write_contexts(data.train, split, subject.footing, store)
+                    for stage, split in splits.items()
+                }
+                for subject in subjects
+                if subject.footing is not None
+            },
+            **({"event": _event(data, experiment.event, splits, store)} if experiment.event else {}),
+        }
+    return out
+
+
+def _event(data: Data, text: str, splits: Mapping[str, Split], store: Store) -> dict[str, str]:
+    event = Event.parse(text)
+    tables = {stage: situations.write_thresholds(data.split, split, event, store) for stage, split in splits.items()}
+    return {"event": str(event), **tables}
 
 
 def _write_truth(split: Split, store: Store) -> None:

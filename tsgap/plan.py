@@ -12,6 +12,7 @@ import numpy as np
 
 from tsgap import augmenting, cell
 from tsgap.arms import Arms, TrainingSet, arms_of
+from tsgap.augmentation import FRACTION
 from tsgap.blends import Blend
 from tsgap.blocks import ranges
 from tsgap.errors import DataError, UsageError
@@ -139,6 +140,7 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
     held: tuple[Held, ...] = field(default=())
     augmented: Mapping[str, tuple[augmenting.Subject, ...]] = field(default_factory=dict)
+    forecasters: Mapping[str, Chosen] = field(default_factory=dict)
 
 
 def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
@@ -163,7 +165,7 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
             augmented[data.name] = tuple(augmenting.subjects(data, added, inputs, experiment, draw))
             rows += _augmented(data, augmented[data.name], experiment, inputs.forecasters, cells)
     notes = [f"{d.name}: {note}" for d in inputs.data for note in d.notes] + list(dict.fromkeys(notes))
-    return Plan(inputs.data, tuple(rows), cells, tuple(notes), tuple(held), augmented)
+    return Plan(inputs.data, tuple(rows), cells, tuple(notes), tuple(held), augmented, inputs.forecasters)
 
 
 def _augmented(
@@ -194,7 +196,7 @@ def _augmented(
                     generator_saw=subject.generator_saw,
                     memory=chosen.spec.memory,
                     seed=cells[key].seed,
-                    draw=one.replicate if one.arm == augmenting.FRACTION else subject.draws[one.replicate],
+                    draw=one.replicate if one.arm == FRACTION else subject.draws[one.replicate],
                     stochastic=subject.stochastic or not chosen.spec.deterministic,
                     fixed=subject.fixed,
                     dose=one.dose,

@@ -18,6 +18,7 @@ from tsgap.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tsgap.augmentation import Augmentation
     from tsgap.evidence import Evidence
     from tsgap.plots import Plots
     from tsgap.verdicts import GapBy, Gate, Horizons
@@ -44,7 +45,7 @@ def bench(manifest: Mapping[str, Any], data: str) -> dict[str, Any]:
 
 
 #: Version of the rows of a plan; cells are kept under their content, whatever the rows look like.
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 
 
 class Run:
@@ -271,6 +272,31 @@ class Run:
         picked, held = self._picked(data, source, forecaster), self.manifest["validation"]
         return table(picked, self._atoms, self._metric(metric), held, self._store.read_table)
 
+    def augmentations(
+        self, metric: str = "mase", *, data: Names = None, source: Names = None, forecaster: Names = None
+    ) -> list[Augmentation]:
+        """What adding each source to the real series does, by data set and forecaster, in the order of the plan.
+
+        Raises `UsageError` where the sweep was not asked for it.
+        """
+        from tsgap.augmentation import Asked, augmentations
+        from tsgap.verdicts import places_of
+
+        if "augmentation" not in self.manifest:
+            raise UsageError(
+                f"{self.path}: nothing was added to the real series; run the sweep with --augment (augment='also'), or "
+                "'tsgap augment'"
+            )
+        asked = Asked(self._metric(metric), lambda name: places_of(self, name), self._store.read_table, self.leaks)
+        told = {
+            name: {**of, "subjects": [one for one in of["subjects"] if _among(one["source"], source)]}
+            for name, of in self.manifest["augmentation"].items()
+            if _among(name, data)
+        }
+        rows = self._picked(data, source, forecaster)
+        labels = [shown for shown in self.manifest["forecasters"] if _among(shown, forecaster)]
+        return list(augmentations(rows, self._atoms, told, labels, asked))
+
     def gate(
         self,
         margin: float = 0.05,
@@ -394,6 +420,10 @@ class Run:
         row = next((row for row in self._rows if row["data"] == data and not row["source"]), None)
         ended = None if row is None else self._atoms.ended(row)
         return ended.forecasts if ended is not None and ended.status == "ok" else None
+
+
+def _among(name: str, wanted: Names) -> bool:
+    return wanted is None or name in ([wanted] if isinstance(wanted, str) else wanted)
 
 
 __all__ = ["Run", "load"]

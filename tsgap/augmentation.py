@@ -1,0 +1,371 @@
+"""What the arms of augmentation say, from the forecasts of a run: parts, doses, the choice, verdicts and events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsgap.atoms import Atoms, Ended, Truth
+from tsgap.curve import FRACTIONS, effective_times
+from tsgap.decomposition import (
+    HEADLINE,
+    ArmLosses,
+    Choice,
+    Dose,
+    Gain,
+    InnerLosses,
+    Parts,
+    choice,
+    doses,
+    gain,
+    parts,
+)
+from tsgap.diagnosis import Diagnosis, diagnoses, effect, evidence
+from tsgap.errors import ContractError
+from tsgap.events import Event
+from tsgap.evidence import Place, scored
+from tsgap.gap import Clusters
+from tsgap.horizon import METRIC_FAILED
+from tsgap.ordering import Ordered, Scored, ordering
+from tsgap.panel import Floats, Ints
+from tsgap.protocols import MetricSpec
+from tsgap.residuals import corrected
+from tsgap.situations import Contexts, thresholds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Arms on the test windows, and those on inner origins by the same names after `INNER`.
+REAL, SYNTHETIC, AUGMENTED, DUPLICATED, REWEIGHTED, FRACTION = (
+    *("blend-real", "blend-synthetic", "augmented"),
+    *("duplicated", "reweighted", "fraction"),
+)
+INNER = "inner-"
+#: Synthetic pairs to a real pair that are tried.
+SHARES = (0.1, 0.25, 0.5, 1.0, 2.0)
+
+Rows = Sequence[Mapping[str, Any]]
+#: An arm and its share.
+Arm = tuple[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Augmentation:
+    """What adding one source to the real series of a data set does to one forecaster.
+
+    `why` is not empty where nothing could be measured. `places` are bins of leads, the last one all leads together.
+    `source` "" is nothing: the real series by themselves. `cheap`: made from the real series by a simple rule.
+    `saw_inner`: the source may be made from what follows the inner origins. `uneven` windows failed in some arm and
+    count in none. `events` (of `event`) are at `event_places`.
+    """
+
+    data: str
+    source: str
+    forecaster: str
+    metric: str
+    places: tuple[Place, ...]
+    cheap: bool = False
+    saw_inner: bool = False
+    fixed: bool = False
+    why: str = ""
+    arms: ArmLosses | None = None
+    uneven: int = 0
+    event: str = ""
+    events: tuple[Ordered, ...] = ()
+    leaks: tuple[str, ...] = ()
+
+    @cached_property
+    def losses(self) -> ArmLosses:
+        """The losses of all arms; there must be some."""
+        if self.arms is None:
+            raise ValueError(f"nothing was measured: {self.why}")
+        return self.arms
+
+    @cached_property
+    def diagnoses(self) -> tuple[Diagnosis, ...]:
+        """The verdict at each place."""
+        return diagnoses(evidence(self.losses), synthetic=bool(self.source))
+
+    @cached_property
+    def choice(self) -> Choice:
+        """The share that the inner origins choose."""
+        return choice(self.losses)
+
+    @cached_property
+    def gain(self) -> Gain:
+        """What the chosen share does on the test windows."""
+        return gain(self.losses, self.choice.share)
+
+    @cached_property
+    def effects(self) -> tuple[str, ...]:
+        """What the chosen share does at each place, in a word."""
+        return effect(self.gain)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The parts of what as many synthetic as real pairs do."""
+        return parts(self.losses, HEADLINE)
+
+    @cached_property
+    def doses(self) -> tuple[Dose, ...]:
+        """What every share does on the test windows: shown, never used to choose."""
+        return doses(self.losses)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What is asked of a run: a metric, at which places of each data set, and how tables are read."""
+
+    metric: MetricSpec
+    places: Callable[[str], tuple[Place, ...]]
+    read: Callable[[str], pd.DataFrame]
+    leaks: Callable[[str, str], list[str]]
+
+
+def augmentations(
+    rows: Rows, atoms: Atoms, told: Mapping[str, Mapping[str, Any]], forecasters: Sequence[str], asked: Asked
+) -> Iterator[Augmentation]:
+    """Every source of every data set with each forecaster; `told` is what the manifest says, by data set."""
+    by_place: dict[tuple[str, str, str], dict[Arm, list[Mapping[str, Any]]]] = {}
+    for row in rows:
+        arms = by_place.setdefault((row["data"], row["source"], row["forecaster"]), {})
+        arms.setdefault((row["arm"], row["dose"]), []).append(row)
+    names = {row["data"] for row in rows}
+    for data, of_data in told.items():
+        for subject in of_data["subjects"] if data in names else ():
+            for forecaster in forecasters:
+                there = by_place.get((data, subject["source"], forecaster), {})
+                yield _Reading(data, subject, of_data, forecaster, there, atoms, asked).found()
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """One source and forecaster: its rows by arm, and what is told of it."""
+
+    data: str
+    subject: Mapping[str, Any]
+    told: Mapping[str, Any]
+    forecaster: str
+    rows: Mapping[Arm, Rows]
+    atoms: Atoms
+    asked: Asked
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def truth(self) -> Truth:
+        return self.atoms.truth(self.data)
+
+    def found(self) -> Augmentation:
+        """The augmentation, or why there is none."""
+        head: dict[str, Any] = {
+            **{name: self.subject[name] for name in ("source", "cheap", "saw_inner", "fixed")},
+            **{"data": self.data, "forecaster": self.forecaster, "metric": self.asked.metric.name},
+            "places": self._places,
+            "leaks": tuple(self.asked.leaks(self.data, self.subject["source"])),
+        }
+        refused = self.told["refused"].get(self.forecaster, "")
+        if why := self.subject["why"] or refused:
+            return Augmentation(why=why, **head)
+        ended = self._ended("")
+        if (REAL, 0.0) not in ended:
+            return Augmentation(why=self.missing.get("real", "the real arm is missing"), **head)
+        if head["leaks"]:
+            return Augmentation(why="; ".join(head["leaks"]), **head)
+        try:
+            return self._measured(ended, head)
+        except ContractError as err:
+            return Augmentation(why=f"{METRIC_FAILED}: {err}", **head)
+
+    @property
+    def _places(self) -> tuple[Place, ...]:
+        bins = self.asked.places(self.data)
+        whole = (1, bins[-1][1])
+        return bins if bins == (whole,) else (*bins, whole)
+
+    def _measured(self, ended: Mapping[Arm, Sequence[Ended]], head: dict[str, Any]) -> Augmentation:
+        n = len(self.truth.values)
+        failed = np.stack([one.failures(n) > 0 for of in ended.values() for one in of])
+        if failed.any(0).mean() > 0.5:
+            return Augmentation(why="more than half of the windows failed in some arm", **head)
+        losses = self._losses(ended, self.truth, self._places)
+        draws = self._draws()
+        arms = ArmLosses(
+            losses[REAL, 0.0],
+            Clusters.of(self.truth.series, self.truth.block, draws, np.asarray(losses[REAL, 0.0].any((0, 2)))),
+            self.subject["pairs"],
+            self.subject["context"],
+            **{name: self._by_share(losses, name) for name in (AUGMENTED, DUPLICATED, REWEIGHTED)},
+            fractions={q: losses[FRACTION, q] for q in FRACTIONS if (FRACTION, q) in losses},
+            inner=self._inner(),
+            residuals=self._residuals(),
+            synthetic_pairs=self.subject["other_pairs"] or None,
+            weighted=self._info((AUGMENTED, HEADLINE), "weighted", False),
+            effective=self._info((REWEIGHTED, HEADLINE), "effective", np.nan),
+            root=self.asked.metric.aggregate == "root-mean",
+            missing=self.missing,
+        )
+        event = self.told.get("event", {})
+        return Augmentation(
+            **head,
+            arms=arms,
+            uneven=int((failed.any(0) & ~failed.all(0)).sum()),
+            event=event.get("event", ""),
+            events=self._events(ended, arms, draws, event) if event else (),
+        )
+
+    def _ended(self, stage: str) -> dict[Arm, Sequence[Ended]]:
+        """How the arms of a stage ended, of which every replicate is there; the reason of the others is kept."""
+        out: dict[Arm, Sequence[Ended]] = {}
+        for (name, share), rows in self.rows.items():
+            if name.startswith(INNER) != bool(stage) or name.removeprefix(INNER) not in _FIELDS:
+                continue
+            arm = name.removeprefix(INNER), share
+            ended = [self.atoms.ended(row) for row in sorted(rows, key=lambda row: int(row["replicate"]))]
+            bad = next((one.under(self.asked.metric) for one in ended if one.under(self.asked.metric) != "ok"), "")
+            if bad:
+                self.missing.setdefault("inner" if stage else _FIELDS[arm[0]], f"{stage}{arm[0]} arm: {bad}")
+            else:
+                # one where all replicates are one cell
+                out[arm] = ended[:1] if len({row["cell"] for row in rows}) == 1 else ended
+        return out
+
+    def _losses(self, ended: Mapping[Arm, Sequence[Ended]], truth: Truth, places: Sequence[Place]) -> dict[Arm, Floats]:
+        """Losses (K, N, P) of each arm on the pairs that all of them have."""
+        of = {f"{name} {share}": one for (name, share), one in ended.items()}
+        reached = min(one.forecasts.shape[1] for each in ended.values() for one in each)
+        found = scored(of, self.asked.metric, truth, places, None)
+        untaught = np.array([last > reached for _, last in places])
+        for one in found.losses.values():
+            one[:, :, untaught] = np.nan
+            # no error because of no pairs is not the same as no error
+            one[:, :, ~found.counting.any(0)] = np.nan
+        return {arm: found.losses[f"{arm[0]} {arm[1]}"] for arm in ended}
+
+    def _by_share(self, losses: Mapping[Arm, Floats], name: str) -> dict[float, Floats]:
+        return {share: losses[name, share] for share in SHARES if (name, share) in losses}
+
+    def _draws(self) -> Ints:
+        rows = self.rows.get((AUGMENTED, HEADLINE)) or self.rows[REAL, 0.0]
+        return np.array([row["draw"] for row in sorted(rows, key=lambda row: int(row["replicate"]))], dtype=np.int64)
+
+    def _info(self, arm: Arm, name: str, default: Any) -> Any:
+        """The least of what the cells of an arm say."""
+        told = [self.atoms.info(row["cell"]).get(name, default) for row in self.rows.get(arm, ())]
+        return min(told, default=default)
+
+    @cached_property
+    def inner_truth(self) -> Truth | None:
+        rows = self.rows.get((INNER + REAL, 0.0))
+        return self.atoms.truth_of(rows[0]) if rows else None
+
+    @cached_property
+    def inner_ended(self) -> dict[Arm, Sequence[Ended]]:
+        return self._ended(INNER)
+
+    def _inner(self) -> InnerLosses | None:
+        """Losses over all leads on the inner windows."""
+        ended, truth = self.inner_ended, self.inner_truth
+        if truth is None or (REAL, 0.0) not in ended:
+            self.missing.setdefault("inner", self.subject["inner_why"] or "the inner arms are missing")
+            return None
+        chosen = {arm: of for arm, of in ended.items() if arm[0] in (REAL, AUGMENTED)}
+        losses = self._losses(chosen, truth, [(1, truth.values.shape[1])])
+        return InnerLosses(losses[REAL, 0.0], self._by_share(losses, AUGMENTED))
+
+    def _residuals(self) -> tuple[Floats, Floats] | None:
+        """Squared errors of the real arm (1, N, P) in the units of its series, and what a richer model leaves."""
+        names, ended, truth = self.told["contexts"].get(self.subject["source"], {}), self.inner_ended, self.inner_truth
+        if truth is None or (REAL, 0.0) not in ended or "inner" not in names:
+            self.missing.setdefault(
+                "residuals", self.subject["inner_why"] or "there are no inner origins to learn from"
+            )
+            return None
+        near, far = (Contexts.read(names[stage], self.asked.read) for stage in ("inner", "test"))
+        errors = self._errors(ended[REAL, 0.0], truth, near)
+        tested = self._errors(self._ended("")[REAL, 0.0], self.truth, far)
+        series = truth.series[near.rows]
+        before, after = corrected(near.features, errors, far.features, tested, series=series, seed=0)
+        # back to the units of the metric's scale, so that no series rules
+        scale = self.truth.scales["mae"][far.rows] / far.size
+        weights = np.where(np.isfinite(scale) & (scale > 0), self.truth.weights[far.rows] / scale**2, 0.0)
+        return (
+            self._placed(before * weights[:, None], far.rows),
+            self._placed(after * weights[:, None], far.rows),
+        )
+
+    def _errors(self, ended: Sequence[Ended], truth: Truth, contexts: Contexts) -> Floats:
+        """Truth less the mean forecast of the replicates (n, H), as the forecaster's units have it."""
+        mean = np.full(truth.values.shape, np.nan)
+        reached = min(one.forecasts.shape[1] for one in ended)
+        mean[:, :reached] = np.mean([one.forecasts[:, :reached] for one in ended], axis=0)
+        return np.asarray((truth.values - mean)[contexts.rows] / contexts.size[:, None])
+
+    def _placed(self, squares: Floats, rows: Ints) -> Floats:
+        """Sums over the leads of each place (1, N, P); what is missing counts nothing, in either."""
+        out = np.zeros((1, len(self.truth.values), len(self._places)))
+        for place, (first, last) in enumerate(self._places):
+            out[0, rows, place] = np.nansum(squares[:, first - 1 : last], axis=1)
+        return out
+
+    def _events(
+        self, ended: Mapping[Arm, Sequence[Ended]], arms: ArmLosses, draws: Ints, told: Mapping[str, Any]
+    ) -> tuple[Ordered, ...]:
+        """How the arms order and call events: as many synthetic as real pairs."""
+        event = Event.parse(told["event"])
+        places = ((1, 1),) if event.within else self._places
+        inner = None
+        if self.inner_truth is not None and "inner" in told:
+            inner = self._scored(event, self.inner_ended, self.inner_truth, told, "inner", None)
+        found = self._scored(event, ended, self.truth, told, "test", inner)
+        share = arms.synthetic_pairs if arms.weighted else None
+        clusters = Clusters.of(self.truth.series, self.truth.block, draws)
+        return ordering(found, clusters, places, times=effective_times(HEADLINE, arms.pairs, share))
+
+    def _scored(
+        self,
+        event: Event,
+        ended: Mapping[Arm, Sequence[Ended]],
+        truth: Truth,
+        told: Mapping[str, Any],
+        stage: str,
+        inner: Scored | None,
+    ) -> Scored:
+        threshold, scale = thresholds(told, stage, self.asked.read)
+        probable = all(len(one.levels) > 1 for of in ended.values() for one in of)
+
+        def score(one: Ended) -> Floats:
+            told = one.quantiles if probable and one.quantiles is not None else one.forecasts
+            # leads that were not taught are missing
+            every = np.full((*truth.values.shape, *told.shape[2:]), np.nan)
+            every[:, : told.shape[1]] = told
+            return (
+                event.probabilities(every, one.levels, threshold) if probable else event.scores(every, threshold, scale)
+            )
+
+        def scores(arm: Arm) -> Floats:
+            return np.stack([score(one) for one in ended[arm]])
+
+        names = {"real": (REAL, 0.0), "synthetic": (SYNTHETIC, 0.0)}
+        names |= {name: (name, HEADLINE) for name in (AUGMENTED, DUPLICATED, REWEIGHTED)}
+        return Scored(
+            event.labels(truth.values, threshold),
+            {name: scores(arm) for name, arm in names.items() if arm in ended},
+            call=event.call(probable=probable),
+            fractions={q: scores((FRACTION, q)) for q in FRACTIONS if (FRACTION, q) in ended},
+            inner=inner,
+        )
+
+
+#: What the losses of each arm are called where they are missing.
+_FIELDS = {
+    REAL: "real",
+    SYNTHETIC: "synthetic",
+    AUGMENTED: "augmented",
+    DUPLICATED: "duplicated",
+    REWEIGHTED: "reweighted",
+    FRACTION: "fractions",
+}
