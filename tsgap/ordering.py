@@ -102,6 +102,11 @@ def ordering(
     pairs would the augmented arm have, for the part of the size (2 at λ = 1). Every bound is one-sided at `level`;
     equal is what is proven to differ by less than `margin`, also where it is proven to differ.
     """
+    for name, of in scored.scores.items():
+        if len(of) not in (1, len(clusters.replicates)):
+            raise ValueError(f"{len(clusters.replicates)} replicates, or one, are needed, {name!r} has {len(of)}")
+    if len({len(of) for of in scored.fractions.values()}) > 1:
+        raise ValueError("every share needs as many sub-samples as the others")
     return tuple(_ordered(_at(scored, *place), clusters, scored.call, times, margin, level) for place in places)
 
 
@@ -117,12 +122,10 @@ class _Scores:
     lost: Mapping[str, int]
     unforecast: int
 
-    @property
-    def unequal(self) -> str | None:
-        """Which arms failed to forecast pairs that others have, None where none did."""
-        failed = {name: n for name, n in self.lost.items() if n}
-        told = ", ".join(f"{name} {n}" for name, n in failed.items())
-        return f"pairs that an arm has no forecast of, of {len(self.pairs.events)}: {told}" if failed else None
+    def unequal(self, *names: str) -> str | None:
+        """Which of these arms failed to forecast pairs that others have, None where none did."""
+        told = ", ".join(f"{name} {self.lost[name]}" for name in names if self.lost.get(name))
+        return f"pairs that an arm has no forecast of, of {len(self.pairs.events)}: {told}" if told else None
 
 
 def _at(scored: Scored, first: int, last: int) -> _Scores:
@@ -180,9 +183,7 @@ def _ordered(at: _Scores, clusters: Clusters, call: float, times: float, margin:
 
     def change(one: str, other: str, which: str) -> Estimate:
         difference = combined((1, found[one][which]), (-1, found[other][which]))
-        settled = _settled(difference, which, at.arms[one], at.arms[other])
-        told = estimated(difference, clusters)
-        return told if settled else replace(told, se=np.array([np.inf]))
+        return estimated(difference, clusters, exact=_same(at.arms[one], at.arms[other], order=which in ORDERINGS))
 
     changes = {
         other: {which: change(AUGMENTED, other, which) for which in found[AUGMENTED] if which in found[other]}
@@ -205,15 +206,13 @@ def _ordered(at: _Scores, clusters: Clusters, call: float, times: float, margin:
     )
 
 
-def _settled(difference: Linear, which: str, one: Floats, other: Floats) -> bool:
-    """Whether a difference says how sure it is: no change at all among scores that differ says not how rare one is."""
-    if difference.contributions.any():
-        return True
-    if which not in ORDERINGS:
-        return bool(np.all(one == other))
-    from scipy.stats import rankdata
+def _same(one: Floats, other: Floats, *, order: bool) -> bool:
+    """Whether scores (K, M) are the same, or only their `order`, in every replicate."""
+    if order and not np.array_equal(one, other):
+        from scipy.stats import rankdata
 
-    return bool(np.all(rankdata(one, axis=1) == rankdata(other, axis=1)))
+        one, other = rankdata(one, axis=1), rankdata(other, axis=1)
+    return bool(np.all(one == other))
 
 
 def _parts(
@@ -224,17 +223,19 @@ def _parts(
     With sub-samples AUROC(q) = AUROC(1) − b (1/q − 1), b from least squares and not below 0, is read at `times` pairs.
     """
     parts: dict[str, Linear] = {}
-    known = of_order.get
-    real, more, twice, weighted = (known(name) for name in (REAL, AUGMENTED, DUPLICATED, REWEIGHTED))
-    assert real is not None
-    if more:
-        parts["total"] = combined((1, more), (-1, real))
-    if twice:
-        parts["mechanical"] = combined((1, twice), (-1, real))
-    if twice and weighted:
-        parts["reweight"] = combined((1, weighted), (-1, twice))
+    same = {}
+    for name, arm, other in (
+        ("total", AUGMENTED, REAL),
+        ("mechanical", DUPLICATED, REAL),
+        ("reweight", REWEIGHTED, DUPLICATED),
+    ):
+        if arm in of_order and other in of_order:
+            parts[name] = combined((1, of_order[arm]), (-1, of_order[other]))
+            same[name] = _same(at.arms[arm], at.arms[other], order=True)
+    further = {}
     unknown = _no_curve(at)
     if not unknown:
+        real = of_order[REAL]
         whole = Linear(real.value, real.contributions.sum(0, keepdims=True), real.shares)
         lacks = {
             q: combined((1, whole), (-1, at.pairs.over_draws(of, lambda _, one: auroc(at.pairs.events, one))))
@@ -243,12 +244,16 @@ def _parts(
         x = 1 / np.array(list(lacks)) - 1
         slope = combined(*zip(x / (x @ x), lacks.values(), strict=True))
         factor = 1 - 1 / times
-        size = Linear(factor * np.maximum(slope.value, 0), factor * slope.contributions, slope.shares)
-        parts["half"], parts["size"] = lacks[0.5], size
+        parts["half"] = lacks[0.5]
+        parts["size"] = Linear(factor * np.maximum(slope.value, 0), factor * slope.contributions, slope.shares)
         if "total" in parts and "reweight" in parts:
             own = combined((1, parts["total"]), (-1, parts["reweight"]))
-            parts["shortfall"] = own.minus(size)
-    return {name: estimated(one, clusters) for name, one in parts.items()}, unknown
+            parts["shortfall"] = own.minus(parts["size"])
+        further = dict.fromkeys(("half", "size", "shortfall"), len(slope.contributions))
+    return {
+        name: estimated(one, clusters, exact=same.get(name, False), further=further.get(name, 0))
+        for name, one in parts.items()
+    }, unknown
 
 
 def _no_curve(at: _Scores) -> str:
@@ -267,8 +272,8 @@ def _verdict(
     missing = [name for name in (REAL, DUPLICATED) if name not in changes]
     if AUGMENTED not in at.arms or missing:
         return CANNOT_TELL, (f"arms that are missing: {', '.join(missing or [AUGMENTED])}",)
-    if at.unequal:
-        return CANNOT_TELL, (at.unequal,)
+    if unequal := at.unequal(REAL, AUGMENTED, DUPLICATED):
+        return CANNOT_TELL, (unequal,)
     by_real, by_twice = (changes[name] for name in (REAL, DUPLICATED))
     if _within(by_real[AUROC], margin, level):
         calls = [(by_real[which], by_twice[which]) for which in (F1, BALANCED)]
@@ -294,24 +299,25 @@ def _optimal(
     at: _Scores, parts: Mapping[str, Estimate], unknown: str, richer: Estimate | None, margin: float, level: float
 ) -> tuple[bool | None, tuple[str, ...]]:
     """Whether the order is proven to gain less than `margin` from anything that was tried, and why that is open."""
-    if at.unequal:
-        return None, (at.unequal,)
-    doubts: list[str] = []
+    if unequal := at.unequal(REAL, DUPLICATED, REWEIGHTED, RICHER):
+        return None, (unequal,)
+    doubts = [] if "half" in parts else [unknown]
+    if "reweight" not in parts:
+        doubts.append("there is no arm of real pairs with other weights")
     refuted = False
     for what, one, both in (
         ("half as many real pairs", parts.get("half"), False),
         ("other weights of the real pairs", parts.get("reweight"), True),
         ("a richer model", richer, False),
     ):
-        if one is None:
-            if what != "a richer model":
-                doubts.append(f"{what}: {unknown if one is parts.get('half') and unknown else 'no such arm'}")
-        elif _above(one, margin, level) or (both and _below(one, -margin, level)):
-            refuted = True
-            doubts.append(f"{what}: AUROC changes by more than {margin:g}")
-        elif not (_within(one, margin, level) if both else _below(one, margin, level)):
-            doubts.append(f"{what}: AUROC is not proven to change by less than {margin:g}")
-    return (False if refuted else None if doubts else True), tuple(doubts)
+        if one is None or (_within(one, margin, level) if both else _below(one, margin, level)):
+            continue
+        proven = _above(one, margin, level) or (both and _below(one, -margin, level))
+        refuted |= proven
+        doubts.append(
+            f"{what}: AUROC {'changes by more' if proven else 'is not proven to change by less'} than {margin:g}"
+        )
+    return False if refuted else None if doubts else True, tuple(doubts)
 
 
 def _above(one: Estimate, bound: float, level: float) -> bool:

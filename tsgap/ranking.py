@@ -150,9 +150,15 @@ def combined(*terms: tuple[float, Linear]) -> Linear:
     return Linear(value, parts, terms[0][1].shares)
 
 
-def estimated(statistic: Linear, clusters: Clusters) -> Estimate:
-    """With its uncertainty; replicates beyond those of the clusters were drawn by themselves."""
-    own, more = clusters.replicates, len(statistic.contributions) - len(clusters.replicates)
-    if more > 0:
-        own = np.concatenate([own, own.max(initial=-1) + 1 + np.arange(more)])
-    return statistic.estimated(replace(clusters, replicates=own[: len(statistic.contributions)]))
+def estimated(statistic: Linear, clusters: Clusters, *, exact: bool = False, further: int = 0) -> Estimate:
+    """With its uncertainty; the last `further` of its replicates were drawn by themselves, not as the clusters say.
+
+    Where no pair has any influence nothing is known, unless it is `exact`: twenty calls that are all right, or none of
+    which changes, do not say how rare a wrong one, or a change, is.
+    """
+    own = clusters.replicates[: len(statistic.contributions) - further]
+    replicates = np.concatenate([own, own.max(initial=-1) + 1 + np.arange(further)])
+    found = statistic.estimated(replace(clusters, replicates=replicates))
+    if exact or statistic.contributions.any():
+        return found
+    return replace(found, se=np.array([np.inf]))

@@ -1,0 +1,126 @@
+"""Does augmentation order events better, or only move the threshold? `python tests/benchmarks/events.py [--runs N]`.
+
+Two processes, forecast by `linear`. In one the synthetic series have the same peaks more often: forecasts after a peak
+rise, their order stays. In the other a dip foretells a peak, so rarely in the real training part that it cannot be
+learned there: the synthetic series teach it, and the order gets better.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # planted worlds and trials lie one folder up
+
+from trials import Rate, panel
+
+from tsgap.additive import Grouping, grouped_moments, mixed
+from tsgap.defaults.linear import Linear
+from tsgap.events import Event
+from tsgap.gap import Clusters
+from tsgap.ordering import AUGMENTED, DUPLICATED, ORDERING, REAL, THRESHOLD, Ordered, Scored, ordering
+from tsgap.panel import Floats
+
+SERIES, TRAIN, WINDOWS, HORIZON, CONTEXT, REPLICATES = 100, 400, 80, 2, 48, 5
+EVENT = Event.parse("y > q0.95")
+#: Shocks for each step in the real series and in the synthetic ones.
+OFTEN = (0.02, 0.1)
+#: Dips for each step in the training part, in the test part, and in the synthetic series.
+DIPS = (0.0002, 0.02, 0.02)
+
+
+def lasting(rng: np.random.Generator, shape: tuple[int, int], often: float) -> Floats:
+    """Series (S, T) that forget what is small and remember what is large, with noise and, so often, upward shocks.
+
+    What to expect next rises with the last value, whatever came before: the best order is that of the last values.
+    """
+    burn = 50
+    made = rng.normal(size=(burn + shape[1], shape[0]))
+    made += (rng.random(made.shape) < often) * rng.gamma(4, 1.0, made.shape)
+    for t in range(1, len(made)):
+        made[t] += 0.4 * made[t - 1] + 0.5 * np.maximum(made[t - 1] - 1.5, 0)
+    return np.ascontiguousarray(made[burn:].T)
+
+
+def foretold(rng: np.random.Generator, shape: tuple[int, int], often: Floats) -> Floats:
+    """An autoregression (S, T) with dips, so many at each step (T,), and a peak six steps after each."""
+    from scipy.signal import lfilter
+
+    made: Floats = lfilter([1.0], [1.0, -0.5], rng.normal(size=shape), axis=1)
+    dips = rng.random(shape) < often
+    made -= 4.0 * dips
+    for after, size in ((6, 4.0), (7, 3.0)):
+        made[:, after:] += size * dips[:, :-after]
+    return made
+
+
+def same_kind(rng: np.random.Generator) -> tuple[Floats, Callable[[], Floats]]:
+    """Real series, and how synthetic ones are drawn that have the same peaks more often."""
+    real = lasting(rng, (SERIES, TRAIN + WINDOWS * HORIZON), OFTEN[0])
+    return real, lambda: lasting(rng, (SERIES, TRAIN), OFTEN[1])
+
+
+def rare_regime(rng: np.random.Generator) -> tuple[Floats, Callable[[], Floats]]:
+    """Real series, and how synthetic ones are drawn in which dips foretell peaks as often as in the test part."""
+    often = np.repeat(DIPS[:2], (TRAIN, WINDOWS * HORIZON))
+    real = foretold(rng, (SERIES, len(often)), often)
+    return real, lambda: foretold(rng, (SERIES, TRAIN), np.full(TRAIN, DIPS[2]))
+
+
+def told(real: Floats, draw: Callable[[], Floats]) -> Ordered:
+    """What is known of adding as many synthetic series to the real ones, over all leads."""
+    train, at = panel(real[:, :TRAIN]), TRAIN + HORIZON * np.arange(WINDOWS)[:, None]
+    histories = panel(real[:, at + np.arange(-CONTEXT, 0)].reshape(-1, CONTEXT))
+    truth = real[:, at + np.arange(HORIZON)].reshape(-1, HORIZON)
+    scale = np.abs(np.diff(real[:, :TRAIN])).mean(1)
+    series, blocks = (ids.ravel() for ids in np.indices((SERIES, WINDOWS)))
+    thresholds, scale = EVENT.thresholds(train, scale)[series], scale[series]
+    model = Linear()
+    grouping = Grouping.of(train.lengths, train.series, context=CONTEXT, leads=HORIZON)
+
+    def scores(parts: tuple[object, ...]) -> Floats:
+        model.solve(parts, seed=0)
+        return EVENT.scores(model.predict(histories, horizon=HORIZON).mean, thresholds, scale)
+
+    own = grouped_moments(model, train.take, grouping)
+    of_real = scores(own)[None]
+    more = [scores(mixed(own, grouped_moments(model, panel(draw()).take, grouping), 1.0)) for _ in range(REPLICATES)]
+    arms = {REAL: of_real, DUPLICATED: of_real, AUGMENTED: np.stack(more)}
+    clusters = Clusters.of(series, blocks, np.arange(REPLICATES))
+    scored = Scored(EVENT.labels(truth, thresholds), arms, EVENT.call())
+    return ordering(scored, clusters, [(1, HORIZON)])[0]
+
+
+WORLDS = {"same kind": (same_kind, THRESHOLD), "rare regime": (rare_regime, ORDERING)}
+
+
+def found(world: str, runs: int, seed: int = 0) -> list[Ordered]:
+    """What every run of a world finds."""
+    make, _ = WORLDS[world]
+    return [told(*make(np.random.default_rng([seed, run]))) for run in range(runs)]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=100)
+    asked = parser.parse_args()
+    print(f"{EVENT}; augmented less real: mean and sd of a run")
+    for world, (_, right) in WORLDS.items():
+        runs = found(world, asked.runs)
+        verdicts = Counter(one.verdict for one in runs)
+        print(f"{world}: {right} {Rate(verdicts[right], asked.runs)}; {dict(verdicts)}")
+        print(f"  {'prevalence':<18} {np.mean([one.prevalence for one in runs]):7.3f}")
+        for which in runs[0].changes[REAL]:
+            change = np.array([one.changes[REAL][which].value[0] for one in runs])
+            of_real = np.mean([one.figures[REAL][which].value[0] for one in runs])
+            print(f"  {which:<18} {of_real:7.3f} {change.mean():+8.4f} {change.std():7.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
