@@ -102,6 +102,8 @@ def ordering(
     pairs would the augmented arm have, for the part of the size (2 at λ = 1). Every bound is one-sided at `level`;
     equal is what is proven to differ by less than `margin`, also where it is proven to differ.
     """
+    if REAL not in scored.scores:
+        raise ValueError(f"the arm 'real' is what others are compared with; there are {sorted(scored.scores)}")
     for name, of in scored.scores.items():
         if len(of) not in (1, len(clusters.replicates)):
             raise ValueError(f"{len(clusters.replicates)} replicates, or one, are needed, {name!r} has {len(of)}")
@@ -269,9 +271,8 @@ def _verdict(
     at: _Scores, changes: Mapping[str, Mapping[str, Estimate]], margin: float, level: float
 ) -> tuple[str, tuple[str, ...]]:
     """What adding synthetic data does to the order and to the calls, and why it cannot be told."""
-    missing = [name for name in (REAL, DUPLICATED) if name not in changes]
-    if AUGMENTED not in at.arms or missing:
-        return CANNOT_TELL, (f"arms that are missing: {', '.join(missing or [AUGMENTED])}",)
+    if missing := [name for name in (AUGMENTED, DUPLICATED) if name not in at.arms]:
+        return CANNOT_TELL, (f"arms that are missing: {', '.join(missing)}",)
     if unequal := at.unequal(REAL, AUGMENTED, DUPLICATED):
         return CANNOT_TELL, (unequal,)
     by_real, by_twice = (changes[name] for name in (REAL, DUPLICATED))

@@ -1,8 +1,11 @@
 """Does augmentation order events better, or only move the threshold? `python tests/benchmarks/events.py [--runs N]`.
 
-Two processes, forecast by `linear`. In one the synthetic series have the same peaks more often: forecasts after a peak
-rise, their order stays. In the other a dip foretells a peak, so rarely in the real training part that it cannot be
-learned there: the synthetic series teach it, and the order gets better.
+Three processes, forecast by `linear`. In one the synthetic series have the same peaks more often: forecasts after a
+peak rise, their order stays. In the next a dip foretells a peak, so rarely in the real training part that it cannot be
+learned there: the synthetic series teach it, and the order gets better. In the last they are more of the same.
+
+Then how often the interval of a change misses a true change of 0, with one source of chance at a time and with all.
+Nominal: 5 %, two-sided.
 """
 
 from __future__ import annotations
@@ -23,11 +26,21 @@ from tsgap.additive import Grouping, grouped_moments, mixed
 from tsgap.defaults.linear import Linear
 from tsgap.events import Event
 from tsgap.gap import Clusters
-from tsgap.ordering import AUGMENTED, DUPLICATED, ORDERING, REAL, THRESHOLD, Ordered, Scored, ordering
+from tsgap.ordering import AUGMENTED, DUPLICATED, NEITHER, ORDERING, REAL, THRESHOLD, Ordered, Scored, ordering
 from tsgap.panel import Floats
+from tsgap.ranking import AUPRC, AUROC, BALANCED, F1
 
 SERIES, TRAIN, WINDOWS, HORIZON, CONTEXT, REPLICATES = 100, 400, 80, 2, 48, 5
 EVENT = Event.parse("y > q0.95")
+#: Standard deviations of what series, blocks of the calendar and draws have in common.
+CHANCE = {
+    "windows only": (0.0, 0.0, 0.0),
+    "series differ": (0.3, 0.0, 0.0),
+    "calendar shocks": (0.0, 0.3, 0.0),
+    "draws differ": (0.0, 0.0, 0.3),
+    "all together": (0.3, 0.3, 0.3),
+}
+LEADS = 6
 #: Shocks for each step in the real series and in the synthetic ones.
 OFTEN = (0.02, 0.1)
 #: Dips for each step in the training part, in the test part, and in the synthetic series.
@@ -72,6 +85,12 @@ def rare_regime(rng: np.random.Generator) -> tuple[Floats, Callable[[], Floats]]
     return real, lambda: foretold(rng, (SERIES, TRAIN), np.full(TRAIN, DIPS[2]))
 
 
+def more_of_the_same(rng: np.random.Generator) -> tuple[Floats, Callable[[], Floats]]:
+    """Real series, and how synthetic ones of the same process are drawn."""
+    real = lasting(rng, (SERIES, TRAIN + WINDOWS * HORIZON), OFTEN[0])
+    return real, lambda: lasting(rng, (SERIES, TRAIN), OFTEN[0])
+
+
 def told(real: Floats, draw: Callable[[], Floats]) -> Ordered:
     """What is known of adding as many synthetic series to the real ones, over all leads."""
     train, at = panel(real[:, :TRAIN]), TRAIN + HORIZON * np.arange(WINDOWS)[:, None]
@@ -96,7 +115,11 @@ def told(real: Floats, draw: Callable[[], Floats]) -> Ordered:
     return ordering(scored, clusters, [(1, HORIZON)])[0]
 
 
-WORLDS = {"same kind": (same_kind, THRESHOLD), "rare regime": (rare_regime, ORDERING)}
+WORLDS = {
+    "same kind": (same_kind, THRESHOLD),
+    "rare regime": (rare_regime, ORDERING),
+    "more of the same": (more_of_the_same, NEITHER),
+}
 
 
 def found(world: str, runs: int, seed: int = 0) -> list[Ordered]:
@@ -105,10 +128,46 @@ def found(world: str, runs: int, seed: int = 0) -> list[Ordered]:
     return [told(*make(np.random.default_rng([seed, run]))) for run in range(runs)]
 
 
+def drawn(rng: np.random.Generator, series: int, blocks: int, sds: tuple[float, float, float]) -> dict[str, bool]:
+    """Which intervals of a change miss 0, for scores of two arms that differ by chance alone, at a prevalence of 5 %.
+
+    What drives the truth has parts that windows, series and blocks share. The arms' scores follow it up to noise and
+    to factors and shifts of each series, of each block, and of each draw: a draw shifts windows its own way.
+    """
+    shape = (series, blocks, LEADS)
+
+    def common(size: tuple[int, ...], sd: float) -> Floats:
+        return np.asarray(sd * rng.normal(size=size))
+
+    drive = common((series, blocks, 1), 0.7) + common(shape, 0.7)
+    drive += common((series, 1, 1), 0.5 * (sds[0] > 0)) + common((1, blocks, 1), 0.5 * (sds[1] > 0))
+    truth = drive + rng.normal(size=shape)
+
+    def arm() -> Floats:
+        factor = 1 + common((series, 1, 1), sds[0]) + common((1, blocks, 1), sds[1])
+        shift = common((series, 1, 1), sds[0]) + common((1, blocks, 1), sds[1])
+        return np.asarray(factor * drive + shift + common(shape, 0.6))
+
+    real, more = arm(), arm() + common((REPLICATES, 1, 1, 1), sds[2]) * rng.normal(size=shape)
+    at = (ids.ravel() for ids in np.indices((series, blocks)))
+    labels = (truth > np.quantile(truth, 0.95)).astype(float).reshape(-1, LEADS)
+    arms = {REAL: real.reshape(1, -1, LEADS), AUGMENTED: more.reshape(REPLICATES, -1, LEADS)}
+    scored = Scored(labels, arms, float(np.quantile(real, 0.95)))
+    one = ordering(scored, Clusters.of(*at, np.arange(REPLICATES)), [(1, LEADS)])[0]
+    return {which: bool(abs(of.value[0]) > of.half(0.975)[0]) for which, of in one.changes[REAL].items()}
+
+
+def missed(runs: int, series: int, blocks: int, sds: tuple[float, float, float], seed: int = 0) -> Counter[str]:
+    """In how many runs the interval of the change of each figure misses 0."""
+    rng = np.random.default_rng([seed, series, blocks])
+    return sum((Counter(drawn(rng, series, blocks, sds)) for _ in range(runs)), Counter())
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--chance", type=int, default=400, help="runs for each source of chance")
     asked = parser.parse_args()
     print(f"{EVENT}; augmented less real: mean and sd of a run")
     for world, (_, right) in WORLDS.items():
@@ -120,6 +179,14 @@ def main() -> None:
             change = np.array([one.changes[REAL][which].value[0] for one in runs])
             of_real = np.mean([one.figures[REAL][which].value[0] for one in runs])
             print(f"  {which:<18} {of_real:7.3f} {change.mean():+8.4f} {change.std():7.4f}", flush=True)
+    print(f"\n{asked.chance} runs of drawn scores")
+    for series, blocks in ((10, 20), (50, 5), (50, 20)):
+        for name, sds in CHANCE.items():
+            hits = missed(asked.chance, series, blocks, sds)
+            for which in (AUROC, AUPRC, F1, BALANCED):
+                print(
+                    f"{name:<16} {f'{series} x {blocks}':>8} {which:<18} {Rate(hits[which], asked.chance)}", flush=True
+                )
 
 
 if __name__ == "__main__":
