@@ -24,7 +24,7 @@ from tsgap.decomposition import (
     gain,
     parts,
 )
-from tsgap.diagnosis import Diagnosis, diagnoses, effect, evidence
+from tsgap.diagnosis import CANNOT_TELL, NOT_MEASURABLE, Diagnosis, diagnoses, effect, evidence
 from tsgap.errors import ContractError
 from tsgap.events import Event
 from tsgap.evidence import Place, scored
@@ -45,8 +45,24 @@ REAL, SYNTHETIC, AUGMENTED, DUPLICATED, REWEIGHTED, FRACTION = (
     *("duplicated", "reweighted", "fraction"),
 )
 INNER = "inner-"
+#: What the losses of each arm are called.
+_FIELDS = {
+    REAL: "real",
+    SYNTHETIC: "synthetic",
+    AUGMENTED: "augmented",
+    DUPLICATED: "duplicated",
+    REWEIGHTED: "reweighted",
+    FRACTION: "fractions",
+}
+#: All arms.
+ARMS = frozenset(stage + arm for stage in ("", INNER) for arm in _FIELDS)
 #: Synthetic pairs to a real pair that are tried.
 SHARES = (0.1, 0.25, 0.5, 1.0, 2.0)
+
+#: With errors of fewer inner windows than this nothing is known of whether they can be foretold.
+LEAST_ERRORS = 100
+#: Draws of a source, or seeds of a model, below which nothing is proven.
+LEAST_DRAWS = 3
 
 Rows = Sequence[Mapping[str, Any]]
 #: An arm and its share.
@@ -71,6 +87,7 @@ class Augmentation:
     cheap: bool = False
     saw_inner: bool = False
     fixed: bool = False
+    stochastic: bool = False
     why: str = ""
     arms: ArmLosses | None = None
     uneven: int = 0
@@ -85,9 +102,21 @@ class Augmentation:
             raise ValueError(f"nothing was measured: {self.why}")
         return self.arms
 
+    @property
+    def few_draws(self) -> str:
+        """Why nothing is proven where chance was not drawn often enough; "" where it was."""
+        draws = self.losses.clusters.counts.replicates
+        if not self.stochastic or draws >= LEAST_DRAWS:
+            return ""
+        return (
+            f"with {draws} draw{'s' * (draws > 1)} of what is left to chance nothing is proven; it takes {LEAST_DRAWS}"
+        )
+
     @cached_property
     def diagnoses(self) -> tuple[Diagnosis, ...]:
         """The verdict at each place."""
+        if self.few_draws:
+            return (Diagnosis(NOT_MEASURABLE, self.few_draws),) * len(self.places)
         return diagnoses(evidence(self.losses), synthetic=bool(self.source))
 
     @cached_property
@@ -103,7 +132,7 @@ class Augmentation:
     @cached_property
     def effects(self) -> tuple[str, ...]:
         """What the chosen share does at each place, in a word."""
-        return effect(self.gain)
+        return (CANNOT_TELL,) * len(self.places) if self.few_draws else effect(self.gain)
 
     @cached_property
     def parts(self) -> Parts:
@@ -211,6 +240,7 @@ class _Reading:
         event = self.told.get("event", {})
         return Augmentation(
             **head,
+            stochastic=any(row["stochastic"] for row in self.rows[REAL, 0.0]),
             arms=arms,
             uneven=int((failed.any(0) & ~failed.all(0)).sum()),
             event=event.get("event", ""),
@@ -221,7 +251,7 @@ class _Reading:
         """How the arms of a stage ended, of which every replicate is there; the reason of the others is kept."""
         out: dict[Arm, Sequence[Ended]] = {}
         for (name, share), rows in self.rows.items():
-            if name.startswith(INNER) != bool(stage) or name.removeprefix(INNER) not in _FIELDS:
+            if name.startswith(INNER) != bool(stage):
                 continue
             arm = name.removeprefix(INNER), share
             ended = [self.atoms.ended(row) for row in sorted(rows, key=lambda row: int(row["replicate"]))]
@@ -285,6 +315,10 @@ class _Reading:
             )
             return None
         near, far = (Contexts.read(names[stage], self.asked.read) for stage in ("inner", "test"))
+        if len(near.rows) < LEAST_ERRORS:
+            told = f"{len(near.rows)} inner windows are too few to learn from whether errors can be foretold"
+            self.missing.setdefault("residuals", f"{told}; it takes {LEAST_ERRORS}")
+            return None
         errors = self._errors(ended[REAL, 0.0], truth, near)
         tested = self._errors(self._ended("")[REAL, 0.0], self.truth, far)
         series = truth.series[near.rows]
@@ -358,14 +392,3 @@ class _Reading:
             fractions={q: scores((FRACTION, q)) for q in FRACTIONS if (FRACTION, q) in ended},
             inner=inner,
         )
-
-
-#: What the losses of each arm are called where they are missing.
-_FIELDS = {
-    REAL: "real",
-    SYNTHETIC: "synthetic",
-    AUGMENTED: "augmented",
-    DUPLICATED: "duplicated",
-    REWEIGHTED: "reweighted",
-    FRACTION: "fractions",
-}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tsgap.augmentation import ARMS
 from tsgap.holdout import ON_SYNTHETIC
 from tsgap.horizon import METRIC_FAILED, NO_EFFECT
 
@@ -131,7 +132,7 @@ def _footing(run: Run, frame: pd.DataFrame) -> Iterator[str]:
     cells = cells[
         cells.data.isin(frame.data) & cells.source.isin(frame.source) & cells.forecaster.isin(frame.forecaster)
     ]
-    cells = cells[(cells.transfer != "none") & cells.pairs.notna() & ~cells.arm.isin(ON_SYNTHETIC.values())]
+    cells = cells[(cells.transfer != "none") & cells.pairs.notna() & ~cells.arm.isin([*ON_SYNTHETIC.values(), *ARMS])]
     for (data,), of_data in cells.groupby(["data"], sort=False):
         sources: dict[tuple[str, str], list[str]] = {}
         for (source,), block in of_data.groupby(["source"], sort=False):

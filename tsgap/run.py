@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tsgap import records
 from tsgap.atoms import Atoms, Truth
+from tsgap.augmentation import ARMS, Asked, augmentations
 from tsgap.comparisons import comparisons, is_without_effect, profiled
 from tsgap.errors import StoreError, UnknownNameError, UsageError
 from tsgap.horizon import BYS, By
@@ -65,10 +66,13 @@ class Run:
                 f"{self.path}: its plan was written by another version of tsgap (plan {plan.get('version')}, this one "
                 f"reads {PLAN_VERSION}); run the same sweep again: what is computed already is reused"
             )
-        self._rows: list[dict[str, Any]] = plan["rows"]
+        every: list[dict[str, Any]] = plan["rows"]
+        #: what is compared with a control, and what is added to the real series
+        self._rows = [row for row in every if row["arm"] not in ARMS]
+        self._added = [row for row in every if row["arm"] in ARMS]
         self._atoms = Atoms(self._store, self.manifest["data"], plan["cells"])
         self._without_effect: dict[tuple[str, str], bool] = {}
-        self._keys = tuple(dict.fromkeys(r["cell"] for r in self._rows if r["cell"]))
+        self._keys = tuple(dict.fromkeys(r["cell"] for r in every if r["cell"]))
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.n_ended} of {self.n_cells} cells, {self.n_failed} failed)"
@@ -107,7 +111,9 @@ class Run:
         A cell in which every window failed has failed; one that is missing has not.
         """
         ends = [self._atoms.status(key) for key in self._keys]
-        return sum(end not in ("ok", "missing") for end in ends) + sum(bool(row["error"]) for row in self._rows)
+        return sum(end not in ("ok", "missing") for end in ends) + sum(
+            bool(row["error"]) for row in (*self._rows, *self._added)
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -117,29 +123,29 @@ class Run:
     def cells(self) -> pd.DataFrame:
         """One row for each arm of each comparison and replicate, in the order of the plan.
 
-        `data, source, replicate, arm, forecaster`; `status` (ok, error, timeout, crash, oom, contract, skipped, or
-        missing); `n_failed` windows without a forecast; `stage` and `error` say what failed, or the first of those
-        windows; `seconds` of work and `attempt`; `distribution` and `version` of the forecaster, its `transfer` and
-        `scope`; then the footing: `paired, scaling, context, leads` that can be taught, `short` (length of short
-        synthetic series), `pairs` after and `pairs_before` matching ((context, target) pairs; series where the scope
-        is local), `trained_on` (fingerprint), `seed`, and the key `cell`. The rows with an empty `source` are the
-        seasonal-naive forecasts that skill is measured against.
+        `data, source, replicate, arm, dose` (of what is added to the real series), `forecaster`; `status` (ok, error,
+        timeout, crash, oom, contract, skipped, or missing); `n_failed` windows without a forecast; `stage` and `error`
+        say what failed, or the first of those windows; `seconds` of work and `attempt`; `distribution` and `version`
+        of the forecaster, its `transfer` and `scope`; then the footing: `paired, scaling, context, leads` that can be
+        taught, `short` (length of short synthetic series), `pairs` after and `pairs_before` matching ((context,
+        target) pairs; series where the scope is local), `trained_on` (fingerprint), `seed`, and the key `cell`. The
+        rows of the arm ``real`` with an empty `source` are the seasonal-naive forecasts that skill is measured against.
         """
-        return records.cells(self._rows, self._atoms)
+        return records.cells([*self._rows, *self._added], self._atoms)
 
     def failures(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """The rows of `cells` that did not end well, are missing, or have windows without a forecast.
 
         With a column `traceback`: the end of what the worker had to say, empty where nothing was kept.
         """
-        return records.failures(self._picked(data, source, forecaster), self._atoms)
+        return records.failures(self._picked(data, source, forecaster, added=True), self._atoms)
 
     def failed_windows(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """One row for each window without a forecast; cells that failed before they had one are in `failures` alone.
 
         `data, source, arm, forecaster, replicate, unique_id, window, cutoff`, the `reason`, and the key `cell`.
         """
-        return records.failed_windows(self._picked(data, source, forecaster), self._atoms)
+        return records.failed_windows(self._picked(data, source, forecaster, added=True), self._atoms)
 
     def forecasts(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """One row for each forecast of each cell that is ok, in the order of the plan, by window and lead.
@@ -279,7 +285,6 @@ class Run:
 
         Raises `UsageError` where the sweep was not asked for it.
         """
-        from tsgap.augmentation import Asked, augmentations
         from tsgap.verdicts import places_of
 
         if "augmentation" not in self.manifest:
@@ -293,7 +298,7 @@ class Run:
             for name, of in self.manifest["augmentation"].items()
             if _among(name, data)
         }
-        rows = self._picked(data, source, forecaster)
+        rows = [row for row in self._picked(data, source, forecaster, added=True) if row["arm"] in ARMS]
         labels = [shown for shown in self.manifest["forecasters"] if _among(shown, forecaster)]
         return list(augmentations(rows, self._atoms, told, labels, asked))
 
@@ -388,8 +393,10 @@ class Run:
         """What was found of the test among the training series of a source, in words."""
         return [f"LEAK: {told}" for told in self.manifest.get("leaks", {}).get(f"{data}/{source}", [])]
 
-    def _picked(self, data: Names, source: Names, forecaster: Names) -> list[dict[str, Any]]:
-        rows = self._rows
+    def _picked(self, data: Names, source: Names, forecaster: Names, *, added: bool = False) -> list[dict[str, Any]]:
+        """Rows of what is compared, with `added` also those of what is added to the real series."""
+        every = [*self._rows, *self._added]
+        rows = every if added else self._rows
         for kind, column, names in (
             ("data set", "data", data),
             ("source", "source", source),
@@ -397,7 +404,7 @@ class Run:
         ):
             if names is not None:
                 wanted = [names] if isinstance(names, str) else list(names)
-                known = {row[column] for row in self._rows}
+                known = {row[column] for row in every}
                 if unknown := [name for name in wanted if name not in known]:
                     raise UnknownNameError.of(kind, unknown[0], known - {""}, note="That is what is in this run.")
                 rows = [row for row in rows if row[column] in wanted]
