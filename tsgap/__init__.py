@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tsgap.augments import Augmentations, Saturation, augment, saturation
     from tsgap.errors import ForecastError, TsgapError
     from tsgap.hookspecs import hookimpl
     from tsgap.merging import merge
@@ -44,6 +45,10 @@ _HOMES = {
     "TsgapError": "tsgap.errors",
     "hookimpl": "tsgap.hookspecs",
     "register": "tsgap.plugins",
+    "augment": "tsgap.augments",
+    "Augmentations": "tsgap.augments",
+    "saturation": "tsgap.augments",
+    "Saturation": "tsgap.augments",
     "selfcheck": "tsgap.selfchecks",
     "SelfCheck": "tsgap.selfchecks",
     "sweep": "tsgap.sweeps",
@@ -54,6 +59,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Augmentations",
     "Dataset",
     "DatasetSpec",
     "DiagnosticSpec",
@@ -66,13 +72,16 @@ __all__ = [
     "MetricSpec",
     "Panel",
     "Run",
+    "Saturation",
     "SelfCheck",
     "TsgapError",
     "__version__",
+    "augment",
     "hookimpl",
     "load",
     "merge",
     "register",
+    "saturation",
     "selfcheck",
     "sweep",
     "synth",

@@ -91,7 +91,8 @@ def subjects(
     """The real series alone, or every source and every cheap augmentation of a data set."""
     rules = Rules(data.horizons, experiment.context, experiment.scaling, experiment.match)
     if not compared and not experiment.cheap:
-        yield _subject(data, rules, Subject(""), [None] * _times(experiment), None)
+        alone = Subject("", draws=tuple(range(_times(experiment))))
+        yield _subject(data, rules, alone, [None] * len(alone.draws), None)
         return
     inner = data.inner
     chosen = {name: inputs.generators.get((data.name, name)) for name in (one.source.name for one in compared)}

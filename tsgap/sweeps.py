@@ -83,14 +83,14 @@ def sweep(
     `real` is a file, ``"card:ID"``, a frame `unique_id, ds, y`, a list of darts series, or a mapping of names to
     those. `synthetic` is the same, an array of windows (N, L) or (N, L, C), ``"gen:NAME[:key=value,…]"``, a list of
     such texts, a generator (spec, class or object), or a mapping of names (``"data/source"`` binds one to a data
-    set). `forecasters` are names with parameters, ``"module:callable"``, specs, classes or objects, one
-    or a list or a mapping of labels to those. `horizons` are steps or multiples of the season
-    (``"1m"``); `windows`, `step` and `first_cutoff` as in `tsgap.splits.rolling`. `inverse` and `channels` are for
-    arrays of windows.
+    set); None where nothing synthetic is asked for. `forecasters` are names with parameters, ``"module:callable"``,
+    specs, classes or objects, one or a list or a mapping of labels to those. `horizons` are steps or multiples of the
+    season (``"1m"``); `windows`, `step` and `first_cutoff` as in `tsgap.splits.rolling`. `inverse` and `channels` are
+    for arrays of windows.
 
     `settings` are those of `Experiment` (`replicates`, `seed`, `scaling`, `context`, `match`, `null`,
-    `generator_cutoff`, `quantiles`, `oracle_split`, `validation`) and of `ReadOptions` (`freq`, `season_length`,
-    `id_col`, `time_col`, `target_col`, `wide`, `groups`, `weights`, `missing`, `data_dir`).
+    `generator_cutoff`, `quantiles`, `oracle_split`, `validation`, `augment`, `cheap`, `event`) and of `ReadOptions`
+    (`freq`, `season_length`, `id_col`, `time_col`, `target_col`, `wide`, `groups`, `weights`, `missing`, `data_dir`).
 
     Results go to the folder `out` (default: one under ``tsgap-runs/`` that the same experiment always gets); the
     same call again computes only what is missing. `jobs` worker processes (default: the cores there are; 0: none,
@@ -112,7 +112,7 @@ def sweep(
         shared[name] = whole(name, shared[name])
     if shared.get("generator_cutoff") is not None:
         shared["generator_cutoff"] = str(shared["generator_cutoff"])
-    sources = source_specs(synthetic, inverse=inverse, channels=tuple(channels))
+    sources = () if synthetic is None else source_specs(synthetic, inverse=inverse, channels=tuple(channels))
     if isinstance(forecasters, Mapping):
         forecasters = [choose_forecaster(what, label=label) for label, what in forecasters.items()]
     elif not isinstance(forecasters, Iterable) or isinstance(forecasters, str):

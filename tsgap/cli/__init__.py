@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "merge": ("merge", "Put the shards of a sweep together in one run folder."),
     "show": ("show", "The tables of a finished or running sweep."),
     "gate": ("gate", "The verdict on a run, as an exit code and in words."),
+    "augment": ("augment", "Add synthetic series to real ones: does that help, why, and how much of them?"),
+    "saturation": ("saturation", "Real series alone: is there room for more data?"),
     "selfcheck": ("selfcheck", "Known answers on your own data: does the bench see what it claims to see?"),
     "split": ("split", "Write the training part of a sweep, for your own generator."),
     "synth": ("synth", "Write a synthetic panel that a generator makes from real data."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -81,5 +82,30 @@ _SPLIT = (
 def split_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a sweep that say what the training part is."""
     for option in reversed(_SPLIT):
+        command = option(command)
+    return command
+
+
+_BENCH = (
+    click.option("--forecaster", "-f", multiple=True, metavar="NAME", help="Repeatable. Default: linear."),
+    *_SPLIT,
+    click.option("--replicates", type=int, help="As in the sweep."),
+    click.option("--seed", type=int, default=0, show_default=True),
+    click.option("--scaling", type=click.Choice(["mean-abs", "standard", "train", "none"]), help="As in the sweep."),
+    click.option("--context", type=int, help="Look-back of forecasters. Default: by season and horizon."),
+    click.option("--metric", default="mase", show_default=True, metavar="NAME", help="'tsgap metrics' lists them."),
+    click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder. Default: in tsgap-runs/."),
+    click.option("--jobs", type=int, help="Worker processes; 0 none, for debugging. Default: the cores there are."),
+    click.option("--engine", default="local", show_default=True, metavar="local|dask://HOST:PORT", help="Runs cells."),
+    click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds a cell may take."),
+    click.option("--retry", type=click.Choice(["failed"]), help="Try failed cells again."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+    click.option("--json", "as_json", is_flag=True, help="JSON on standard output, nothing else there."),
+)
+
+
+def bench_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What a command shares with the sweep beside data, sources and reading: split, settings, and how cells are run."""
+    for option in reversed(_BENCH):
         command = option(command)
     return command

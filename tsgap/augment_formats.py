@@ -1,0 +1,242 @@
+"""What adding synthetic data does, for eyes and programs: text, Markdown, HTML and JSON, all from the same values."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsgap.augment_tables import doses_of, events_of, figures, frame_of, room_of
+from tsgap.augment_words import (
+    is_flat,
+    optimal_order,
+    place_of,
+    remarks,
+    sentence,
+    span,
+    told_of_events,
+    worth_words,
+)
+from tsgap.decomposition import HEADLINE
+from tsgap.diagnosis import evidence
+from tsgap.formats import aligned, html_text, one_line, records
+from tsgap.ordering import Ordered
+from tsgap.sentences import signed
+
+if TYPE_CHECKING:
+    from tsgap.augmentation import Augmentation
+    from tsgap.gap import Estimate
+
+#: Version of the keys of `json_of`; keys may be added under the same version, none is renamed or removed.
+SCHEMA = 1
+
+_LEGEND = (
+    "Change of the error in %, below 0 is better, with 95 % intervals; ranges in a reason run between bounds that are "
+    "each sure at 95 %. At λ = 1, as many synthetic as real pairs: total = size (what as many further real pairs would "
+    "give) + re-weighting (what real pairs give that are weighted like the synthetic ones) + shortfall (what the "
+    "synthetic ones lack)."
+)
+_ROOM_LEGEND = (
+    "half, double: what half or twice as many pairs like these change the error, in % with 95 % intervals. R²: share "
+    "of the errors that can be foretold from what was known when they were made."
+)
+_EVENT_LEGEND = (
+    "AUROC and AUPRC look at the order of scores; F1 at the call that the event itself sets, 'best' ones at the call "
+    "that was best on inner origins. 95 % intervals. λ = 1."
+)
+_PARTS = ("total", "size", "reweight", "shortfall")
+_SCORES = ("auroc", "auprc", "f1", "best_f1", "best_balanced_accuracy")
+
+
+def text_of(found: Sequence[Augmentation]) -> str:
+    """The sentences of all sources, then the tables of each, its remarks, and its events."""
+    own = [one for one in found if not one.cheap]
+    lines = [sentence(one, found) for one in own]
+    for one in own:
+        if not one.why:
+            lines += ["", f"{place_of(one)}", *_block(one)]
+    lines += _cheap(found)
+    measured = [one for one in own if not one.why]
+    lines += ["", _LEGEND if any(one.source for one in measured) else _ROOM_LEGEND] if measured else []
+    lines += [_EVENT_LEGEND] if any(one.events for one in measured) else []
+    return "\n".join(one_line(line) for line in lines) + "\n"
+
+
+def _block(one: Augmentation) -> Iterator[str]:
+    """The tables of one source and forecaster, and what they rest on."""
+    if not one.source:
+        yield from aligned(list(_room(one)))
+    else:
+        yield from aligned(list(_parts(one)))
+        yield ""
+        whole = _leads(one.places[-1])
+        yield f"by λ, leads {whole}, on the test: shown, never used to choose"
+        yield from aligned(list(_doses(one)))
+    for place in one.events:
+        yield ""
+        yield f"{one.event}, leads {_leads((place.first, place.last))}: {told_of_events(place)}"
+        if place.figures:
+            yield from aligned(list(_arms(place)))
+        if told := _order(place):
+            yield told
+        if told := optimal_order(place):
+            yield told
+    yield from (f"- {told}" for told in remarks(one))
+
+
+def _parts(one: Augmentation) -> Iterator[list[str]]:
+    """λ = 1 taken apart, place by place."""
+    yield ["leads", "total %", "= size %", "+ re-weighting %", "+ shortfall %", "verdict"]
+    for at, place in enumerate(one.places):
+        cells = [_cell(getattr(one.parts, name), at) for name in _PARTS]
+        yield [_leads(place), *cells, one.diagnoses[at].state]
+
+
+def _doses(one: Augmentation) -> Iterator[list[str]]:
+    """The response to every share, over all leads."""
+    yield ["λ", "change %", "against duplicates %", "inner origins %", "worth in real pairs (95 %)", ""]
+    for dose in one.doses:
+        share, flat, pairs = dose.gain.share, is_flat(one), one.losses.pairs
+        value, low, high = (
+            worth_words(float(of[-1]), pairs, flat=flat) for of in (dose.worth, dose.worth_low, dose.worth_high)
+        )
+        yield [
+            f"{share:g}",
+            _cell(dose.gain.real, -1),
+            _cell(dose.gain.duplicates, -1),
+            signed(one.choice.inner.get(share, math.nan)),
+            value if low == high else f"{value} ({low} to {high})",
+            "chosen" if share == one.choice.share else "",
+        ]
+
+
+def _room(one: Augmentation) -> Iterator[list[str]]:
+    """What the real series alone say, place by place."""
+    yield ["leads", "half %", "double %", "R²", "verdict"]
+    seen, double = evidence(one.losses), one.losses.by_repeats(one.losses.curve.change(2.0))
+    for at, place in enumerate(one.places):
+        told = figures("r", seen.predictability, at)
+        value, low, high = (-math.expm1(told[name]) for name in ("r", "r_high", "r_low"))
+        r2 = "-" if math.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+        yield [_leads(place), _cell(seen.half, at), _cell(double, at), r2, one.diagnoses[at].state]
+
+
+def _cheap(found: Sequence[Augmentation]) -> Iterator[str]:
+    """Simple augmentations of the real series, each at the share that inner origins chose."""
+    rows = [["simple augmentation", "forecaster", "λ", "inner origins %", "change on the test %", ""]]
+    for one in found:
+        if not one.cheap:
+            continue
+        share = math.nan if one.why else one.choice.share
+        inner = math.nan if math.isnan(share) else one.choice.inner.get(share, math.nan)
+        cells = [
+            "-" if math.isnan(share) else f"{share:g}",
+            signed(inner),
+            "-" if one.why else _cell(one.gain.real, -1),
+        ]
+        why = one.why or (one.choice.reason or "")
+        rows.append(
+            [
+                one.source if len({of.data for of in found}) == 1 else f"{one.data}, {one.source}",
+                one.forecaster,
+                *cells,
+                why,
+            ]
+        )
+    if len(rows) > 1:
+        yield ""
+        yield "simple augmentations of the real series, each at its own chosen λ, all leads"
+        yield from aligned(rows, left=2)
+
+
+def _arms(place: Ordered) -> Iterator[list[str]]:
+    """How well each arm orders and calls events, then the changes."""
+    yield ["arm", "AUROC", "AUPRC", "F1", "best F1", "best balanced accuracy", ""]
+    for arm, scores in place.figures.items():
+        yield [arm, *(_score(scores.get(name)) for name in _SCORES), ""]
+    for other, scores in place.changes.items():
+        yield [f"augmented - {other}", *(_score(scores.get(name), signed=True) for name in _SCORES), ""]
+
+
+def _order(place: Ordered) -> str:
+    """The parts of the change of the AUROC."""
+    if "total" not in place.parts:
+        return ""
+    names = {"total": "total", "size": "size", "reweight": "re-weighting", "shortfall": "shortfall"}
+    told = [f"{words} {_score(place.parts.get(name), signed=True)}" for name, words in names.items()]
+    return f"AUROC: {told[0]} = {' + '.join(told[1:])}"
+
+
+def _score(found: Estimate | None, *, signed: bool = False) -> str:
+    if found is None or not np.isfinite(found.value[0]):
+        return "-"
+    told = figures("s", found, 0)
+    sign = "+" if signed else ""
+    if not math.isfinite(told["s_low"]):
+        return f"{told['s']:{sign}.3f}"
+    low, high = told["s_low"], told["s_high"]
+    if not signed:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return f"{told['s']:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
+
+
+def _cell(found: Estimate, at: int) -> str:
+    """A ln ratio in signed per cent with its interval."""
+    if not np.isfinite(found.value[at]):
+        return signed(float(found.value[at]))
+    return f"{signed(found.value[at])} ({span(found, at)})"
+
+
+def _leads(place: tuple[int, int]) -> str:
+    return f"{place[0]}" if place[0] == place[1] else f"{place[0]}-{place[1]}"
+
+
+def markdown_of(found: Sequence[Augmentation]) -> str:
+    """For a comment under a pull request: the sentences, then the tables folded."""
+    own = [one for one in found if not one.cheap]
+    lines = ["## tsgap augment", "", *(f"- {_markdown(sentence(one, found))}" for one in own), ""]
+    # a fence longer than any run of backticks within it cannot be closed from inside
+    text = text_of(found).replace("```", "'''")
+    lines += ["<details><summary>tables</summary>", "", "````text", text.rstrip("\n"), "````", "", "</details>", ""]
+    return "\n".join(lines)
+
+
+def html_of(found: Sequence[Augmentation]) -> str:
+    """Sentences, and the tables, for a notebook."""
+    import pandas as pd
+
+    own = [one for one in found if not one.cheap]
+    said = "".join(f"<p>{html.escape(one_line(sentence(one, found)))}</p>" for one in own)
+    for one in own:
+        if not one.why:
+            for table in (_parts, _doses) if one.source else (_room,):
+                head, *rows = (list(map(one_line, cells)) for cells in table(one))
+                said += html_text(pd.DataFrame(rows, columns=head, dtype=object), title=place_of(one))
+    return said
+
+
+def json_of(found: Sequence[Augmentation], metric: str, run: str) -> str:
+    """Everything that was found, and what from, as JSON; what is not known or not finite is null."""
+    saturation = all(not one.source for one in found)
+    told: dict[str, Any] = {"schema": SCHEMA, "run": run, "metric": metric, "headline_share": HEADLINE}
+    told["findings"] = [
+        {
+            **{name: getattr(one, name) for name in ("data", "source", "cheap", "forecaster", "why")},
+            "sentence": sentence(one, found),
+            "remarks": list(remarks(one)),
+        }
+        for one in found
+    ]
+    tables = {"room": room_of(found)} if saturation else {"places": frame_of(found), "doses": doses_of(found)}
+    told |= {name: records(frame) for name, frame in (tables | {"events": events_of(found)}).items()}
+    return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _markdown(text: str) -> str:
+    """Text in which no name is a link, a mention, an element or the end of a cell."""
+    escaped = "".join(f"\\{c}" if c in r"\`*_[]|#~!" else c for c in one_line(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")

@@ -1,0 +1,227 @@
+"""What adding synthetic data does, in words: the verdict, the share to add, what it is worth, and what was left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsgap.curve import ROUNDING
+from tsgap.decomposition import HEADLINE
+from tsgap.diagnosis import (
+    ALREADY_OPTIMAL,
+    DATA_LIMITED,
+    HELPS,
+    HURTS,
+    MARGIN,
+    MISSPECIFIED,
+    NO_DIFFERENCE,
+)
+from tsgap.ordering import CANNOT_TELL, NEITHER, NOT_MEASURABLE, ORDERING, THRESHOLD, Ordered
+from tsgap.ordering import WORSE as WORSE_ORDER
+from tsgap.rivals import BETTER, NOT_TOLD_APART, SAME, WORSE, Rival
+from tsgap.sentences import interval, leads, signed
+
+if TYPE_CHECKING:
+    from tsgap.augmentation import Augmentation
+    from tsgap.gap import Estimate
+
+#: Bounds one-sided at this level are the ends of a 95 % interval.
+LEVEL = 0.975
+
+#: What to do about a verdict on the real series alone.
+ROOM = {
+    ALREADY_OPTIMAL: "no room",
+    DATA_LIMITED: "room for more data like these",
+    MISSPECIFIED: "a richer forecaster or re-weighting comes first",
+}
+NO_TELLING = "cannot tell"
+
+_EVENTS = {
+    ORDERING: "the synthetic pairs improve the order of events",
+    THRESHOLD: "the order of events stays, only what is called an event changes",
+    NEITHER: "neither the order of events nor what is called one changes",
+    WORSE_ORDER: "the synthetic pairs worsen the order of events",
+    CANNOT_TELL: "cannot be told",
+    NOT_MEASURABLE: "not measurable",
+}
+
+
+def place_of(one: Augmentation) -> str:
+    """Data set, source and forecaster."""
+    return ", ".join(name for name in (one.data, one.source, one.forecaster) if name)
+
+
+def sentence(one: Augmentation, every: Sequence[Augmentation] = ()) -> str:
+    """The verdict over all leads and why, what the chosen share does, and whether a simple rule does as well."""
+    if one.why:
+        return f"{place_of(one)}: not measured: {one.why}"
+    if not one.source:
+        return f"{place_of(one)}: {room(one)}"
+    told = [] if one.cheap else [f"{one.diagnoses[-1].state}: {one.diagnoses[-1].reason}"]
+    told.append(effect(one))
+    if not one.cheap and (found := beaten(one, every)):
+        told.append(found)
+    return f"{place_of(one)}: {'; '.join(told)}"
+
+
+def room(one: Augmentation, place: int = -1) -> str:
+    """What the real series alone say: is there room for more data, and why."""
+    found = one.diagnoses[place]
+    recommended = ROOM.get(found.state)
+    if recommended is None:
+        return f"{NO_TELLING} because {found.reason}"
+    return f"{recommended}: {found.reason}"
+
+
+def effect(one: Augmentation, place: int = -1) -> str:
+    """What the share that inner origins chose does on the test windows."""
+    share = one.choice.share
+    if math.isnan(share):
+        return f"no share could be chosen on inner origins: {one.choice.reason}"
+    if not share:
+        return "on inner origins adding nothing was best, so nothing is added"
+    found, what = one.gain.real, f"λ = {share:g}, chosen on inner origins,"
+    value = 100 * math.expm1(found.value[place])
+    over = f"{one.metric.upper()}, {leads(*one.places[place])}"
+    told = f"{signed(found.value[place])} % (95 % interval {span(found, place)} %; {over})"
+    state = one.effects[place]
+    if state == HELPS:
+        least = -100 * math.expm1(found.upper()[place])
+        return (
+            f"{what} helps by {-value:.1f} % (with 95 % certainty by at least {least:.1f} %; {over}), and more than "
+            "duplicates of real pairs do"
+        )
+    if state == HURTS:
+        least = 100 * math.expm1(found.lower()[place])
+        return f"{what} hurts by {value:.1f} % (with 95 % certainty by at least {least:.1f} %; {over})"
+    if state == NO_DIFFERENCE:
+        return f"{what} makes no difference of {MARGIN:.0%} or more: {told}"
+    if found.upper()[place] < -ROUNDING:
+        return f"{what} is better than real pairs alone, not proven better than duplicates of them: {told}"
+    return f"{what} is not proven to help or to hurt: {told}"
+
+
+def beaten(one: Augmentation, every: Sequence[Augmentation]) -> str:
+    """How the source does against the best simple augmentation; "" where there was none."""
+    from tsgap.rivals import rival
+
+    found = rival(one, every)
+    return "" if found is None else against(found)
+
+
+def against(found: Rival, place: int = -1) -> str:
+    """A comparison with the best simple augmentation in words."""
+    if found.ratio is None:
+        told = f" ({found.source})" if found.source else ""
+        return f"not compared with simple augmentations of the real series{told}: {found.reason}"
+    what = f"{found.source} at λ = {found.share:g}" if found.share else f"{found.source}, of which nothing is added,"
+    figure = f"{signed(found.ratio.value[place])} % against it, 95 % interval {span(found.ratio, place)} %"
+    return {
+        BETTER: f"it beats the best simple augmentation of the real series, {what} ({figure})",
+        WORSE: f"the best simple augmentation of the real series, {what}, does better ({figure})",
+        SAME: f"the best simple augmentation of the real series, {what}, does exactly as well",
+        NOT_TOLD_APART: (
+            f"it is not proven better than the best simple augmentation of the real series, {what} ({figure})"
+        ),
+    }.get(found.outcome(place), f"not compared with {what}: losses are not known")
+
+
+def worth(one: Augmentation, share: float = HEADLINE, place: int = -1) -> str:
+    """How many real pairs the synthetic ones of a share are worth, in words."""
+    found = next((dose for dose in one.doses if dose.gain.share == share), None)
+    if found is None:
+        return "unknown"
+    return worth_words(found.worth[place], one.losses.pairs, flat=is_flat(one, place))
+
+
+def worth_words(value: float, pairs: int, *, flat: bool) -> str:
+    """A number of further real pairs in words.
+
+    >>> worth_words(12.4, 100, flat=False), worth_words(float("inf"), 100, flat=False)
+    ('12', 'more than any number of real pairs')
+    >>> worth_words(-30.0, 100, flat=False), worth_words(-100.0, 100, flat=False)
+    ('a loss of 30 of 100', 'a loss of all 100')
+    >>> worth_words(-100.0, 100, flat=True), worth_words(float("nan"), 100, flat=False)
+    ('no price', 'unknown')
+    """
+    if math.isnan(value):
+        return "unknown"
+    if flat:
+        return "no price"
+    if math.isinf(value):
+        return "more than any number of real pairs"
+    if round(value) >= 0:
+        return f"{value:.0f}"
+    return f"a loss of all {pairs}" if round(-value) >= pairs else f"a loss of {-value:.0f} of {pairs}"
+
+
+def is_flat(one: Augmentation, place: int = -1) -> bool:
+    """Whether the learning curve does not fall, so that pairs have no price."""
+    return bool(one.losses.curve.steepness.value[place] <= ROUNDING)
+
+
+def span(found: Estimate, place: int) -> str:
+    """The 95 % interval of a ln ratio in signed per cent."""
+    if not np.isfinite(found.se[place]):
+        return "-"
+    return interval(found.lower(LEVEL)[place], found.upper(LEVEL)[place])
+
+
+def remarks(one: Augmentation) -> Iterator[str]:
+    """What the figures rest on, and what is missing or must be known about them."""
+    if one.why:
+        return
+    arms, counts = one.losses, one.parts.total.counts
+    told = f"{arms.pairs} real pairs of a context and its leads"
+    if arms.synthetic_pairs:
+        how = "all of them, by weight" if arms.weighted else "as many as λ says, drawn from them"
+        told += f", {arms.synthetic_pairs} synthetic ones ({how})"
+    yield f"{told}; {counts.series} series, {counts.blocks} test periods, {counts.replicates} draws"
+    check = one.parts.duplicates
+    if one.source and np.isfinite(check.value[-1]):
+        moved = f"{signed(check.value[-1])} % (95 % interval {span(check, -1)} %)"
+        exact = bool((np.abs(check.value) < ROUNDING).all())
+        yield f"mechanical check, duplicates of real pairs: {'exactly nothing changes' if exact else moved}"
+    if one.source and not one.cheap and np.isfinite(arms.effective):
+        yield f"re-weighting leaves {arms.effective:.0%} of the real pairs in effect"
+    for name, why in arms.missing.items():
+        yield f"not measurable: {name}: {why}"
+    if one.saw_inner:
+        yield (
+            "the synthetic series are a file: they may be made from the inner origins on which λ is chosen, which "
+            "favours larger λ; the test is not touched by that"
+        )
+    if one.fixed:
+        yield "one file of synthetic series: what is said holds for this file, not for its generator"
+    if one.uneven:
+        yield f"{one.uneven} windows failed in some arm and count in none"
+    yield from one.leaks
+
+
+def told_of_events(found: Ordered) -> str:
+    """How many events there are, and what augmentation does to their order."""
+    share = f"{found.prevalence:.2%}" if found.events + found.others else "none"
+    head = f"{found.events} events in {found.events + found.others} pairs ({share})"
+    words = f"{found.verdict}: {_EVENTS[found.verdict]}"
+    why = f": {'; '.join(found.reasons)}" if found.reasons else ""
+    lost = {name: n for name, n in found.lost.items() if n}
+    more = (
+        f"; no forecast, so ordered wrongly: {', '.join(f'{n} of {name}' for name, n in lost.items())}" if lost else ""
+    )
+    more += f"; {found.unforecast} pairs that no arm forecast do not count" if found.unforecast else ""
+    return f"{head}: {words}{why}{more}"
+
+
+def optimal_order(found: Ordered) -> str:
+    """Whether the order of events can still gain anything; "" where nothing was measured."""
+    if found.verdict == NOT_MEASURABLE:
+        return ""
+    why = "; ".join(found.doubts)
+    if found.optimal:
+        return "the order is proven to be already optimal: neither more real pairs nor other weights gain 0.01 of AUROC"
+    if found.optimal is None:
+        return f"whether the order is already optimal is not known: {why}"
+    return f"the order is not optimal yet: {why}"
