@@ -22,9 +22,10 @@ def tsgap_forecasters() -> Iterable[ForecasterSpec]:
 @hookimpl
 def tsgap_generators() -> Iterable[GeneratorSpec]:
     """The host's own generators."""
-    from tsgap.defaults import gaussian_processes, generators, seasonal, simulations, surrogates
+    from tsgap.defaults import gaussian_processes, generators, mixing, seasonal, simulations, surrogates
 
-    return (*generators.SPECS, *surrogates.SPECS, *seasonal.SPECS, *simulations.SPECS, *gaussian_processes.SPECS)
+    own = (generators, surrogates, mixing, seasonal, simulations, gaussian_processes)
+    return tuple(spec for module in own for spec in module.SPECS)
 
 
 @hookimpl
