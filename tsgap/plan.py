@@ -375,7 +375,7 @@ def _cell(
         "limit": limit,
         "seed": seed,
         **({"quantiles": list(quantiles)} if quantiles else {}),
-        **({} if blend is None else _blend_told(blend, training, others)),
+        **({} if blend is None else _blend_told(blend, training, others, spec.uses_weights)),
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -390,13 +390,16 @@ def _cell(
     return key
 
 
-def _blend_told(blend: Blend, training: TrainingSet | None, others: TrainingSet | None) -> dict[str, Any]:
+def _blend_told(
+    blend: Blend, training: TrainingSet | None, others: TrainingSet | None, uses_weights: bool
+) -> dict[str, Any]:
     """What names a blend beside the real series: its shares, the other series, and the leads that are taught."""
     return {
         "blend": blend.content,
         "others": None if others is None else others.panel.fingerprint,
         "other_figures": None if others is None or others.figures is None else digest(others.figures),
         "leads": None if training is None else training.footing.leads,
+        "uses_weights": uses_weights,
     }
 
 
