@@ -23,8 +23,8 @@ from tsgap.readers import ReadOptions
 from tsgap.readers.catalog import catalog
 from tsgap.splits import Split, known_before, rolling, stamps_at
 
-#: Inner origins a series at most.
-INNER_WINDOWS = 10
+#: Origins inside of the training part that are asked of a series, and windows of all series together.
+INNER_ORIGINS, INNER_WINDOWS = 10, 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +46,14 @@ class Data:
     def inner(self) -> Split | str:
         """Origins inside of the training part, which choices are made on; the reason where it has no room for one.
 
-        As many windows, up to `INNER_WINDOWS`, as leave two thirds of the median training series before them.
+        Up to `INNER_ORIGINS` a series, or as many as give `INNER_WINDOWS` windows in all where series are few, after two
+        thirds of the median training series; nearer to each other than those of the test where they would not fit.
         """
-        known = self.split.training_data
-        horizon, step = self.split.horizon, self.split.step
-        room = int(np.median(known.lengths) / 3)
-        windows = int(np.clip((room - horizon) // step + 1, 1, INNER_WINDOWS))
+        known, horizon, step = self.split.training_data, self.split.horizon, self.split.step
+        wanted = max(INNER_ORIGINS, -(-INNER_WINDOWS // len(known)))
+        room = max(int(np.median(known.lengths) / 3) - horizon, 0)
+        step = int(np.clip(room // (wanted - 1), 1, step))
+        windows = min(wanted, room // step + 1)
         try:
             return rolling(known, horizon=horizon, windows=windows, step=step)
         except DataError as err:
