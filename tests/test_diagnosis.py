@@ -103,7 +103,8 @@ def test_every_planted_case_gets_its_verdict_and_a_reason(effects, state, says):
         ({"fractions": {}}, {}, "needs sub-samples of one half"),
         ({"pairs": 10}, {"half": 0.05}, "fewer than 3 each"),
         ({"residuals": None}, {}, "whether the errors can be foretold is not known"),
-        ({"residuals": None, "missing": {"residuals": "no inner origins"}}, {"half": 0.05}, "no inner origins"),
+        ({"residuals": None, "missing": {"residuals": "no inner origins"}}, {"r2": 0.3}, "no inner origins"),
+        ({"fractions": {}}, {"r2": 0.3}, "needs sub-samples of one half"),
         ({"reweighted": {}}, {}, "the re-weighted arm has losses that are not known"),
         ({"duplicated": {}}, {}, "the re-weighted arm has losses that are not known"),
         ({"effective": 0.05}, {}, "the weights leave 5.0% of the pairs, at most 5%"),
@@ -115,6 +116,21 @@ def test_no_verdict_is_given_where_an_arm_is_missing(lost, effects, says):
     found = told(replace(planted(**effects), **lost))
     assert found.state == NOT_MEASURABLE
     assert says in found.reason
+
+
+def test_a_source_unlike_the_real_series_does_not_hide_what_the_real_arm_shows():
+    for effects, state in (({"half": 0.05}, DATA_LIMITED), ({"r2": 0.3}, MISSPECIFIED)):
+        arms = planted(**effects)
+        assert told(replace(arms, effective=0.01)).state == state
+        assert told(replace(arms, reweighted={})).state == state
+
+
+def test_that_data_are_few_is_said_where_errors_are_too_few_to_be_foretold():
+    arms = planted(half=0.05)
+    assert "foretold" not in told(arms).reason
+    found = told(replace(arms, residuals=tuple(np.full_like(one, np.nan) for one in arms.residuals)))
+    assert found.state == DATA_LIMITED
+    assert found.reason.endswith("would help; whether the errors can be foretold is not known")
 
 
 @pytest.mark.parametrize("arm", ["augmented", "duplicated", "reweighted", "fractions", "residuals"])

@@ -31,6 +31,8 @@ HELPS, HURTS, NO_DIFFERENCE, CANNOT_TELL = "helps", "hurts", "no difference", "c
 
 Flags = NDArray[np.bool_]
 
+_UNSEEN = "whether the errors can be foretold is not known"
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -99,7 +101,8 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
     MISMATCH: the headline share is proven worse by more than the margin, and the chosen one does not help.
     ALREADY_OPTIMAL: half of the pairs cost less than the margin, re-weighting changes less, and the errors cannot be
     foretold, all proven. MISSPECIFIED: the errors can be foretold beyond what further pairs would explain.
-    DATA_LIMITED: half of the pairs cost more than the margin. Else NOT_MEASURABLE.
+    DATA_LIMITED: half of the pairs cost more than the margin, also where it is not known whether the errors can be
+    foretold. Else, or where the curve or the headline share is not known, NOT_MEASURABLE.
 
     Without `synthetic` data at hand only the real arm is judged: MISMATCH cannot be, and re-weighting is not asked.
     """
@@ -113,15 +116,14 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
     limited = found.half.lower() > bound
     if not synthetic:
         mismatch, unmixed = np.zeros_like(mismatch), np.ones_like(unmixed)
-    lacks = [_lack(found, place, synthetic) for place in range(len(unneeded))]
     words = _Words(found, margin, synthetic)
     out = []
-    for place, lack in enumerate(lacks):
+    for place in range(len(unneeded)):
         if not found.half.counts.enough:
             state, reason = NOT_MEASURABLE, words.too_few()
         elif mismatch[place]:
             state, reason = MISMATCH, words.mismatch(place)
-        elif lack:
+        elif lack := _lack(found, place, synthetic):
             state, reason = NOT_MEASURABLE, lack
         elif unneeded[place] and unforetold[place] and unmixed[place]:
             state, reason = ALREADY_OPTIMAL, words.optimal(place)
@@ -129,6 +131,8 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
             state, reason = MISSPECIFIED, words.misspecified(place)
         elif limited[place]:
             state, reason = DATA_LIMITED, words.limited(place)
+        elif lack := _lack_of_optimal(found, place, synthetic):
+            state, reason = NOT_MEASURABLE, lack
         else:
             state, reason = NOT_MEASURABLE, words.undecided(place, unneeded, unforetold, unmixed)
         out.append(Diagnosis(state, reason))
@@ -136,25 +140,31 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
 
 
 def _lack(found: Evidence, place: int, synthetic: bool) -> str | None:
-    """What is missing for a verdict at a place, None where nothing is."""
+    """What is missing for any verdict at a place, None where nothing is."""
     arms = found.arms
-    flat = arms.curve.reason or "the learning curve has losses that are not known"
-    asked: list[tuple[str, Estimate, str]] = [
-        ("fractions", found.half, flat),
-        ("residuals", found.predictability, "whether the errors can be foretold is not known"),
-        ("fractions", found.beyond, flat),  # sub-samples of other shares than one half
-    ]
-    if synthetic:
-        few = f"the weights leave {arms.effective:.1%} of the pairs, at most {LEAST_EFFECTIVE:.0%}"
-        weak = arms.effective <= LEAST_EFFECTIVE
-        asked += [
-            ("augmented", found.total, f"the arm with a share of {HEADLINE:g} has losses that are not known"),
-            ("reweighted", found.reweight, few if weak else "the re-weighted arm has losses that are not known"),
-        ]
-    for name, one, reason in asked:
-        if not (np.isfinite(one.value[place]) and np.isfinite(one.se[place])):
-            return arms.missing.get(name, reason)
+    if synthetic and not _known(found.total, place):
+        return arms.missing.get("augmented", f"the arm with a share of {HEADLINE:g} has losses that are not known")
+    # `beyond` needs all sub-samples, where it is not for want of the errors
+    if not _known(found.half, place) or (_known(found.predictability, place) and not _known(found.beyond, place)):
+        flat = arms.curve.reason or "the learning curve has losses that are not known"
+        return arms.missing.get("fractions", flat)
     return None
+
+
+def _lack_of_optimal(found: Evidence, place: int, synthetic: bool) -> str | None:
+    """What is missing to say whether the forecaster is optimal already, None where nothing is."""
+    arms = found.arms
+    if not _known(found.predictability, place):
+        return arms.missing.get("residuals", _UNSEEN)
+    if synthetic and not _known(found.reweight, place):
+        if arms.effective <= LEAST_EFFECTIVE:
+            return f"the weights leave {arms.effective:.1%} of the pairs, at most {LEAST_EFFECTIVE:.0%}"
+        return arms.missing.get("reweighted", "the re-weighted arm has losses that are not known")
+    return None
+
+
+def _known(one: Estimate, place: int) -> bool:
+    return bool(np.isfinite(one.value[place]) and np.isfinite(one.se[place]))
 
 
 def _percent(value: float) -> str:
@@ -213,9 +223,10 @@ class _Words:
         )
 
     def limited(self, place: int) -> str:
+        unseen = "" if _known(self.found.predictability, place) else f"; {_UNSEEN}"
         return (
             f"half of the real pairs change the loss by {_range(self.found.half, place)}, proven more than "
-            f"{self.margin:+.0%}: further pairs of the same kind would help"
+            f"{self.margin:+.0%}: further pairs of the same kind would help{unseen}"
         )
 
     def undecided(self, place: int, unneeded: Flags, unforetold: Flags, unmixed: Flags) -> str:
