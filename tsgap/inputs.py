@@ -46,8 +46,8 @@ class Data:
     def inner(self) -> Split | str:
         """Origins inside of the training part, which choices are made on; the reason where it has no room for one.
 
-        Up to `INNER_ORIGINS` a series, or as many as give `INNER_WINDOWS` windows in all where series are few, after two
-        thirds of the median training series; nearer to each other than those of the test where they would not fit.
+        Up to `INNER_ORIGINS` a series, or as many as give `INNER_WINDOWS` windows in all where series are few, after
+        two thirds of the median training series; nearer to each other than those of the test where they would not fit.
         """
         known, horizon, step = self.split.training_data, self.split.horizon, self.split.step
         wanted = max(INNER_ORIGINS, -(-INNER_WINDOWS // len(known)))
