@@ -64,6 +64,9 @@ class _File(_Table):
     null: bool = True
     oracle_split: bool = False
     validation: bool = False
+    augment: Literal["", "also", "only"] = ""
+    cheap: bool = False
+    event: str = ""
     quantiles: list[float] = []
     generator_cutoff: Annotated[str | int | None, _dated] = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from tsgap.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tsgap.run import Run
 
 FORMATS = ("table", "csv", "json", "parquet", "latex")
 
@@ -31,6 +34,7 @@ FORMATS = ("table", "csv", "json", "parquet", "latex")
 @click.option("--forecaster", "-f", multiple=True, metavar="NAME", help="Only this forecaster.")
 @click.option("--gap", is_flag=True, help="Instead: the gap with its interval, and what could be seen at all.")
 @click.option("--validation", is_flag=True, help="Instead: can validating on synthetic series be trusted?")
+@click.option("--augmentation", is_flag=True, help="Instead: does adding the synthetic series to the real ones help?")
 @click.option("--failures", is_flag=True, help="Instead: what failed, its windows, and the tracebacks that were kept.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; parquet needs it.")
@@ -46,6 +50,7 @@ def show(
     forecaster: tuple[str, ...],
     gap: bool,
     validation: bool,
+    augmentation: bool,
     failures: bool,
     fmt: str,
     out: Path | None,
@@ -69,7 +74,7 @@ def show(
     only: dict[str, Any] = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
     found = load(run)
     if failures:
-        for name in ("metric", "by", "group", "gap", "validation"):
+        for name in ("metric", "by", "group", "gap", "validation", "augmentation"):
             if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
                 raise UsageError(f"--failures shows no errors of forecasts, so --{name} does not go with it")
         if fmt == "table":
@@ -83,8 +88,10 @@ def show(
     if not metrics:
         raise UsageError("--metric names no metric; 'tsgap metrics' lists them")
     if validation:
-        if by is not None or group is not None or gap:
-            raise UsageError("--validation is over all leads and series: it does not go with --by, --group or --gap")
+        if by is not None or group is not None or gap or augmentation:
+            raise UsageError(
+                "--validation is over all leads and series: it does not go with --by, --group, --gap or --augmentation"
+            )
         from tsgap.cli.validation import tables
 
         frame, text = tables(found, metrics, **only)
@@ -93,6 +100,10 @@ def show(
         else:
             _export(frame, fmt, out)
         return DONE if found.complete and not found.n_failed else FAILED_CELLS
+    if augmentation:
+        if by is not None or group is not None or gap:
+            raise UsageError("--augmentation is by bins of leads: it does not go with --by, --group or --gap")
+        return _augmentation(found, metrics, fmt, out, **only)
     place: Any = by or ("bin" if gap else "horizon")
     if place == ("series" if gap else "bin") or (gap and group is not None):
         wrong = "--group" if group is not None else f"--by {place}"
@@ -114,6 +125,22 @@ def show(
             frame = found.profile(metrics, place, group=group, **only)
         _export(frame, fmt, out)
     return DONE if all_well(found, frame) else FAILED_CELLS
+
+
+def _augmentation(run: Run, metrics: Sequence[str], fmt: str, out: Path | None, **only: Any) -> int:
+    """What adding data does by each metric, as text or as its tables."""
+    import pandas as pd
+
+    from tsgap.augments import of_run
+
+    found = [of_run(run, metric, **only) for metric in metrics]
+    if fmt == "table":
+        _write("\n".join(map(str, found)), out)
+    elif fmt == "json" and len(found) == 1:
+        _write(found[0].to_json(), out)
+    else:
+        _export(pd.concat([one.to_frame() for one in found], ignore_index=True), fmt, out)
+    return DONE if all(one.ok for one in found) else FAILED_CELLS
 
 
 def _export(frame: pd.DataFrame, fmt: str, out: Path | None) -> None:

@@ -61,6 +61,8 @@ EVERY = 30.0
 @click.option("--null/--no-null", default=True, show_default=True, help="The arm trained on shuffled real series.")
 @click.option("--oracle-split", is_flag=True, help="Add the noise floor: half of the real data against the other half.")
 @click.option("--validation", is_flag=True, help="Also validate on held-out synthetic series: can that be trusted?")
+@click.option("--augment", is_flag=True, help="Also add the synthetic series to the real ones: does that help?")
+@click.option("--event", default="", metavar="TEXT", help="With --augment: rare events too, like 'y > q0.95'.")
 @click.option("--inverse", type=click.Choice(["minmax", "zscore"]), help="Undo the normalisation of arrays of windows.")
 @click.option("--channels", default="", metavar="A,B,…", help="Names of the channels of arrays (N, L, C).")
 @click.option("--quantiles", default="", metavar="0.1,0.5,0.9", help="Levels to ask of forecasters, for 'wql'.")
@@ -197,13 +199,16 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
         if given["replicates"] is not None:
             raise UsageError("--fast is one replicate without the shuffled arm; it does not go with --replicates")
         given |= {"replicates": 1, "null": False}
+    if given["event"] and not given["augment"]:
+        raise UsageError("--event is for what is added to the real series: it goes with --augment")
+    given |= {"augment": "also" if given["augment"] else "", "cheap": bool(given["augment"])}
     return Experiment(data, sources, forecasters, **{name: given[name] for name in SHARED})
 
 
 _SWEEP_OPTIONS = (
     *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "fast"),
     *("seed", "scaling", "context", "match", "null", "inverse", "channels", "quantiles", "generator_cutoff"),
-    *("oracle_split", "validation"),
+    *("oracle_split", "validation", "augment", "event"),
 )
 _READ_OPTIONS = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
 
@@ -281,6 +286,11 @@ def _show(run: Run, given: dict[str, Any]) -> int:
     metrics = _metrics(given)
     if given["quiet"]:
         return DONE if run.complete and not run.n_failed else FAILED_CELLS
+    if run.manifest["experiment"].get("augment") == "only":
+        from tsgap.augments import of_run
+        from tsgap.cli.augment import shown
+
+        return max(shown(of_run(run, metric), as_json=given["as_json"]) for metric in metrics)
     if given["as_json"]:
         from tsgap.formats import json_text
 
@@ -293,4 +303,6 @@ def _show(run: Run, given: dict[str, Any]) -> int:
         click.echo(f"\nresults: {run.path}   (tsgap show {run.path} --by lead)")
         if "validation" in run.manifest:
             click.echo(f"validating on the synthetic series: tsgap show {run.path} --validation")
+        if "augmentation" in run.manifest:
+            click.echo(f"adding them to the real series: tsgap show {run.path} --augmentation")
     return DONE if all_well(run, frame) else FAILED_CELLS
