@@ -339,10 +339,16 @@ class _Reading:
         return np.asarray((truth.values - mean)[contexts.rows] / contexts.size[:, None])
 
     def _placed(self, squares: Floats, rows: Ints) -> Floats:
-        """Sums over the leads of each place (1, N, P); what is missing counts nothing, in either."""
+        """Sums over the leads of each place (1, N, P); what is missing counts nothing, in either.
+
+        NaN where nothing is there: no squares are not squares that stayed the same.
+        """
         out = np.zeros((1, len(self.truth.values), len(self._places)))
         for place, (first, last) in enumerate(self._places):
-            out[0, rows, place] = np.nansum(squares[:, first - 1 : last], axis=1)
+            of = squares[:, first - 1 : last]
+            out[0, rows, place] = np.nansum(of, axis=1)
+            if np.isnan(of).all():
+                out[:, :, place] = np.nan
         return out
 
     def _events(

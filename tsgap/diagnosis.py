@@ -219,7 +219,7 @@ class _Words:
         curable = 1 - (1 - self.found.arms.curve.curable[place]) ** 2
         return (
             f"the errors can be foretold from the context, {_squares(self.found.predictability, place)}, more than the "
-            f"{curable:.3f} that further pairs would explain; a richer forecaster, or re-weighted pairs, come first"
+            f"{curable:.3f} that further pairs would explain"
         )
 
     def limited(self, place: int) -> str:
