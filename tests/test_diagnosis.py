@@ -133,6 +133,15 @@ def test_that_data_are_few_is_said_where_errors_are_too_few_to_be_foretold():
     assert found.reason.endswith("would help; whether the errors can be foretold is not known")
 
 
+def test_errors_that_were_not_looked_at_are_not_known_to_be_unpredictable():
+    arms = planted()
+    before, after = (one.copy() for one in arms.residuals)
+    before[..., 0] = after[..., 0] = 0
+    found = diagnoses(evidence(replace(arms, residuals=(before, after))))
+    assert [one.state for one in found] == [NOT_MEASURABLE, ALREADY_OPTIMAL]
+    assert "whether the errors can be foretold is not known" in found[0].reason
+
+
 @pytest.mark.parametrize("arm", ["augmented", "duplicated", "reweighted", "fractions", "residuals"])
 def test_a_loss_that_is_not_known_spoils_the_verdict_of_its_place_alone(arm):
     arms = planted()

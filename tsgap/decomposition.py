@@ -105,8 +105,17 @@ class ArmLosses:
 
     @cached_property
     def predictability(self) -> Linear:
-        """ln(1 − R²) of the real arm's errors, foretold from the context: below 0 where they are predictable."""
-        return log_ratio(self.residuals[1], self.residuals[0]) if self.residuals else self._unknown
+        """ln(1 − R²) of the real arm's errors, foretold from the context: below 0 where they are predictable.
+
+        Not known where there are no errors to foretell, or none that were looked at.
+        """
+        if self.residuals is None:
+            return self._unknown
+        before, after = self.residuals
+        found = log_ratio(after, before)
+        unseen = before.sum((0, 1)) == 0
+        found.value[unseen] = found.contributions[:, :, unseen] = np.nan
+        return found
 
     def estimated(self, one: Linear) -> Estimate:
         """With its uncertainty; its replicates are the K draws."""
