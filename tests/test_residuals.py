@@ -140,7 +140,7 @@ def test_a_series_that_repeats_itself_is_not_taken_for_a_rule(monkeypatch: pytes
     other = rng.normal(size=(500, 4)), rng.normal(size=(500, 3))
     before, after = corrected(seen, left, *other, seed=0, series=whose)
     assert share(before, after) > -0.005
-    monkeypatch.setattr(residuals, "_units", lambda n, series: (np.arange(n), np.arange(n) % 5))
+    monkeypatch.setattr(residuals, "_units", lambda n, series: (np.arange(n), np.arange(n) % 3))
     before, after = corrected(seen, left, *other, seed=0, series=whose)
     assert share(before, after) < -0.1
 
