@@ -17,8 +17,8 @@ from tsgap.gap import Linear, log_ratio
 from tsgap.panel import Floats
 
 #: Shares of the training pairs that sub-samples have, and how many sub-samples of each are drawn.
-FRACTIONS = (0.5, 0.65, 0.8)
-REPEATS = 8
+FRACTIONS = (0.5, 0.75)
+REPEATS = 12
 #: With fewer training pairs for each parameter in the smallest sub-sample the curve says nothing.
 PAIRS_PER_PARAMETER = 3.0
 #: A change of ln of the mean loss that is smaller is rounding.

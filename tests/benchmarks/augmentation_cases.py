@@ -12,7 +12,6 @@ import argparse
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,6 +19,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # planted worlds and trials lie one folder up
+
+import itertools
 
 from numpy.lib.stride_tricks import sliding_window_view
 from trials import Rate, panel
@@ -158,7 +159,7 @@ PERSISTENT, FLIPPING, HALF_WRONG = (0.9,), (-0.5,), (-0.1,)
 ONE, RARE, OFTEN = Process((AR2,)), Process((PERSISTENT, FLIPPING), 0.1), Process((PERSISTENT, FLIPPING), 0.5)
 MIXED_UP = Process((PERSISTENT, HALF_WRONG), 0.5)
 _MUCH = {"series": 50, "train": 500, "inner": 50, "windows": 60, "real": ONE, "test": ONE}
-_LITTLE = {"series": 8, "train": 32, "inner": 4, "windows": 60, "real": ONE, "test": ONE}
+_LITTLE = {"series": 8, "train": 28, "inner": 4, "windows": 100, "real": ONE, "test": ONE}
 _REGIMES = {"series": 20, "train": 1500, "inner": 100, "windows": 100, "real": RARE, "test": OFTEN}
 CASES = (
     Case("A much data, the process itself", **_MUCH, verdict=ALREADY_OPTIMAL, synthetic=ONE),  # type: ignore[arg-type]
@@ -188,7 +189,7 @@ def grouped(windows: Floats, weights: Floats | None = None) -> list[Moments]:
     """Moments of as many consecutive parts of the windows as there are slices."""
     weights = np.ones(len(windows)) if weights is None else weights
     ends = np.arange(SLICES + 1) * len(windows) // SLICES
-    return [moments(windows[a:b], weights[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [moments(windows[a:b], weights[a:b]) for a, b in itertools.pairwise(ends)]
 
 
 def added(real: list[Moments], other: list[Moments], weight: float) -> list[Moments]:
