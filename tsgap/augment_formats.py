@@ -12,14 +12,16 @@ import numpy as np
 
 from tsgap.augment_tables import doses_of, events_of, figures, frame_of, room_of
 from tsgap.augment_words import (
-    is_flat,
+    nothing_by_size,
     optimal_order,
     place_of,
+    plain,
+    priced,
     remarks,
     sentence,
     span,
     told_of_events,
-    worth_words,
+    worth,
 )
 from tsgap.decomposition import HEADLINE
 from tsgap.diagnosis import evidence
@@ -38,7 +40,8 @@ _LEGEND = (
     "Change of the error in %, below 0 is better, with 95 % intervals; ranges in a reason run between bounds that are "
     "each sure at 95 %. At λ = 1, as many synthetic as real pairs: total = size (what as many further real pairs would "
     "give) + re-weighting (what real pairs give that are weighted like the synthetic ones) + shortfall (what the "
-    "synthetic ones lack)."
+    "synthetic ones lack). Worth: so many further real pairs change the error as much; 'fewer': as bad as so many real "
+    "pairs fewer; 'unbounded': more than any number of them would."
 )
 _ROOM_LEGEND = (
     "half, double: what half or twice as many pairs like these change the error, in % with 95 % intervals. R²: share "
@@ -98,16 +101,16 @@ def _parts(one: Augmentation) -> Iterator[list[str]]:
 
 def _doses(one: Augmentation) -> Iterator[list[str]]:
     """The response to every share, over all leads."""
-    yield ["λ", "change %", "against duplicates %", "inner origins %", "worth in real pairs (95 %)", ""]
+    again = not nothing_by_size(one)
+    yield ["λ", "change %", *(["against duplicates %"] * again), "inner origins %", "worth in real pairs", ""]
+    sure = priced(one)
     for dose in one.doses:
-        share, flat, pairs = dose.gain.share, is_flat(one), one.losses.pairs
-        value, low, high = (
-            worth_words(float(of[-1]), pairs, flat=flat) for of in (dose.worth, dose.worth_low, dose.worth_high)
-        )
+        share = dose.gain.share
+        value, low, high = (worth(float(of[-1]), priced=sure) for of in (dose.worth, dose.worth_low, dose.worth_high))
         yield [
             f"{share:g}",
             _cell(dose.gain.real, -1),
-            _cell(dose.gain.duplicates, -1),
+            *([_cell(dose.gain.duplicates, -1)] * again),
             signed(one.choice.inner.get(share, math.nan)),
             value if low == high else f"{value} ({low} to {high})",
             "chosen" if share == one.choice.share else "",
@@ -121,35 +124,24 @@ def _room(one: Augmentation) -> Iterator[list[str]]:
     for at, place in enumerate(one.places):
         told = figures("r", seen.predictability, at)
         value, low, high = (-math.expm1(told[name]) for name in ("r", "r_high", "r_low"))
-        r2 = "-" if math.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+        r2 = "-" if math.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})" if low > -99 else f"{value:.3f} (-)"
         yield [_leads(place), _cell(seen.half, at), _cell(double, at), r2, one.diagnoses[at].state]
 
 
 def _cheap(found: Sequence[Augmentation]) -> Iterator[str]:
-    """Simple augmentations of the real series, each at the share that inner origins chose."""
-    rows = [["simple augmentation", "forecaster", "λ", "inner origins %", "change on the test %", ""]]
-    for one in found:
-        if not one.cheap:
-            continue
-        share = math.nan if one.why else one.choice.share
-        inner = math.nan if math.isnan(share) else one.choice.inner.get(share, math.nan)
-        cells = [
-            "-" if math.isnan(share) else f"{share:g}",
-            signed(inner),
-            "-" if one.why else _cell(one.gain.real, -1),
-        ]
-        why = one.why or (one.choice.reason or "")
-        rows.append(
-            [
-                one.source if len({of.data for of in found}) == 1 else f"{one.data}, {one.source}",
-                one.forecaster,
-                *cells,
-                why,
-            ]
-        )
-    if len(rows) > 1:
+    """Simple augmentations of the real series, each at the share that inner origins chose, a block for each data set."""
+    for data in dict.fromkeys(one.data for one in found if one.cheap):
+        rows = [["forecaster", "augmentation", "λ", "inner origins %", "change on the test %", ""]]
+        for one in found:
+            if one.cheap and one.data == data:
+                share = math.nan if one.why else one.choice.share
+                figure = "-" if math.isnan(share) else f"{share:g}"
+                inner = "-" if math.isnan(share) else signed(one.choice.inner.get(share, math.nan))
+                test = "-" if one.why else _cell(one.gain.real, -1)
+                why = one.why or one.choice.reason or ""
+                rows.append([one.forecaster, plain(one.source), figure, inner, test, why])
         yield ""
-        yield "simple augmentations of the real series, each at its own chosen λ, all leads"
+        yield f"{data}: simple augmentations of the real series, each at the λ that inner origins chose, all leads"
         yield from aligned(rows, left=2)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsgap.augment_words import LEVEL, is_flat, room, worth_words
+from tsgap.augment_words import LEVEL, priced, room, worth
 from tsgap.diagnosis import Evidence, evidence
 from tsgap.ordering import Ordered
 from tsgap.rivals import rival
@@ -85,7 +85,8 @@ def frame_of(found: Sequence[Augmentation]) -> pd.DataFrame:
             row |= figures("gain", one.gain.real, at) | figures("gain_duplicates", one.gain.duplicates, at)
             for name in PARTS:
                 row |= figures(name, getattr(one.parts, name), at)
-            row |= _evidence(seen, at) | _worth(next(d for d in one.doses if d.gain.share == one.parts.share), at)
+            row |= _evidence(seen, at)
+            row |= _worth(one, next((d for d in one.doses if d.gain.share == one.parts.share), None), at)
             if against is not None:
                 row |= {"rival_outcome": against.outcome(at), **figures("against_rival", against.ratio, at)}
             rows.append(row)
@@ -104,8 +105,8 @@ def doses_of(found: Sequence[Augmentation]) -> pd.DataFrame:
             for at, (first, last) in enumerate(one.places):
                 row = {**head, "first": first, "last": last}
                 row |= figures("change", dose.gain.real, at) | figures("change_duplicates", dose.gain.duplicates, at)
-                row |= figures("size", dose.size, at) | _worth(dose, at)
-                told = worth_words(float(dose.worth[at]), one.losses.pairs, flat=is_flat(one, at))
+                row |= figures("size", dose.size, at) | _worth(one, dose, at)
+                told = worth(row["worth"], priced=True)
                 inner = one.choice.inner.get(share, np.nan) if at == len(one.places) - 1 else np.nan
                 rows.append({**row, "worth_told": told, "inner": inner})
     return pd.DataFrame(rows, columns=list(DOSES))
@@ -174,8 +175,12 @@ def _evidence(seen: Evidence, at: int) -> dict[str, float]:
     return figures("half", seen.half, at) | {f"predictability{end}": float(of) for end, of in r2.items()}
 
 
-def _worth(dose: Dose, at: int) -> dict[str, float]:
-    return {name: float(getattr(dose, name)[at]) for name in ("worth", "worth_low", "worth_high")}
+def _worth(one: Augmentation, dose: Dose | None, at: int) -> dict[str, float]:
+    """Further real pairs that change as much, NaN where they are not proven to change anything."""
+    names = ("worth", "worth_low", "worth_high")
+    if dose is None or not priced(one, at):
+        return dict.fromkeys(names, np.nan)
+    return {name: float(getattr(dose, name)[at]) for name in names}
 
 
 def _framed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -16,12 +16,13 @@ from tsgap.diagnosis import (
     HELPS,
     HURTS,
     MARGIN,
+    MISMATCH,
     MISSPECIFIED,
     NO_DIFFERENCE,
 )
 from tsgap.ordering import CANNOT_TELL, NEITHER, NOT_MEASURABLE, ORDERING, THRESHOLD, Ordered
 from tsgap.ordering import WORSE as WORSE_ORDER
-from tsgap.rivals import BETTER, NOT_TOLD_APART, SAME, WORSE, Rival
+from tsgap.rivals import BETTER, NOT_TOLD_APART, SAME, WORSE, Rival, rival
 from tsgap.sentences import interval, leads, signed
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ ROOM = {
     MISSPECIFIED: "a richer forecaster or re-weighting comes first",
 }
 NO_TELLING = "cannot tell"
+#: What follows from a verdict on adding synthetic series, where its reason does not say so.
+ADVICE = {
+    ALREADY_OPTIMAL: ("nothing that is added can help by more",),
+    MISSPECIFIED: ("a richer forecaster, or re-weighted pairs, come first",),
+}
 
 _EVENTS = {
     ORDERING: "the synthetic pairs improve the order of events",
@@ -60,10 +66,12 @@ def sentence(one: Augmentation, every: Sequence[Augmentation] = ()) -> str:
         return f"{place_of(one)}: not measured: {one.why}"
     if not one.source:
         return f"{place_of(one)}: {room(one)}"
-    told = [] if one.cheap else [f"{one.diagnoses[-1].state}: {one.diagnoses[-1].reason}"]
-    told.append(effect(one))
-    if not one.cheap and (found := beaten(one, every)):
-        told.append(found)
+    found = one.diagnoses[-1]
+    told = [] if one.cheap else [f"{found.state}: {found.reason}", *ADVICE.get(found.state, ())]
+    if found.state != MISMATCH or one.choice.share > 0:
+        told.append(effect(one))
+    if not one.cheap and (beaten := rival(one, every)):
+        told.append(against(beaten))
     return f"{place_of(one)}: {'; '.join(told)}"
 
 
@@ -88,6 +96,8 @@ def effect(one: Augmentation, place: int = -1) -> str:
     over = f"{one.metric.upper()}, {leads(*one.places[place])}"
     told = f"{signed(found.value[place])} % (95 % interval {span(found, place)} %; {over})"
     state = one.effects[place]
+    if one.few_draws:
+        return f"{what} changes the error by {told}; {one.few_draws}"
     if state == HELPS:
         least = -100 * math.expm1(found.upper()[place])
         return (
@@ -99,25 +109,27 @@ def effect(one: Augmentation, place: int = -1) -> str:
         return f"{what} hurts by {value:.1f} % (with 95 % certainty by at least {least:.1f} %; {over})"
     if state == NO_DIFFERENCE:
         return f"{what} makes no difference of {MARGIN:.0%} or more: {told}"
-    if found.upper()[place] < -ROUNDING:
+    if found.counts.enough and found.upper()[place] < -ROUNDING:
         return f"{what} is better than real pairs alone, not proven better than duplicates of them: {told}"
     return f"{what} is not proven to help or to hurt: {told}"
 
 
-def beaten(one: Augmentation, every: Sequence[Augmentation]) -> str:
-    """How the source does against the best simple augmentation; "" where there was none."""
-    from tsgap.rivals import rival
+def plain(source: str) -> str:
+    """The name of a simple augmentation without what tells it from a source of the same name.
 
-    found = rival(one, every)
-    return "" if found is None else against(found)
+    >>> plain("cheap mixing"), plain("mixing")
+    ('mixing', 'mixing')
+    """
+    return source.removeprefix("cheap ")
 
 
 def against(found: Rival, place: int = -1) -> str:
     """A comparison with the best simple augmentation in words."""
+    name = plain(found.source)
     if found.ratio is None:
-        told = f" ({found.source})" if found.source else ""
+        told = f" ({name})" if name else ""
         return f"not compared with simple augmentations of the real series{told}: {found.reason}"
-    what = f"{found.source} at λ = {found.share:g}" if found.share else f"{found.source}, of which nothing is added,"
+    what = f"{name} at λ = {found.share:g}" if found.share else f"{name}, of which nothing is added,"
     figure = f"{signed(found.ratio.value[place])} % against it, 95 % interval {span(found.ratio, place)} %"
     return {
         BETTER: f"it beats the best simple augmentation of the real series, {what} ({figure})",
@@ -129,38 +141,50 @@ def against(found: Rival, place: int = -1) -> str:
     }.get(found.outcome(place), f"not compared with {what}: losses are not known")
 
 
-def worth(one: Augmentation, share: float = HEADLINE, place: int = -1) -> str:
-    """How many real pairs the synthetic ones of a share are worth, in words."""
-    found = next((dose for dose in one.doses if dose.gain.share == share), None)
-    if found is None:
-        return "unknown"
-    return worth_words(found.worth[place], one.losses.pairs, flat=is_flat(one, place))
-
-
-def worth_words(value: float, pairs: int, *, flat: bool) -> str:
+def worth(value: float, *, priced: bool) -> str:
     """A number of further real pairs in words.
 
-    >>> worth_words(12.4, 100, flat=False), worth_words(float("inf"), 100, flat=False)
-    ('12', 'more than any number of real pairs')
-    >>> worth_words(-30.0, 100, flat=False), worth_words(-100.0, 100, flat=False)
-    ('a loss of 30 of 100', 'a loss of all 100')
-    >>> worth_words(-100.0, 100, flat=True), worth_words(float("nan"), 100, flat=False)
-    ('no price', 'unknown')
+    >>> worth(12.4, priced=True), worth(-30.0, priced=True), worth(float("inf"), priced=True)
+    ('12', '30 fewer', 'unbounded')
+    >>> worth(12.4, priced=False), worth(float("nan"), priced=True)
+    ('-', '-')
     """
-    if math.isnan(value):
-        return "unknown"
-    if flat:
-        return "no price"
+    if math.isnan(value) or not priced:
+        return "-"
     if math.isinf(value):
-        return "more than any number of real pairs"
-    if round(value) >= 0:
-        return f"{value:.0f}"
-    return f"a loss of all {pairs}" if round(-value) >= pairs else f"a loss of {-value:.0f} of {pairs}"
+        return "unbounded"
+    return f"{value:.0f}" if round(value) >= 0 else f"{-value:.0f} fewer"
 
 
-def is_flat(one: Augmentation, place: int = -1) -> bool:
-    """Whether the learning curve does not fall, so that pairs have no price."""
-    return bool(one.losses.curve.steepness.value[place] <= ROUNDING)
+def priced(one: Augmentation, place: int = -1) -> bool:
+    """Whether real pairs have a price: half of them are proven to cost something."""
+    half = one.losses.by_repeats(one.losses.curve.half)
+    return half.counts.enough and bool(half.lower()[place] > ROUNDING)
+
+
+def worth_told(one: Augmentation) -> str:
+    """What as many synthetic as real pairs are worth over all leads, in a sentence; "" where that is not known."""
+    found = next((dose for dose in one.doses if dose.gain.share == HEADLINE), None)
+    if found is None or math.isnan(found.worth[-1]):
+        return ""
+    pairs, sure = one.losses.pairs, priced(one)
+    if not sure:
+        return "worth in real pairs: not measurable, as half of the real pairs are not proven to cost anything"
+    value, low, high = (float(of[-1]) for of in (found.worth, found.worth_low, found.worth_high))
+    if math.isinf(value):
+        told = "do more than any number of further real pairs would"
+    elif round(value) >= 0:
+        told = f"are worth {value:.0f} further real pairs"
+    else:
+        told = f"are as bad as {min(round(-value), pairs)} of {pairs} real pairs fewer"
+    return (
+        f"at λ = 1 the synthetic pairs {told} (95 % interval {worth(low, priced=True)} to {worth(high, priced=True)})"
+    )
+
+
+def nothing_by_size(one: Augmentation) -> bool:
+    """Whether duplicates of real pairs change nothing at all, so that against them is against the real arm."""
+    return bool((np.abs(one.parts.duplicates.value) < ROUNDING).all())
 
 
 def span(found: Estimate, place: int) -> str:
@@ -179,12 +203,15 @@ def remarks(one: Augmentation) -> Iterator[str]:
     if arms.synthetic_pairs:
         how = "all of them, by weight" if arms.weighted else "as many as λ says, drawn from them"
         told += f", {arms.synthetic_pairs} synthetic ones ({how})"
-    yield f"{told}; {counts.series} series, {counts.blocks} test periods, {counts.replicates} draws"
+    told += f"; {counts.series} series, {counts.blocks} test periods"
+    yield told + (f", {counts.replicates} draws" if counts.replicates > 1 else "")
+    if one.source and (told := worth_told(one)):
+        yield told
     check = one.parts.duplicates
     if one.source and np.isfinite(check.value[-1]):
         moved = f"{signed(check.value[-1])} % (95 % interval {span(check, -1)} %)"
-        exact = bool((np.abs(check.value) < ROUNDING).all())
-        yield f"mechanical check, duplicates of real pairs: {'exactly nothing changes' if exact else moved}"
+        moved = "exactly nothing changes" if nothing_by_size(one) else moved
+        yield f"mechanical check, duplicates of real pairs: {moved}"
     if one.source and not one.cheap and np.isfinite(arms.effective):
         yield f"re-weighting leaves {arms.effective:.0%} of the real pairs in effect"
     for name, why in arms.missing.items():

@@ -271,7 +271,7 @@ def choice(arms: ArmLosses) -> Choice:
 class Dose:
     """One share: its gain, the size effect that the curve foretells, and how many real pairs it is worth (P,).
 
-    `worth_low` and `worth_high` are those of the upper and the lower bound of the total, the curve taken as it is.
+    `worth_low` and `worth_high` are those of the ends of its 95 % interval, the curve taken as it is.
     """
 
     gain: Gain
@@ -286,6 +286,6 @@ def doses(arms: ArmLosses) -> tuple[Dose, ...]:
     out = []
     for share in sorted(arms.augmented):
         one = gain(arms, share)
-        ends = (arms.curve.worth(total) for total in (one.real.value, one.real.upper(), one.real.lower()))
+        ends = (arms.curve.worth(total) for total in (one.real.value, one.real.upper(0.975), one.real.lower(0.975)))
         out.append(Dose(one, arms.by_repeats(arms.size(share)), *ends))
     return tuple(out)

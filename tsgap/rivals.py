@@ -65,6 +65,8 @@ def rival(one: Augmentation, every: Sequence[Augmentation]) -> Rival | None:
     share = best.choice.share
     if one.arms is None or one.choice.share not in one.choice.inner:
         return Rival(best.source, share, None, one.why or one.choice.reason or "no share of the source could be chosen")
+    if few := one.few_draws or best.few_draws:
+        return Rival(best.source, share, None, few)
     ours, theirs = one.losses, best.losses
     whole = ours.real.mean(0, keepdims=True)
     if not np.array_equal(whole, theirs.real.mean(0, keepdims=True), equal_nan=True):
