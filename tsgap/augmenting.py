@@ -25,6 +25,8 @@ from tsgap.splits import Split
 
 #: Name of the view of inner origins.
 VIEW = "inner"
+#: What the names of simple augmentations of the real series begin with.
+CHEAP = "cheap"
 #: Slices of the real rows below which there is no learning curve.
 LEAST_SLICES = 8
 
@@ -96,7 +98,8 @@ def subjects(
         return
     inner = data.inner
     chosen = {name: inputs.generators.get((data.name, name)) for name in (one.source.name for one in compared)}
-    cheap = {text: choose_generator(text) for text in (cheap_of(data) if experiment.cheap else ())}
+    # a source may be the same, under its own name
+    cheap = {f"{CHEAP} {text}": choose_generator(text) for text in (cheap_of(data) if experiment.cheap else ())}
     wanted: dict[str, list[Wanted]] = {}
     for name, generator in [*chosen.items(), *cheap.items()]:
         if generator is None:
@@ -128,16 +131,16 @@ def subjects(
         yield _subject(
             data, rules, subject, given, [again[k % len(again)] for k in draws] if again else None, source.windows
         )
-    for text, generator in cheap.items():
+    for name, generator in cheap.items():
         draws = tuple(range(_times(experiment)))
-        given, again = (panels(stage, text) for stage in ("test", "inner"))
+        given, again = (panels(stage, name) for stage in ("test", "inner"))
         if any(isinstance(panel, NotDrawn) for panel in (*given, *again)):
             # not everything cheap can be made of every series: it is left out, and said
             first = next(panel for panel in (*given, *again) if isinstance(panel, NotDrawn))
-            yield Subject(text, cheap=True, why=first.reason)
+            yield Subject(name, cheap=True, why=first.reason)
             continue
         subject = Subject(
-            text,
+            name,
             cheap=True,
             draws=tuple(k % len(given) for k in draws),
             stochastic=not generator.spec.deterministic,
