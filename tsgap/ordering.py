@@ -100,7 +100,8 @@ def ordering(
 
     `clusters` as for the losses of the same windows (N,) and replicates (K,). `times`: as many times as many real
     pairs would the augmented arm have, for the part of the size (2 at λ = 1). Every bound is one-sided at `level`;
-    equal is what is proven to differ by less than `margin`, also where it is proven to differ.
+    equal is what is proven to differ by less than `margin`, also where it is proven to differ. The threshold moves
+    where F1 or balanced accuracy are proven to change by more than it: a new fit changes both a little.
     """
     if REAL not in scored.scores:
         raise ValueError(f"the arm 'real' is what others are compared with; there are {sorted(scored.scores)}")
@@ -282,11 +283,13 @@ def _verdict(
             return NEITHER, ()
         # four chances to see a move: two figures, up or down
         sure = 1 - (1 - level) / 4
-        if any(_above(one, 0, sure) and _above(two, 0, sure) for one, two in calls):
+        if any(_above(one, margin, sure) and _above(two, margin, sure) for one, two in calls):
             return THRESHOLD, ()
-        if any(_below(one, 0, sure) and _below(two, 0, sure) for one, two in calls):
+        if any(_below(one, -margin, sure) and _below(two, -margin, sure) for one, two in calls):
             return THRESHOLD, ()
-        return CANNOT_TELL, ("the order stays, whether F1 or balanced accuracy move is not proven",)
+        return CANNOT_TELL, (
+            f"the order stays; that F1 or balanced accuracy move by more than {margin:g}, or do not, is not proven",
+        )
     if _below(by_real[AUROC], 0, level):
         return WORSE, ()
     if _above(by_real[AUROC], 0, level):
