@@ -26,8 +26,8 @@ from tsgap.augment_words import (
 from tsgap.decomposition import HEADLINE
 from tsgap.diagnosis import evidence
 from tsgap.formats import aligned, html_text, one_line, records
-from tsgap.ordering import Ordered
-from tsgap.sentences import signed
+from tsgap.ordering import DUPLICATED, Ordered
+from tsgap.sentences import leads, signed
 
 if TYPE_CHECKING:
     from tsgap.augmentation import Augmentation
@@ -76,14 +76,15 @@ def _block(one: Augmentation) -> Iterator[str]:
     else:
         yield from aligned(list(_parts(one)))
         yield ""
-        whole = _leads(one.places[-1])
-        yield f"by λ, leads {whole}, on the test: shown, never used to choose"
+        yield f"by λ, {leads(*one.places[-1])}, on the test: shown, never used to choose"
         yield from aligned(list(_doses(one)))
-    for place in one.events:
-        yield ""
-        yield f"{one.event}, leads {_leads((place.first, place.last))}: {told_of_events(place)}"
+    for i, place in enumerate(one.events):
+        if place.figures or not i:
+            yield ""
+        where = "within the horizon" if " within " in f" {one.event} " else leads(place.first, place.last)
+        yield f"{one.event}, {where}: {told_of_events(place)}"
         if place.figures:
-            yield from aligned(list(_arms(place)))
+            yield from aligned(list(_arms(place, again=not nothing_by_size(one))))
         if told := _order(place):
             yield told
         if told := optimal_order(place):
@@ -129,7 +130,7 @@ def _room(one: Augmentation) -> Iterator[list[str]]:
 
 
 def _cheap(found: Sequence[Augmentation]) -> Iterator[str]:
-    """Simple augmentations of the real series, each at the share that inner origins chose, a block for each data set."""
+    """Simple augmentations of the real series, each at the share that inner origins chose, by data set."""
     for data in dict.fromkeys(one.data for one in found if one.cheap):
         rows = [["forecaster", "augmentation", "λ", "inner origins %", "change on the test %", ""]]
         for one in found:
@@ -145,13 +146,15 @@ def _cheap(found: Sequence[Augmentation]) -> Iterator[str]:
         yield from aligned(rows, left=2)
 
 
-def _arms(place: Ordered) -> Iterator[list[str]]:
-    """How well each arm orders and calls events, then the changes."""
+def _arms(place: Ordered, *, again: bool) -> Iterator[list[str]]:
+    """How well each arm orders and calls events, then the changes; those of duplicates where they are any (`again`)."""
     yield ["arm", "AUROC", "AUPRC", "F1", "best F1", "best balanced accuracy", ""]
     for arm, scores in place.figures.items():
-        yield [arm, *(_score(scores.get(name)) for name in _SCORES), ""]
+        if again or arm != DUPLICATED:
+            yield [arm, *(_score(scores.get(name)) for name in _SCORES), ""]
     for other, scores in place.changes.items():
-        yield [f"augmented - {other}", *(_score(scores.get(name), signed=True) for name in _SCORES), ""]
+        if again or other != DUPLICATED:
+            yield [f"augmented - {other}", *(_score(scores.get(name), signed=True) for name in _SCORES), ""]
 
 
 def _order(place: Ordered) -> str:

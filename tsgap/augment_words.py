@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsgap.curve import ROUNDING
-from tsgap.decomposition import HEADLINE
+from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE
 from tsgap.diagnosis import (
     ALREADY_OPTIMAL,
     DATA_LIMITED,
@@ -20,7 +20,7 @@ from tsgap.diagnosis import (
     MISSPECIFIED,
     NO_DIFFERENCE,
 )
-from tsgap.ordering import CANNOT_TELL, NEITHER, NOT_MEASURABLE, ORDERING, THRESHOLD, Ordered
+from tsgap.ordering import NEITHER, NOT_MEASURABLE, ORDERING, THRESHOLD, Ordered
 from tsgap.ordering import WORSE as WORSE_ORDER
 from tsgap.rivals import BETTER, NOT_TOLD_APART, SAME, WORSE, Rival, rival
 from tsgap.sentences import interval, leads, signed
@@ -50,8 +50,6 @@ _EVENTS = {
     THRESHOLD: "the order of events stays, only what is called an event changes",
     NEITHER: "neither the order of events nor what is called one changes",
     WORSE_ORDER: "the synthetic pairs worsen the order of events",
-    CANNOT_TELL: "cannot be told",
-    NOT_MEASURABLE: "not measurable",
 }
 
 
@@ -129,7 +127,9 @@ def against(found: Rival, place: int = -1) -> str:
     if found.ratio is None:
         told = f" ({name})" if name else ""
         return f"not compared with simple augmentations of the real series{told}: {found.reason}"
-    what = f"{name} at λ = {found.share:g}" if found.share else f"{name}, of which nothing is added,"
+    if not found.share and found.outcome(place) == SAME:
+        return "adding nothing was best among the simple augmentations of the real series too"
+    what = f"{name} at λ = {found.share:g}" if found.share else "adding nothing,"
     figure = f"{signed(found.ratio.value[place])} % against it, 95 % interval {span(found.ratio, place)} %"
     return {
         BETTER: f"it beats the best simple augmentation of the real series, {what} ({figure})",
@@ -213,7 +213,8 @@ def remarks(one: Augmentation) -> Iterator[str]:
         moved = "exactly nothing changes" if nothing_by_size(one) else moved
         yield f"mechanical check, duplicates of real pairs: {moved}"
     if one.source and not one.cheap and np.isfinite(arms.effective):
-        yield f"re-weighting leaves {arms.effective:.0%} of the real pairs in effect"
+        few = ", too few to say what re-weighting does" if arms.effective <= LEAST_EFFECTIVE else ""
+        yield f"re-weighting leaves {arms.effective:.0%} of the real pairs in effect{few}"
     for name, why in arms.missing.items():
         yield f"not measurable: {name}: {why}"
     if one.saw_inner:
@@ -232,14 +233,13 @@ def told_of_events(found: Ordered) -> str:
     """How many events there are, and what augmentation does to their order."""
     share = f"{found.prevalence:.2%}" if found.events + found.others else "none"
     head = f"{found.events} events in {found.events + found.others} pairs ({share})"
-    words = f"{found.verdict}: {_EVENTS[found.verdict]}"
-    why = f": {'; '.join(found.reasons)}" if found.reasons else ""
+    why = "; ".join([*([_EVENTS[found.verdict]] if found.verdict in _EVENTS else []), *found.reasons])
     lost = {name: n for name, n in found.lost.items() if n}
     more = (
         f"; no forecast, so ordered wrongly: {', '.join(f'{n} of {name}' for name, n in lost.items())}" if lost else ""
     )
     more += f"; {found.unforecast} pairs that no arm forecast do not count" if found.unforecast else ""
-    return f"{head}: {words}{why}{more}"
+    return f"{head}: {found.verdict}: {why}{more}"
 
 
 def optimal_order(found: Ordered) -> str:

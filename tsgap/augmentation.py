@@ -13,6 +13,7 @@ from tsgap.atoms import Atoms, Ended, Truth
 from tsgap.curve import FRACTIONS, effective_times
 from tsgap.decomposition import (
     HEADLINE,
+    LEAST_EFFECTIVE,
     ArmLosses,
     Choice,
     Dose,
@@ -360,6 +361,9 @@ class _Reading:
         inner = None
         if self.inner_truth is not None and "inner" in told:
             inner = self._scored(event, self.inner_ended, self.inner_truth, told, "inner", None)
+        if not arms.effective > LEAST_EFFECTIVE:
+            # too few pairs in effect to say what other weights do to the order
+            ended = {arm: of for arm, of in ended.items() if arm[0] != REWEIGHTED}
         found = self._scored(event, ended, self.truth, told, "test", inner)
         share = arms.synthetic_pairs if arms.weighted else None
         clusters = Clusters.of(self.truth.series, self.truth.block, draws)
