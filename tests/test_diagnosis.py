@@ -81,6 +81,13 @@ def told(arms: ArmLosses, **options: object) -> Diagnosis:
         ({"r2": 0.3}, MISSPECIFIED, "the errors can be foretold from the context, R² 0.3"),
         ({"r2": 0.3, "half": 0.05}, MISSPECIFIED, "more than the 0.09"),
         ({"r2": 0.3, "reweight": -0.05}, MISSPECIFIED, "that further pairs would explain"),
+        (
+            {"reweight": -0.05},
+            MISSPECIFIED,
+            "real pairs alone, weighted like the synthetic ones, change the loss by -4.",
+        ),
+        ({"reweight": -0.05, "half": 0.05}, MISSPECIFIED, "proven more than -1%"),
+        ({"reweight": -0.01}, NOT_MEASURABLE, "what re-weighting changes"),
         ({"total": 0.05}, MISMATCH, "proven more than +1%; the share of 0.5 that was chosen"),
         ({"total": 0.05, "half": 0.05}, MISMATCH, "change the loss by +5."),
         ({"total": 0.05, "at_chosen": -0.05}, ALREADY_OPTIMAL, ""),

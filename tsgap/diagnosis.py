@@ -100,7 +100,9 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
 
     MISMATCH: the headline share is proven worse by more than the margin, and the chosen one does not help.
     ALREADY_OPTIMAL: half of the pairs cost less than the margin, re-weighting changes less, and the errors cannot be
-    foretold, all proven. MISSPECIFIED: the errors can be foretold beyond what further pairs would explain.
+    foretold, all proven. MISSPECIFIED: the errors can be foretold beyond what further pairs would explain, or
+    re-weighting real pairs helps by more than the margin, which no forecaster gains from that has the process among
+    its own.
     DATA_LIMITED: half of the pairs cost more than the margin, also where it is not known whether the errors can be
     foretold. Else, or where the curve or the headline share is not known, NOT_MEASURABLE.
 
@@ -112,10 +114,10 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
     unneeded = found.half.upper() < bound
     unforetold = found.predictability.lower() > foretold
     unmixed = (found.reweight.upper() < bound) & (found.reweight.lower() > -bound)
-    misspecified = found.beyond.upper() < foretold
+    foreseen, remixed = found.beyond.upper() < foretold, found.reweight.upper() < -bound
     limited = found.half.lower() > bound
     if not synthetic:
-        mismatch, unmixed = np.zeros_like(mismatch), np.ones_like(unmixed)
+        mismatch, remixed, unmixed = np.zeros_like(mismatch), np.zeros_like(remixed), np.ones_like(unmixed)
     words = _Words(found, margin, synthetic)
     out = []
     for place in range(len(unneeded)):
@@ -127,8 +129,10 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
             state, reason = NOT_MEASURABLE, lack
         elif unneeded[place] and unforetold[place] and unmixed[place]:
             state, reason = ALREADY_OPTIMAL, words.optimal(place)
-        elif misspecified[place]:
-            state, reason = MISSPECIFIED, words.misspecified(place)
+        elif foreseen[place]:
+            state, reason = MISSPECIFIED, words.foreseen(place)
+        elif remixed[place]:
+            state, reason = MISSPECIFIED, words.remixed(place)
         elif limited[place]:
             state, reason = DATA_LIMITED, words.limited(place)
         elif lack := _lack_of_optimal(found, place, synthetic):
@@ -215,7 +219,13 @@ class _Words:
             f"the errors cannot be foretold, {_squares(self.found.predictability, place)}"
         )
 
-    def misspecified(self, place: int) -> str:
+    def remixed(self, place: int) -> str:
+        return (
+            f"real pairs alone, weighted like the synthetic ones, change the loss by "
+            f"{_range(self.found.reweight, place)}, proven more than {-self.margin:+.0%}"
+        )
+
+    def foreseen(self, place: int) -> str:
         curable = 1 - (1 - self.found.arms.curve.curable[place]) ** 2
         return (
             f"the errors can be foretold from the context, {_squares(self.found.predictability, place)}, more than the "

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,35 +18,26 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # planted worlds and trials lie one folder up
 
 import itertools
 
 from numpy.lib.stride_tricks import sliding_window_view
-from trials import Rate, panel
+from trials import Rate
 
-from tsgap.contexts import features
-from tsgap.curve import FRACTIONS, REPEATS
-from tsgap.decomposition import ArmLosses, InnerLosses, parts
+import tsgap
+from tsgap.augmentation import Augmentation
 from tsgap.defaults.linear import Linear
-from tsgap.diagnosis import (
-    ALREADY_OPTIMAL,
-    DATA_LIMITED,
-    MISSPECIFIED,
-    diagnoses,
-    effect,
-    evidence,
-)
-from tsgap.gap import Clusters
+from tsgap.diagnosis import ALREADY_OPTIMAL, DATA_LIMITED, MISSPECIFIED, evidence
 from tsgap.moments import Moments, less_level
-from tsgap.panel import Floats, Ints
-from tsgap.weighting import CLIP, density_ratio
+from tsgap.panel import Floats
+from tsgap.weighting import CLIP
 
 CONTEXT, HORIZON, DRAWS = 12, 2, 5
-#: Standard deviation of the levels of series, in shocks.
-LEVEL = 10.0
-DOSES = (0.1, 0.25, 0.5, 1.0, 2.0)
+#: Mean and standard deviation of the levels of series, in shocks.
+LEVEL = 50.0, 10.0
 SLICES, GROUPS, FRESH = 20, 5, 20_000
 PARTS = ("total", "size", "reweight", "shortfall")
 #: How far the mean of a part may lie from the truth, in ln of the loss, or in standard errors; and how often a verdict
@@ -66,17 +58,20 @@ class Process:
     chance: float = 0.0
     stay: int = 50
 
-    def drawn(self, rng: np.random.Generator, series: int, length: int) -> Floats:
-        """Series (S, T)."""
+    def drawn(self, rng: np.random.Generator, series: int, *stretches: tuple[int, float | None]) -> Floats:
+        """Series (S, T) made of stretches of a length, each with its own chance, None for that of the process."""
         lags = max(map(len, self.phi))
         phi = np.array([np.pad(one, (0, lags - len(one))) for one in self.phi])
-        burn = 200 + int(rng.integers(self.stay))
-        regime = (rng.random((series, (burn + length) // self.stay + 1)) < self.chance).astype(np.int64)
-        made = rng.normal(size=(lags + burn + length, series))
-        for t in range(lags, len(made)):
-            of = phi[regime[:, (t - lags) // self.stay]]
-            made[t] += (of * made[t - lags : t][::-1].T).sum(1)
-        return made[-length:].T + LEVEL * rng.normal(size=(series, 1))
+        changed = []
+        for length, chance in ((200, None), *stretches):
+            n, first = length // self.stay + 2, int(rng.integers(self.stay))
+            second = rng.random((n, series)) < (self.chance if chance is None else chance)
+            changed.append(np.repeat(second, self.stay, axis=0)[first : first + length])
+        which = np.concatenate(changed).astype(np.int64)
+        made = rng.normal(size=(lags + len(which), series))
+        for t, now in enumerate(which, lags):
+            made[t] += (phi[now] * made[t - lags : t][::-1].T).sum(1)
+        return made[lags + 200 :].T + rng.normal(*LEVEL, (series, 1))
 
     @cached_property
     def contexts(self) -> dict[tuple[int, int, int], float]:
@@ -131,7 +126,8 @@ def sieve(taught: Floats, lags: int) -> Process:
 
 @dataclass(frozen=True)
 class Case:
-    """A world: what the real series are, before and in the test, what is added, and which verdict is right.
+    """A world: what the real series are, how `often` they have their second coefficients in the test, what is added,
+    and which verdict is right.
 
     `learned` is how many lags a generator has that is fitted on the training part; None: `synthetic` is a process.
     """
@@ -139,10 +135,9 @@ class Case:
     name: str
     series: int
     train: int
-    inner: int
     windows: int
     real: Process
-    test: Process
+    often: float
     verdict: str
     synthetic: Process | None = None
     learned: int | None = None
@@ -155,12 +150,12 @@ class Case:
 
 
 AR2, AR2_WRONG = (1.4, -0.7), (1.3, -0.65)
-PERSISTENT, FLIPPING, HALF_WRONG = (0.9,), (-0.5,), (-0.1,)
+PERSISTENT, FLIPPING, HALF_WRONG = (0.9,), (-0.5,), (-0.3,)
 ONE, RARE, OFTEN = Process((AR2,)), Process((PERSISTENT, FLIPPING), 0.1), Process((PERSISTENT, FLIPPING), 0.5)
 MIXED_UP = Process((PERSISTENT, HALF_WRONG), 0.5)
-_MUCH = {"series": 50, "train": 500, "inner": 50, "windows": 60, "real": ONE, "test": ONE}
-_LITTLE = {"series": 8, "train": 28, "inner": 4, "windows": 100, "real": ONE, "test": ONE}
-_REGIMES = {"series": 20, "train": 1500, "inner": 100, "windows": 100, "real": RARE, "test": OFTEN}
+_MUCH = {"series": 50, "train": 500, "windows": 60, "real": ONE, "often": 0.0}
+_LITTLE = {"series": 8, "train": 28, "windows": 100, "real": ONE, "often": 0.0}
+_REGIMES = {"series": 100, "train": 400, "windows": 20, "real": RARE, "often": 0.5}
 CASES = (
     Case("A much data, the process itself", **_MUCH, verdict=ALREADY_OPTIMAL, synthetic=ONE),  # type: ignore[arg-type]
     Case("B little data, the process itself", **_LITTLE, verdict=DATA_LIMITED, synthetic=ONE),  # type: ignore[arg-type]
@@ -207,155 +202,68 @@ def learned(slices: list[Moments]) -> Linear:
     return model
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
-    """Windows to forecast: values (N, C + H), what errors are divided by (N, 1), series and origin of each (N,)."""
-
-    values: Floats
-    scale: Floats
-    series: Ints
-    origins: Ints
-
-    @classmethod
-    def of(cls, series: Floats, scale: Floats, windows: int) -> Windows:
-        """The last `windows` windows of series (S, T), whose leads do not overlap."""
-        at = series.shape[1] - HORIZON * np.arange(windows, 0, -1) - CONTEXT
-        values = series[:, at[:, None] + np.arange(CONTEXT + HORIZON)]
-        of, origin = np.indices(values.shape[:2])
-        return cls(
-            values.reshape(-1, CONTEXT + HORIZON), np.repeat(scale, windows)[:, None], of.ravel(), origin.ravel()
-        )
-
-    def errors(self, model: Linear) -> Floats:
-        """Truth less forecast (N, H), scaled."""
-        x, y = less_level(self.values, CONTEXT, "mean")
-        return np.asarray((y - x @ model.coefficients) / self.scale)
-
-    def losses(self, model: Linear) -> Floats:
-        """Absolute errors of lead 1 and of all leads (N, P)."""
-        return by_place(np.abs(self.errors(model)))
-
-    @cached_property
-    def contexts(self) -> Floats:
-        """Features (N, F) of what comes before, scaled."""
-        return features(self.values[:, :CONTEXT] / self.scale, 1)
+def losses(windows: Floats, model: Linear) -> Floats:
+    """Absolute errors (N,) over all leads."""
+    x, y = less_level(windows, CONTEXT, "mean")
+    return np.asarray(np.abs(y - x @ model.coefficients).sum(1))
 
 
-def by_place(losses: Floats) -> Floats:
-    """Losses (N, H) summed over the leads of each place (N, P)."""
-    return np.stack([losses[:, 0], losses.sum(1)], axis=1)
-
-
-def weights(real: Floats, synthetic: Floats) -> tuple[Floats, float]:
-    """Of each window of real series (S, T), how much more likely it is among synthetic ones; the effective share."""
-    sides = panel(real), panel(synthetic)
-    n, each = len(real), real.shape[1] - CONTEXT - HORIZON + 1
-    row, first = np.repeat(np.arange(n), each), np.tile(np.arange(each), n)
-    found = density_ratio(
-        *(side.take for side in sides),
-        *(side.lengths for side in sides),
-        row,
-        first,
-        np.ones_like(row),
-        context=CONTEXT,
-        leads=HORIZON,
-        season=1,
-        seed=0,
-    )
-    return found.weights, found.effective
+def frame(series: Floats) -> pd.DataFrame:
+    """Series (S, T) as a long frame."""
+    n, length = series.shape
+    names = np.repeat([f"s{i}" for i in range(n)], length)
+    return pd.DataFrame({"unique_id": names, "ds": np.tile(np.arange(length), n), "y": series.ravel()})
 
 
 def known(real: Floats, own: Process, other: Process) -> Floats:
-    """The same from the densities themselves, clipped alike."""
+    """How much more likely each window of real series (S, T) is in the other process, by the densities themselves."""
     contexts = sliding_window_view(real, CONTEXT + HORIZON, axis=1)[..., :CONTEXT].reshape(-1, CONTEXT)
     ratio = np.clip(np.exp(other.density(contexts) - own.density(contexts)), 1 / CLIP, CLIP)
     return np.asarray(ratio / ratio.mean())
 
 
-def foretold(near: Windows, model: Linear, test: Windows, errors: Floats) -> Floats:
-    """Errors on the test (N, H) less what boosted trees foretell that learned the errors at inner origins."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    seen = near.errors(model)
-    left = errors.copy()
-    for lead in range(HORIZON):
-        trees = HistGradientBoostingRegressor(max_iter=100, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False)
-        trees.set_params(min_samples_leaf=max(20, len(seen) // 50), l2_regularization=1.0, random_state=0)
-        left[:, lead] -= trees.fit(near.contexts, seen[:, lead]).predict(test.contexts)
-    return left
-
-
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One draw of a case: the losses of all arms, and what the parts are in truth at the share that is taken apart."""
+    """One draw of a case: what is found, and what the parts are in truth at the share that is taken apart."""
 
-    arms: ArmLosses
+    found: Augmentation
     truth: dict[str, float]
 
 
-def drawn(case: Case, rng: np.random.Generator, fresh: Windows) -> Run:
+def drawn(case: Case, rng: np.random.Generator, fresh: Floats) -> Run:
     """One draw of a case."""
-    real = np.concatenate(
-        [
-            case.real.drawn(rng, case.series, case.train),
-            case.test.drawn(rng, case.series, CONTEXT + case.windows * HORIZON),
-        ],
-        axis=1,
-    )
-    taught, before = real[:, : case.train], real[:, : case.train - case.inner * HORIZON]
-    scale = np.abs(np.diff(taught, axis=1)).mean(1)
-    test, near = Windows.of(real, scale, case.windows), Windows.of(taught, scale, case.inner)
-    stages = {}
-    for stage, known_part in (("test", taught), ("inner", before)):
-        source = case.source(known_part)
-        stages[stage] = [source.drawn(rng, *known_part.shape) for _ in range(DRAWS)]
-    whole, inner = grouped(pairs(taught)), grouped(pairs(before))
-    models = {
-        (stage, dose): [learned(added(own, grouped(pairs(other)), dose)) for other in stages[stage]]
-        for stage, own in (("test", whole), ("inner", inner))
-        for dose in DOSES
+    real = case.real.drawn(rng, case.series, (case.train, None), (case.windows * HORIZON, case.often))
+    taught = real[:, : case.train]
+    source = case.source(taught)
+    synthetic = [source.drawn(rng, case.series, (case.train, None)) for _ in range(DRAWS)]
+    with tempfile.TemporaryDirectory() as out:
+        told = tsgap.augment(
+            frame(real),
+            {"made": [frame(one) for one in synthetic]},
+            horizons=[HORIZON],
+            windows=case.windows,
+            context=CONTEXT,
+            season_length=1,
+            cheap=False,
+            jobs=0,
+            out=out,
+        ).found[0]
+        told.losses, told.diagnoses  # noqa: B018 - read before the folder goes
+    whole = grouped(pairs(taught))
+    more = case.real.drawn(rng, case.series, (case.train, None))
+    weighted = grouped(pairs(taught), known(taught, case.real, source))
+
+    def loss(*added_on: list[Moments]) -> float:
+        return float(np.mean([losses(fresh, learned(added(whole, one, 1.0))).sum() for one in added_on]))
+
+    alone = float(losses(fresh, learned(whole)).sum())
+    truth = {
+        "total": np.log(loss(*(grouped(pairs(one)) for one in synthetic)) / alone),
+        "size": np.log(loss(grouped(pairs(more))) / alone),
+        "reweight": np.log(loss(weighted) / alone),
     }
-    weighed, effective = zip(*(weights(taught, other) for other in stages["test"]), strict=True)
-    mixed = [learned(added(whole, grouped(pairs(taught), w), 1.0)) for w in weighed]
-    orders = [rng.permutation(SLICES) for _ in range(REPEATS // 2)]
-    orders += [order[::-1] for order in orders]
-    cut = {q: [order[: round(q * SLICES)] for order in orders] for q in FRACTIONS}
-    model, inner_model = learned(whole), learned(inner)
-    losses = test.losses(model)[None]
-    errors = test.errors(model)
-    clusters = Clusters.of(test.series, test.origins, np.arange(DRAWS))
-    arms = ArmLosses(
-        losses,
-        clusters,
-        pairs=len(pairs(taught)),
-        parameters=CONTEXT,
-        augmented={dose: np.stack([test.losses(one) for one in models["test", dose]]) for dose in DOSES},
-        duplicated=dict.fromkeys(DOSES, losses),
-        reweighted={1.0: np.stack([test.losses(one) for one in mixed])},
-        fractions={
-            q: np.stack([test.losses(learned([whole[k] for k in np.sort(of)])) for of in repeats])
-            for q, repeats in cut.items()
-        },
-        inner=InnerLosses(
-            near.losses(inner_model)[None],
-            {dose: np.stack([near.losses(one) for one in models["inner", dose]]) for dose in DOSES},
-        ),
-        residuals=tuple(by_place(e**2)[None] for e in (errors, foretold(near, inner_model, test, errors))),  # type: ignore[arg-type]
-        synthetic_pairs=len(pairs(taught)),
-        weighted=True,
-        effective=min(effective),
-    )
-    more = learned(added(whole, grouped(pairs(case.real.drawn(rng, *taught.shape))), 1.0))
-    own = case.source(taught)
-    ratio = learned(added(whole, grouped(pairs(taught), known(taught, case.real, own)), 1.0))
-    base = np.log(fresh.losses(model).sum(0))
-    true = {
-        "total": np.log(np.mean([fresh.losses(one).sum(0) for one in models["test", 1.0]], axis=0)) - base,
-        "size": np.log(fresh.losses(more).sum(0)) - base,
-        "reweight": np.log(fresh.losses(ratio).sum(0)) - base,
-    }
-    true["shortfall"] = true["total"] - true["size"] - true["reweight"]
-    return Run(arms, {name: float(value[-1]) for name, value in true.items()})
+    truth["shortfall"] = truth["total"] - truth["size"] - truth["reweight"]
+    return Run(told, truth)
 
 
 @dataclass
@@ -386,22 +294,23 @@ class Found:
 def found(case: Case, runs: int, seed: int = 0) -> Found:
     """What so many draws of a case show."""
     rng = np.random.default_rng([seed, ord(case.name[0])])
-    series = case.test.drawn(rng, FRESH // 10, CONTEXT + 10 * case.test.stay)
-    fresh = Windows.of(series, np.abs(np.diff(series, axis=1)).mean(1).mean() * np.ones(len(series)), 10)
+    length = CONTEXT + 10 * HORIZON
+    fresh = case.real.drawn(rng, FRESH // 10, (0, None), (length * 5, case.often))
+    fresh = sliding_window_view(fresh, CONTEXT + HORIZON, axis=1)[:, :: length // 2].reshape(-1, CONTEXT + HORIZON)
     out = Found()
     for _ in range(runs):
         run = drawn(case, rng, fresh)
-        told, seen = parts(run.arms), evidence(run.arms)
-        verdict = diagnoses(seen)[-1]
+        arms = run.found.losses
+        told, seen, verdict = run.found.parts, evidence(arms), run.found.diagnoses[-1]
         for name in PARTS:
             out.parts[name].append(getattr(told, name).value[-1])
             out.truth[name].append(run.truth[name])
         out.half.append(seen.half.value[-1])
         out.r2.append(-np.expm1(seen.predictability.value[-1]))
-        out.effective.append(run.arms.effective)
+        out.effective.append(arms.effective)
         out.states[verdict.state] += 1
-        out.effects[effect(seen.gain)[-1]] += 1
-        out.shares[seen.choice.share] += 1
+        out.effects[run.found.effects[-1]] += 1
+        out.shares[run.found.choice.share] += 1
         if verdict.state != case.verdict:
             out.reasons[verdict.reason] += 1
     return out
