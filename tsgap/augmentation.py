@@ -60,8 +60,6 @@ ARMS = frozenset(stage + arm for stage in ("", INNER) for arm in _FIELDS)
 #: Synthetic pairs to a real pair that are tried.
 SHARES = (0.1, 0.25, 0.5, 1.0, 2.0)
 
-#: With errors of fewer inner windows than this nothing is known of whether they can be foretold.
-LEAST_ERRORS = 100
 #: Draws of a source, or seeds of a model, below which nothing is proven.
 LEAST_DRAWS = 3
 
@@ -165,11 +163,12 @@ def augmentations(
         arms = by_place.setdefault((row["data"], row["source"], row["forecaster"]), {})
         arms.setdefault((row["arm"], row["dose"]), []).append(row)
     names = {row["data"] for row in rows}
+    foreseen: dict[tuple[str, ...], Any] = {}
     for data, of_data in told.items():
         for subject in of_data["subjects"] if data in names else ():
             for forecaster in forecasters:
                 there = by_place.get((data, subject["source"], forecaster), {})
-                yield _Reading(data, subject, of_data, forecaster, there, atoms, asked).found()
+                yield _Reading(data, subject, of_data, forecaster, there, atoms, asked, foreseen).found()
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +182,8 @@ class _Reading:
     rows: Mapping[Arm, Rows]
     atoms: Atoms
     asked: Asked
+    #: residuals by what they are made of: most sources have the same real arm
+    foreseen: dict[tuple[str, ...], tuple[Floats, Floats] | None]
     missing: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -315,15 +316,27 @@ class _Reading:
                 "residuals", self.subject["inner_why"] or "there are no inner origins to learn from"
             )
             return None
+        rows = (*self.rows[REAL, 0.0], *self.rows[INNER + REAL, 0.0])
+        same = (names["inner"], names["test"], *sorted(str(row["cell"]) for row in rows))
+        if same not in self.foreseen:
+            self.foreseen[same] = self._foreseen(ended[REAL, 0.0], truth, names)
+        found = self.foreseen[same]
+        if found is None:
+            few = f"{len(truth.values)} inner windows are too few for nothing found to mean that nothing is there"
+            self.missing.setdefault("residuals", f"whether errors can be foretold is not known: {few}")
+        return found
+
+    def _foreseen(
+        self, near_real: Sequence[Ended], truth: Truth, names: Mapping[str, str]
+    ) -> tuple[Floats, Floats] | None:
+        """What `_residuals` gives; None where the inner windows are too few."""
         near, far = (Contexts.read(names[stage], self.asked.read) for stage in ("inner", "test"))
-        if len(near.rows) < LEAST_ERRORS:
-            told = f"{len(near.rows)} inner windows are too few to learn from whether errors can be foretold"
-            self.missing.setdefault("residuals", f"{told}; it takes {LEAST_ERRORS}")
-            return None
-        errors = self._errors(ended[REAL, 0.0], truth, near)
+        errors = self._errors(near_real, truth, near)
         tested = self._errors(self._ended("")[REAL, 0.0], self.truth, far)
         series = truth.series[near.rows]
         before, after = corrected(near.features, errors, far.features, tested, series=series, seed=0)
+        if np.isnan(after).all():
+            return None
         # back to the units of the metric's scale, so that no series rules
         scale = self.truth.scales["mae"][far.rows] / far.size
         weights = np.where(np.isfinite(scale) & (scale > 0), self.truth.weights[far.rows] / scale**2, 0.0)
@@ -340,15 +353,12 @@ class _Reading:
         return np.asarray((truth.values - mean)[contexts.rows] / contexts.size[:, None])
 
     def _placed(self, squares: Floats, rows: Ints) -> Floats:
-        """Sums over the leads of each place (1, N, P); what is missing counts nothing, in either.
-
-        NaN where nothing is there: no squares are not squares that stayed the same.
-        """
+        """Sums over the leads of each place (1, N, P); what is missing counts nothing, a place without any is NaN."""
         out = np.zeros((1, len(self.truth.values), len(self._places)))
         for place, (first, last) in enumerate(self._places):
-            of = squares[:, first - 1 : last]
-            out[0, rows, place] = np.nansum(of, axis=1)
-            if np.isnan(of).all():
+            here = squares[:, first - 1 : last]
+            out[0, rows, place] = np.nansum(here, axis=1)
+            if np.isnan(here).all():
                 out[:, :, place] = np.nan
         return out
 
