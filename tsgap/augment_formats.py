@@ -124,7 +124,8 @@ def _room(one: Augmentation) -> Iterator[list[str]]:
     seen, double = evidence(one.losses), one.losses.by_repeats(one.losses.curve.change(2.0))
     for at, place in enumerate(one.places):
         told = figures("r", seen.predictability, at)
-        value, low, high = (-math.expm1(told[name]) for name in ("r", "r_high", "r_low"))
+        # what rounds to zero from below is no negative zero
+        value, low, high = (round(-math.expm1(told[name]), 3) + 0.0 for name in ("r", "r_high", "r_low"))
         r2 = "-" if math.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})" if low > -99 else f"{value:.3f} (-)"
         yield [_leads(place), _cell(seen.half, at), _cell(double, at), r2, one.diagnoses[at].state]
 

@@ -232,7 +232,7 @@ class _Reading:
             **{name: self._by_share(losses, name) for name in (AUGMENTED, DUPLICATED, REWEIGHTED)},
             fractions={q: losses[FRACTION, q] for q in FRACTIONS if (FRACTION, q) in losses},
             inner=self._inner(),
-            residuals=self._residuals(),
+            residuals=None if self.subject["cheap"] else self._residuals(),
             synthetic_pairs=self.subject["other_pairs"] or None,
             weighted=self._info((AUGMENTED, HEADLINE), "weighted", False),
             effective=self._info((REWEIGHTED, HEADLINE), "effective", np.nan),
