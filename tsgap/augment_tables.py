@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsgap.augment_words import LEVEL, priced, room, worth
+from tsgap.augment_words import LEVEL, NO_TELLING, RECOMMENDED, priced, worth
 from tsgap.diagnosis import Evidence, evidence
 from tsgap.ordering import Ordered
 from tsgap.rivals import rival
@@ -128,7 +128,7 @@ def room_of(found: Sequence[Augmentation]) -> pd.DataFrame:
         for at, (first, last) in enumerate(one.places):
             told = one.diagnoses[at]
             row = {**head, "first": first, "last": last, "verdict": told.state, "reason": told.reason}
-            row |= {"recommendation": room(one, at).partition(": ")[0]}
+            row |= {"recommendation": RECOMMENDED.get(told.state, NO_TELLING)}
             rows.append(row | _evidence(seen, at) | figures("double", double, at))
     return _framed(pd.DataFrame(rows, columns=list(ROOM)))
 

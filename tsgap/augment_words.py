@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LEVEL = 0.975
 
 #: What to do about a verdict on the real series alone.
-ROOM = {
+RECOMMENDED = {
     ALREADY_OPTIMAL: "no room",
     DATA_LIMITED: "room for more data like these",
     MISSPECIFIED: "a richer forecaster or re-weighting comes first",
@@ -76,7 +76,7 @@ def sentence(one: Augmentation, every: Sequence[Augmentation] = ()) -> str:
 def room(one: Augmentation, place: int = -1) -> str:
     """What the real series alone say: is there room for more data, and why."""
     found = one.diagnoses[place]
-    recommended = ROOM.get(found.state)
+    recommended = RECOMMENDED.get(found.state)
     if recommended is None:
         return f"{NO_TELLING} because {found.reason}"
     return f"{recommended}: {found.reason}"
@@ -153,7 +153,7 @@ def worth(value: float, *, priced: bool) -> str:
         return "-"
     if math.isinf(value):
         return "unbounded"
-    return f"{value:.0f}" if round(value) >= 0 else f"{-value:.0f} fewer"
+    return f"{-value:.0f} fewer" if round(value) < 0 else f"{abs(value):.0f}"
 
 
 def priced(one: Augmentation, place: int = -1) -> bool:
