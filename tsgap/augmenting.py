@@ -27,8 +27,6 @@ from tsgap.splits import Split
 VIEW = "inner"
 #: What the names of simple augmentations of the real series begin with.
 CHEAP = "cheap"
-#: Slices of the real rows below which there is no learning curve.
-LEAST_SLICES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,9 +242,24 @@ def _arms(data: Data, real: Panel, synthetic: Panel | None, footing: Footing, sp
     if synthetic is None:
         return _Arms(training(REAL, real), None, split)
     others = replace(synthetic, series=synthetic.keys, freq=real.freq, seasons=real.seasons, groups={}, weights=None)
-    if not pairing(data.train.keys, synthetic.keys).paired:
+    if pairing(data.train.keys, synthetic.keys).paired:
+        others = others.take(_twins_first(real.keys, synthetic.keys))
+    else:
         others = relabelled(others, data.train.keys)
     return _Arms(training(REAL, real), training(SYNTHETIC, others), split)
+
+
+def _twins_first(real: Sequence[str], synthetic: Sequence[str]) -> list[int]:
+    """Row numbers of the synthetic series, twins at the places of their real series; the others fill up what is left.
+
+    >>> _twins_first(["a", "b", "c"], ["x", "c", "a"])
+    [2, 0, 1]
+    """
+    at = {key: i for i, key in enumerate(synthetic)}
+    places = [at.pop(key, None) for key in real]
+    rest = iter(at.values())
+    filled = [next(rest, None) if place is None else place for place in places]
+    return [place for place in filled if place is not None] + list(rest)
 
 
 def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) -> Iterator[Asked]:
@@ -290,7 +303,8 @@ def _fractions(subject: Subject, experiment: Experiment, seed: Callable[[int], i
         panel.lengths, panel.series, context=arms.real.footing.context, leads=arms.real.footing.leads, groups=SLICES
     )
     there = np.unique(of.group)
-    if len(there) < LEAST_SLICES:
+    if len(there) < SLICES:
+        # what is asked for as a half would not be one
         return
     for repeat in range(REPEATS):
         order = np.random.default_rng(seed_of(experiment.seed, "fraction", repeat // 2)).permutation(there)
