@@ -91,6 +91,16 @@ def test_scores_that_move_together_move_the_threshold_alone(shift):
         assert change.se[0] == 0
 
 
+def test_one_figure_that_moves_is_enough():
+    bench = Bench(series=80, blocks=60)
+    real = bench.scores(0.75)
+    scored = Scored(bench.labels, {REAL: real, DUPLICATED: real, AUGMENTED: real - 0.45}, 0.24)
+    found = ordering(scored, bench.clusters, [(1, LEADS)], margin=0.015)[0]
+    assert abs(found.changes[REAL][BALANCED].value[0]) + found.changes[REAL][BALANCED].half(0.975)[0] < 0.015
+    assert found.changes[REAL][F1].lower(0.975)[0] > 0.015
+    assert found.verdict == THRESHOLD
+
+
 def test_the_same_scores_change_neither():
     bench = Bench()
     real = bench.scores(0.75)
@@ -265,6 +275,8 @@ def test_an_order_that_nothing_makes_better_is_optimal_already():
         assert what in better.doubts[0]
     worse = bench.told(**{**arms, REWEIGHTED: bench.scores(0.77)}, fractions=flat)
     assert worse.optimal is False
+    for auroc, optimal in ((0.83, False), (0.79, True)):
+        assert bench.told(**arms, augmented=bench.scores(auroc, DRAWS), fractions=flat).optimal is optimal
     steep = bench.told(**arms, fractions=halves(bench, 0.80, 0.03))
     assert steep.optimal is False
     assert "half as many" in steep.doubts[0]

@@ -62,8 +62,8 @@ class Ordered:
     total = size + reweight + shortfall (below 0 where the synthetic data fall short of as many real ones), the check
     `mechanical` (duplicated less real) and `half`, what half of the real pairs lack. `lost` counts the pairs that an
     arm failed to forecast: it orders and calls them wrongly; `unforecast` those that no arm has, which do not count.
-    `optimal` says whether the order is proven to gain less than the margin from more real pairs, other weights or a
-    richer model; None where that is not known, and `doubts` say why it is not proven.
+    `optimal` says whether the order is proven to gain less than the margin from more real pairs, other weights, the
+    synthetic data or a richer model, of what there is; None where that is not known. `doubts` say why it is not proven.
     """
 
     first: int
@@ -94,14 +94,15 @@ def ordering(
     *,
     times: float = 2.0,
     margin: float = MARGIN,
-    level: float = 0.95,
+    level: float = 0.975,
 ) -> tuple[Ordered, ...]:
     """What is known of the order of events at each place: leads (first, last), all pairs of which are pooled.
 
     `clusters` as for the losses of the same windows (N,) and replicates (K,). `times`: as many times as many real
-    pairs would the augmented arm have, for the part of the size (2 at λ = 1). Every bound is one-sided at `level`;
-    equal is what is proven to differ by less than `margin`, also where it is proven to differ. The threshold moves
-    where F1 or balanced accuracy are proven to change by more than it: a new fit changes both a little.
+    pairs would the augmented arm have, for the part of the size (2 at λ = 1). Every bound is one-sided at `level`, by
+    default an end of a two-sided 95 % interval. Equal is what is proven to differ by less than `margin`, also where it
+    is proven to differ; the threshold moves where F1 or balanced accuracy are proven to change by more than that: a
+    new fit changes both a little.
     """
     if REAL not in scored.scores:
         raise ValueError(f"the arm 'real' is what others are compared with; there are {sorted(scored.scores)}")
@@ -281,11 +282,9 @@ def _verdict(
         calls = [(by_real[which], by_twice[which]) for which in (F1, BALANCED)]
         if all(_within(one, margin, level) for one, _ in calls):
             return NEITHER, ()
-        # four chances to see a move: two figures, up or down
-        sure = 1 - (1 - level) / 4
-        if any(_above(one, margin, sure) and _above(two, margin, sure) for one, two in calls):
+        if any(_above(one, margin, level) and _above(two, margin, level) for one, two in calls):
             return THRESHOLD, ()
-        if any(_below(one, -margin, sure) and _below(two, -margin, sure) for one, two in calls):
+        if any(_below(one, -margin, level) and _below(two, -margin, level) for one, two in calls):
             return THRESHOLD, ()
         return CANNOT_TELL, (
             f"the order stays; that F1 or balanced accuracy move by more than {margin:g}, or do not, is not proven",
@@ -312,6 +311,7 @@ def _optimal(
     for what, one, both in (
         ("half as many real pairs", parts.get("half"), False),
         ("other weights of the real pairs", parts.get("reweight"), True),
+        ("the synthetic data", parts.get("total"), False),
         ("a richer model", richer, False),
     ):
         if one is None or (_within(one, margin, level) if both else _below(one, margin, level)):
