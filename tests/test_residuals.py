@@ -88,6 +88,21 @@ def test_the_share_that_is_found_is_the_one_that_was_planted() -> None:
     assert 0.17 < share(before, after) < 0.22
 
 
+def test_a_forecast_of_residuals_is_believed_by_how_far_it_is_from_chance() -> None:
+    """Of n equal residuals, each foreseen exactly, in a unit of its own: 1 − 2²/n."""
+    n_trees = len(residuals._TREES)
+    for n, believed in ((4, 0.0), (8, 0.5), (400, 0.99)):
+        for foreseen in (1.0, 2.0):
+            told = np.full((n_trees, n), foreseen)
+            factor, _ = residuals._belief(told, np.ones(n), np.arange(n))
+            assert factor * foreseen == pytest.approx(believed)
+    one_unit = residuals._belief(np.ones((n_trees, 400)), np.ones(400), np.zeros(400, dtype=np.int64))
+    assert one_unit[0] == 0
+    better = np.outer(1 + np.arange(n_trees), np.ones(400)) / n_trees  # the last one is the residuals themselves
+    better[:-1, 1::2] = 0
+    assert residuals._belief(better, np.ones(400), np.arange(400)) == (pytest.approx(0.99), residuals._TREES[-1])
+
+
 def test_where_nothing_is_found_both_are_exactly_the_same() -> None:
     seen, left = planted(1600, 0.0, seed=1)
     before, after = corrected(seen[:800], left[:800], seen[800:], left[800:], seed=0, series=np.arange(800) // 6)

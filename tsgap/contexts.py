@@ -29,9 +29,11 @@ NAMES = (
     "slope times length",
     "autocorrelation at lag 1",
     "autocorrelation at a season",
-    "share of zeros",
-    "share of zeros in the last quarter",
+    "share near zero",
+    "share near zero in the last quarter",
 )
+#: Values are near zero up to this share of the mean |value|: exact zeros would tell a copy with a little noise.
+_NEAR = 0.1
 #: A spread below this share of the largest |value| is rounding: such a context is constant.
 _ROUNDING = 1e-12
 
@@ -59,6 +61,7 @@ def _block(y: Floats, season: int) -> Floats:
     z = y - mean[:, None]
     z[z.std(1) <= _ROUNDING * np.abs(y).max(1)] = 0.0
     power = (z**2).sum(1)
+    near = np.abs(y) <= _NEAR * np.abs(y).mean(1, keepdims=True)
     t = np.arange(length) - (length - 1) / 2
     seasonal = _back(y, season - 1)
     columns = (
@@ -82,8 +85,8 @@ def _block(y: Floats, season: int) -> Floats:
         (z * t).sum(1) / max(float((t**2).sum()), 1.0) * length,
         _correlation(z, power, 1),
         _correlation(z, power, season),
-        (y == 0).mean(1),
-        (quarter == 0).mean(1),
+        near.mean(1),
+        near[:, -quarter.shape[1] :].mean(1),
     )
     return np.stack(columns, axis=1)
 
