@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks import augmentation_cases as cases
 
 from tsgap.curve import FRACTIONS, REPEATS
 from tsgap.decomposition import (
@@ -287,3 +288,29 @@ def test_the_response_to_every_share_says_what_it_is_worth():
     for dose in doses(replace(arms, fractions={})):
         assert np.isnan([dose.worth, dose.worth_low, dose.worth_high]).all()
     assert doses(replace(arms, augmented={})) == ()
+
+
+def test_the_ratio_of_densities_that_truth_rests_on_is_one():
+    # weighted by it, contexts of one process look like those of the other
+    rng = np.random.default_rng(0)
+
+    def contexts(process: cases.Process) -> Floats:
+        windows = np.lib.stride_tricks.sliding_window_view(process.drawn(rng, 4000, (60, None)), cases.CONTEXT, axis=1)
+        return windows[:, ::12].reshape(-1, cases.CONTEXT)
+
+    rare, often = contexts(cases.RARE), contexts(cases.OFTEN)
+    ratio = np.exp(cases.OFTEN.density(rare) - cases.RARE.density(rare))
+    assert ratio.mean() == pytest.approx(1, abs=0.06)
+    rough = [(np.diff(of, axis=1) ** 2).mean(1) for of in (rare, often)]
+    assert rough[0].mean() < 0.7 * rough[1].mean()
+    assert (ratio * rough[0]).mean() == pytest.approx(rough[1].mean(), rel=0.08)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name[0])
+def test_the_parts_and_the_verdict_of_every_case_are_right(case):
+    found = cases.found(case, 4)
+    for name in cases.PARTS:
+        bias, error = found.bias(name)
+        assert abs(bias) <= max(cases.BAR, 3 * error), name
+    assert found.states[case.verdict] >= 3, found.reasons
