@@ -2,8 +2,8 @@
 
 Axes as in `tsgap.gap`. With E(n) the mean loss after n training pairs, ln E(n/q) is taken to be a straight line in q:
 ln E(q n) = ln E(n) + b (1/q − 1), for shares q of the pairs below and above 1. For least squares, whose squared loss is
-σ² n / (n − p) with p parameters, that holds up to terms of (p/n)²; a straight line of E itself in 1/q does only up to
-terms of p/n. After Viering & Loog (2023), "The Shape of Learning Curves: A Review", IEEE TPAMI 45.
+σ² n / (n − p) with p parameters, that misses terms from ½ (p/n)² on; a straight line of E itself in 1/q misses twice as
+much. After Viering & Loog (2023), "The Shape of Learning Curves: A Review", IEEE TPAMI 45.
 """
 
 from __future__ import annotations
