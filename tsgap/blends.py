@@ -138,22 +138,25 @@ class Blending:
         """Moments of the groups of a blend. Duplicates teach an additive forecaster nothing: they are left away."""
         stock, sums = self.stock, dict[int, Any]()
 
-        def add(parts: Mapping[int, Any], weight: float) -> None:
-            for group, part in parts.items():
+        def add(parts: Mapping[int, Any], slices: Grouping, weight: float) -> None:
+            in_time = bool(slices.first.any())
+            for piece, part in parts.items():
+                # what is left out to choose a ridge: series in turn with their twins, or neighbours in time together
+                group = piece * GROUPS // SLICES if in_time else piece % GROUPS
                 more = part if weight == 1.0 else part * weight
-                sums[group % GROUPS] = sums[group % GROUPS] + more if group % GROUPS in sums else more
+                sums[group] = sums[group] + more if group in sums else more
 
         if blend.real:
             real = self._kept("real", lambda: moments_by_group(forecaster, stock.real.read, self._slices))
-            add({k: part for k, part in real.items() if not blend.slices or k in blend.slices}, 1.0)
+            add({k: part for k, part in real.items() if not blend.slices or k in blend.slices}, self._slices, 1.0)
         if blend.reweighted:
-            add(self._kept("reweighted", lambda: self._reweighted(forecaster)), blend.reweighted)
+            add(self._kept("reweighted", lambda: self._reweighted(forecaster)), self._slices, blend.reweighted)
         if blend.synthetic:
             rows = stock.synthetic
-            grouping = stock.grouping(rows, GROUPS)
+            grouping = stock.grouping(rows, SLICES)
             share = stock.pairs(stock.real) / stock.pairs(rows)
             others = self._kept("synthetic", lambda: moments_by_group(forecaster, rows.read, grouping))
-            add(others, blend.synthetic * share)
+            add(others, grouping, blend.synthetic * share)
         if not sums:
             raise ForecastError(
                 f"no series holds a context of {stock.context} values with {stock.leads} leads after it"
@@ -170,14 +173,14 @@ class Blending:
         return self._moments[name]
 
     def _reweighted(self, forecaster: Additive) -> Mapping[int, Any]:
-        """Moments of the real rows by group, each stretch by its weight: one pass, like weights together."""
+        """Moments of the real rows by slice, each stretch by its weight: one pass, like weights together."""
         stock, cut = self.stock, self.stock.stretches
         number, mean = classes(stock.ratio.weights, cut.windows)
-        labelled = replace(cut, group=_groups_at(stock.grouping(stock.real, GROUPS), cut) * len(mean) + number)
         sums: dict[int, Any] = {}
+        labelled = _crossed(self._slices, replace(cut, group=number), len(mean))
         for label, part in moments_by_group(forecaster, stock.real.read, labelled).items():
-            group, weight = label // len(mean), float(mean[label % len(mean)])
-            sums[group] = sums[group] + part * weight if group in sums else part * weight
+            piece, weight = label // len(mean), float(mean[label % len(mean)])
+            sums[piece] = sums[piece] + part * weight if piece in sums else part * weight
         return sums
 
     def panel(self, blend: Blend) -> Panel:
@@ -186,6 +189,9 @@ class Blending:
         if not blend.real:
             return stock.synthetic.whole
         real, pairs = stock.real.whole, stock.pairs(stock.real)
+        for share in (blend.duplicated, blend.reweighted, blend.synthetic):
+            if share and not self._weighted and not round(share * pairs):
+                raise ForecastError(f"a share of {share:g} of {pairs} real pairs is less than one pair")
         kept = np.flatnonzero(np.isin(self._slices.group, blend.slices))
         base = [self._slices.cut(real, kept) if blend.slices else real]
         cut = stock.stretches
@@ -213,11 +219,16 @@ class Blending:
         return joined(base)
 
 
-def _groups_at(coarse: Grouping, fine: Grouping) -> Ints:
-    """The group of the coarse stretch in which each fine one begins (G,)."""
-    most = int(max(coarse.first.max(), fine.first.max())) + 1
-    at = np.searchsorted(coarse.row * most + coarse.first, fine.row * most + fine.first, side="right") - 1
-    return coarse.group[at]
+def _crossed(coarse: Grouping, fine: Grouping, n: int) -> Grouping:
+    """The same rows cut wherever either is cut; the group is that of the coarse one times `n` plus that of the fine."""
+    most = int(count_pairs(coarse.lengths, coarse.context, coarse.leads).max(initial=0)) + 1
+    starts = [of.row * most + of.first for of in (coarse, fine)]
+    ends = coarse.row * most + coarse.first + coarse.windows
+    begins = np.union1d(*starts)
+    inside, other = (np.searchsorted(of, begins, side="right") - 1 for of in starts)
+    windows = np.minimum(np.append(begins[1:], ends[-1:]), ends[inside]) - begins
+    row, first = begins // most, begins % most
+    return replace(coarse, row=row, first=first, windows=windows, group=coarse.group[inside] * n + fine.group[other])
 
 
 def _weighing(panel: Panel, weights: Floats) -> Panel:

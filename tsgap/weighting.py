@@ -203,7 +203,8 @@ def _outside(models: list[Any], design: Floats, fold: Ints) -> Floats:
     for k, model in enumerate(models):
         mine = np.flatnonzero(fold == k)
         if model is not None and len(mine):
-            found[mine] = model.decision_function(design[mine])
+            # no matrix product: its last bit depends on how many rows come together
+            found[mine] = np.einsum("nf,f->n", design[mine], model.coef_[0]) + model.intercept_[0]
     return found
 
 
@@ -277,6 +278,7 @@ def drawn(
         panel.freq,
         panel.seasons,
         tuple(panel.series[r] for r in row[stretch].tolist()),
+        weights=None if panel.weights is None else frozen(panel.weights[row[stretch]]),
     )
 
 
