@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tsgap.curve import FRACTIONS, REPEATS
-from tsgap.decomposition import ArmLosses, InnerLosses, gain
+from tsgap.decomposition import LEVEL, ArmLosses, InnerLosses, gain
 from tsgap.diagnosis import (
     ALREADY_OPTIMAL,
     CANNOT_TELL,
@@ -90,7 +90,10 @@ def told(arms: ArmLosses, **options: object) -> Diagnosis:
         ({"reweight": -0.01}, NOT_MEASURABLE, "what re-weighting changes"),
         ({"total": 0.05}, MISMATCH, "proven more than +1%; the share of 0.5 that was chosen"),
         ({"total": 0.05, "half": 0.05}, MISMATCH, "change the loss by +5."),
-        ({"total": 0.05, "at_chosen": -0.05}, ALREADY_OPTIMAL, ""),
+        ({"total": 0.05, "at_chosen": -0.005}, ALREADY_OPTIMAL, ""),
+        ({"total": 0.05, "at_chosen": -0.05}, NOT_MEASURABLE, "not proven to be of no use"),
+        ({"total": -0.05}, NOT_MEASURABLE, "nothing shows that the real arm falls short, but"),
+        ({"total": -0.05, "chosen": 0.0}, NOT_MEASURABLE, "as many change the loss by -5."),
         ({"total": 0.05, "chosen": 0.0}, MISMATCH, "inside the training part adding nothing was best"),
         ({"half": 0.01}, NOT_MEASURABLE, "not proven to be small, nor large: what half of the real pairs change, +1."),
         ({"reweight": 0.03}, NOT_MEASURABLE, "what re-weighting changes, +3."),
@@ -163,6 +166,18 @@ def test_a_loss_that_is_not_known_spoils_the_verdict_of_its_place_alone(arm):
         bad[0, 3, 0] = np.nan
         broken = replace(arms, **{arm: {**getattr(arms, arm), at: bad}})
     assert [one.state for one in diagnoses(evidence(broken))] == [NOT_MEASURABLE, ALREADY_OPTIMAL]
+
+
+def test_errors_are_foretold_only_where_that_is_proven_by_itself():
+    # few heavy series: what further pairs would explain must not make the interval narrower
+    arms = planted(r2=0.3)
+    rng = np.random.default_rng(0)
+    before, after = arms.residuals
+    heavy = np.repeat(np.r_[200.0, np.ones(SERIES - 1)], BLOCKS)[None, :, None]
+    after = before * np.repeat(np.r_[0.6, rng.uniform(0.9, 1.1, SERIES - 1)], BLOCKS)[None, :, None]
+    found = evidence(replace(arms, residuals=(before * heavy, after * heavy)))
+    assert found.predictability.upper(LEVEL)[-1] > np.log(0.98)
+    assert diagnoses(found)[-1].state == NOT_MEASURABLE
 
 
 def test_too_few_windows_prove_nothing():

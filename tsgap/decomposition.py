@@ -19,6 +19,8 @@ from tsgap.panel import Floats, Ints
 
 #: The share that is taken apart, and judged.
 HEADLINE = 1.0
+#: What is proven is proven by the ends of the two-sided 95 % interval.
+LEVEL = 0.975
 #: Weights whose effective sample is no larger a share of the pairs say nothing.
 LEAST_EFFECTIVE = 0.05
 
@@ -225,9 +227,9 @@ class Gain:
 
     @property
     def helps(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Where (P,) the arm is proven better than both, one-sided at 95 %."""
+        """Where (P,) the arm is proven better than both."""
         known = self.real.counts.enough and self.duplicates.counts.enough
-        return known & (self.real.upper() < -ROUNDING) & (self.duplicates.upper() < -ROUNDING)
+        return known & (self.real.upper(LEVEL) < -ROUNDING) & (self.duplicates.upper(LEVEL) < -ROUNDING)
 
 
 def gain(arms: ArmLosses, share: float) -> Gain:
@@ -286,6 +288,6 @@ def doses(arms: ArmLosses) -> tuple[Dose, ...]:
     out = []
     for share in sorted(arms.augmented):
         one = gain(arms, share)
-        ends = (arms.curve.worth(total) for total in (one.real.value, one.real.upper(0.975), one.real.lower(0.975)))
+        ends = (arms.curve.worth(total) for total in (one.real.value, one.real.upper(LEVEL), one.real.lower(LEVEL)))
         out.append(Dose(one, arms.by_repeats(arms.size(share)), *ends))
     return tuple(out)

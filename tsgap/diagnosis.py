@@ -1,8 +1,8 @@
 """Which case one is in: whether adding data helps, hurts or cannot help, with the reason in words, at each place.
 
 After the theory that a well-specified forecaster with enough data is already optimal, and that data help it by size, by
-re-weighting or not at all. What is proven is proven one-sided at 95 %; that something is small, by two one-sided tests
-(Schuirmann 1987). What is missing, not a number or too few is never proven.
+re-weighting or not at all. What is proven, also that something is small (two one-sided tests, Schuirmann 1987), is
+proven by the ends of its two-sided 95 % interval. What is missing, not a number or too few is never proven.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.curve import ROUNDING
-from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE, ArmLosses, Choice, Gain, choice, gain
+from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE, LEVEL, ArmLosses, Choice, Gain, choice, gain
 from tsgap.gap import Estimate, Linear
 
 #: A relative change of the loss, and a share of the errors' variance that can be foretold, which are too small to act
@@ -50,8 +50,8 @@ def effect(one: Gain, margin: float = MARGIN) -> tuple[str, ...]:
     """
     bound = np.log1p(margin)
     enough = one.real.counts.enough
-    hurts = enough & (one.real.lower() > ROUNDING)
-    same = enough & (np.abs(one.real.value) + one.real.half() < bound)
+    hurts = enough & (one.real.lower(LEVEL) > ROUNDING)
+    same = enough & (np.abs(one.real.value) + one.real.half(LEVEL) < bound)
     told = np.select([one.helps, hurts, same], [HELPS, HURTS, NO_DIFFERENCE], CANNOT_TELL)
     return tuple(map(str, told))
 
@@ -99,25 +99,28 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
     """The verdict at each place (P,).
 
     MISMATCH: the headline share is proven worse by more than the margin, and the chosen one does not help.
-    ALREADY_OPTIMAL: half of the pairs cost less than the margin, re-weighting changes less, and the errors cannot be
-    foretold, all proven. MISSPECIFIED: the errors can be foretold beyond what further pairs would explain, or
-    re-weighting real pairs helps by more than the margin, which no forecaster gains from that has the process among
-    its own.
-    DATA_LIMITED: half of the pairs cost more than the margin, also where it is not known whether the errors can be
-    foretold. Else, or where the curve or the headline share is not known, NOT_MEASURABLE.
+    ALREADY_OPTIMAL: half of the pairs cost less than the margin, re-weighting changes less, the errors cannot be
+    foretold, and the headline share does not help by more, all proven. MISSPECIFIED: the errors can be foretold beyond
+    what further pairs would explain, or re-weighting real pairs helps by more than the margin, which no forecaster
+    gains from that has the process among its own. DATA_LIMITED: half of the pairs cost more than the margin, also where
+    it is not known whether the errors can be foretold. Else, or where the curve or the headline share is not known,
+    NOT_MEASURABLE.
 
     Without `synthetic` data at hand only the real arm is judged: MISMATCH cannot be, and re-weighting is not asked.
     """
     bound, foretold = np.log1p(margin), np.log1p(-PREDICTABLE)
     # a bound that is NaN is below nothing and above nothing
-    mismatch = (found.total.lower() > bound) & ~found.gain.helps
-    unneeded = found.half.upper() < bound
-    unforetold = found.predictability.lower() > foretold
-    unmixed = (found.reweight.upper() < bound) & (found.reweight.lower() > -bound)
-    foreseen, remixed = found.beyond.upper() < foretold, found.reweight.upper() < -bound
-    limited = found.half.lower() > bound
+    mismatch = (found.total.lower(LEVEL) > bound) & ~found.gain.helps
+    unneeded = found.half.upper(LEVEL) < bound
+    unforetold = found.predictability.lower(LEVEL) > foretold
+    unmixed = (found.reweight.upper(LEVEL) < bound) & (found.reweight.lower(LEVEL) > -bound)
+    foreseen = (found.beyond.upper(LEVEL) < foretold) & (found.predictability.upper(LEVEL) < foretold)
+    remixed = found.reweight.upper(LEVEL) < -bound
+    helpless = (found.total.lower(LEVEL) > -bound) & ~(found.gain.helps & (found.gain.real.upper(LEVEL) < -bound))
+    limited = found.half.lower(LEVEL) > bound
     if not synthetic:
-        mismatch, remixed, unmixed = np.zeros_like(mismatch), np.zeros_like(remixed), np.ones_like(unmixed)
+        mismatch = remixed = np.zeros_like(unneeded)
+        unmixed = helpless = np.ones_like(unneeded)
     words = _Words(found, margin, synthetic)
     out = []
     for place in range(len(unneeded)):
@@ -127,7 +130,7 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
             state, reason = MISMATCH, words.mismatch(place)
         elif lack := _lack(found, place, synthetic):
             state, reason = NOT_MEASURABLE, lack
-        elif unneeded[place] and unforetold[place] and unmixed[place]:
+        elif unneeded[place] and unforetold[place] and unmixed[place] and helpless[place]:
             state, reason = ALREADY_OPTIMAL, words.optimal(place)
         elif foreseen[place]:
             state, reason = MISSPECIFIED, words.foreseen(place)
@@ -138,7 +141,7 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
         elif lack := _lack_of_optimal(found, place, synthetic):
             state, reason = NOT_MEASURABLE, lack
         else:
-            state, reason = NOT_MEASURABLE, words.undecided(place, unneeded, unforetold, unmixed)
+            state, reason = NOT_MEASURABLE, words.undecided(place, unneeded, unforetold, unmixed, helpless)
         out.append(Diagnosis(state, reason))
     return tuple(out)
 
@@ -176,13 +179,13 @@ def _percent(value: float) -> str:
 
 
 def _range(one: Estimate, place: int) -> str:
-    low, high = one.lower()[place], one.upper()[place]
+    low, high = one.lower(LEVEL)[place], one.upper(LEVEL)[place]
     return f"{_percent(one.value[place])} ({_percent(low)} to {_percent(high)})"
 
 
 def _squares(one: Estimate, place: int) -> str:
     """R² of an estimate of ln(1 − R²)."""
-    value, low, high = (-np.expm1(x[place]) for x in (one.value, one.upper(), one.lower()))
+    value, low, high = (-np.expm1(x[place]) for x in (one.value, one.upper(LEVEL), one.lower(LEVEL)))
     return f"R² {value:.3f} ({low:.3f} to {high:.3f})"
 
 
@@ -239,7 +242,7 @@ class _Words:
             f"{self.margin:+.0%}: further pairs of the same kind would help{unseen}"
         )
 
-    def undecided(self, place: int, unneeded: Flags, unforetold: Flags, unmixed: Flags) -> str:
+    def undecided(self, place: int, unneeded: Flags, unforetold: Flags, unmixed: Flags, helpless: Flags) -> str:
         """What is not proven either way."""
         left = []
         if not unneeded[place]:
@@ -248,4 +251,11 @@ class _Words:
             left.append(f"what re-weighting changes, {_range(self.found.reweight, place)}")
         if not unforetold[place]:
             left.append(f"whether the errors can be foretold, {_squares(self.found.predictability, place)}")
+        if not left:
+            gain = self.found.gain
+            helps = f"a share of {gain.share:g} by {_range(gain.real, place)}" if gain.helps[place] else ""
+            return (
+                "nothing shows that the real arm falls short, but synthetic pairs are not proven to be of no use: as "
+                f"many change the loss by {_range(self.found.total, place)}{', ' * bool(helps)}{helps}"
+            )
         return f"not proven to be small, nor large: {'; '.join(left)}"
