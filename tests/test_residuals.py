@@ -54,7 +54,7 @@ def share(before: Floats, after: Floats) -> float:
 def test_what_a_linear_learner_leaves_of_a_threshold_process_is_foreseen(named: bool) -> None:
     for seed in range(2):
         found = judged(threshold_autoregressions, series=100, length=200, seed=seed, named=named)
-        assert share(*found) > 0.04
+        assert share(*found) > 0.03
         assert share(found[0][:, :1], found[1][:, :1]) > share(*found)  # most of it at the first lead
 
 
