@@ -140,7 +140,7 @@ def subjects(
         subject = Subject(
             name,
             cheap=True,
-            draws=tuple(k % len(given) for k in draws),
+            draws=draws,
             stochastic=not generator.spec.deterministic,
             generator_saw="the training part",
         )
@@ -175,15 +175,17 @@ def _subject(
     windows: int | None = None,
 ) -> Subject:
     """A subject with its training sets, or with the reason why there are none."""
-    failed = next((panel for panel in (*given, *(again or ())) if isinstance(panel, NotDrawn)), None)
-    if failed is not None:
+    if failed := _failed(given):
         return replace(subject, why=f"no synthetic series: {failed.reason}")
     panels = [panel for panel in given if isinstance(panel, Panel)]
     inner = data.inner
     footing = _footing(data, panels, rules, windows)
     if isinstance(footing, str):
         return replace(subject, why=footing)
-    test = tuple(_arms(data, data.train, panel, footing, None) for panel in given)  # type: ignore[arg-type]
+    try:
+        test = tuple(_arms(data, data.train, panel, footing, None) for panel in given)  # type: ignore[arg-type]
+    except UsageError as err:
+        return replace(subject, why=str(err))
     told: dict[str, Any] = {"footing": footing, "pairs": test[0].real.pairs}
     told["other_pairs"] = 0 if test[0].others is None else test[0].others.pairs
     if not test[0].real.pairs:
@@ -194,12 +196,22 @@ def _subject(
         return replace(subject, test=test, inner_why=inner, **told)
     if panels and again is None:
         return replace(subject, test=test, inner_why="its inner panels could not be drawn", **told)
+    if failed := _failed(again or ()):
+        why = f"no synthetic series from what lies before the inner origins: {failed.reason}"
+        return replace(subject, test=test, inner_why=why, **told)
     each = [None] * len(test) if again is None else again
-    near = tuple(_arms(data, inner.train, panel, footing, inner) for panel in each)  # type: ignore[arg-type]
+    try:
+        near = tuple(_arms(data, inner.train, panel, footing, inner) for panel in each)  # type: ignore[arg-type]
+    except UsageError as err:
+        return replace(subject, test=test, inner_why=f"before the inner origins: {err}", **told)
     if not near[0].real.pairs or any(one.others is not None and not one.others.pairs for one in near):
         why = f"what lies before the inner origins holds no context of {footing.context} with {footing.leads} leads"
         return replace(subject, test=test, inner_why=why, **told)
     return replace(subject, test=test, inner=near, **told)
+
+
+def _failed(panels: Sequence[Panel | NotDrawn | None]) -> NotDrawn | None:
+    return next((panel for panel in panels if isinstance(panel, NotDrawn)), None)
 
 
 def _footing(data: Data, panels: Sequence[Panel], rules: Rules, windows: int | None) -> Footing | str:
@@ -224,7 +236,8 @@ def _footing(data: Data, panels: Sequence[Panel], rules: Rules, windows: int | N
 
 
 def _arms(data: Data, real: Panel, synthetic: Panel | None, footing: Footing, split: Split | None) -> _Arms:
-    figures = train_figures(data.train) if footing.scaling == "train" else None
+    # those of inner arms know nothing of what follows
+    figures = train_figures(real) if footing.scaling == "train" else None
 
     def training(name: str, panel: Panel) -> TrainingSet:
         pairs = int(count_pairs(panel.lengths, footing.context, footing.leads).sum())

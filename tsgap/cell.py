@@ -220,18 +220,18 @@ def _blended(job: Job, folder: Path, train: Panel, told: Mapping[str, Any]) -> I
         raise ContractError("a blend is made of pairs of a context and leads, which a local forecaster has not")
     stock = Stock(real.rows, None if others is None else others.rows, job.context, job.leads, train.season)
     blending = Blending(stock, weighted=job.uses_weights, quantiles=bool(job.quantile_levels))
-    last: tuple[Blend, Forecaster] | None = None
+    last: tuple[Blend, Forecaster, bool] | None = None
     for view in job.views:
         stage, info, clock = "build", dict(told), _Clock()
         try:
             if view.blend is None:
                 raise ContractError("a view without a blend among views that have one")
             if last is None or last[0] != view.blend:
-                forecaster: Forecaster = job.build(**job.params)
+                last, forecaster = None, job.build(**job.params)
                 stage = "fit"
                 weighted = blending.teach(forecaster, view.blend, horizon=job.horizon, seed=job.seed)
-                last = view.blend, forecaster
-            info["weighted"] = weighted
+                last = view.blend, forecaster, weighted
+            _, forecaster, info["weighted"] = last
             if view.blend.reweighted:
                 info["effective"] = stock.ratio.effective
             info["fit_seconds"] = clock.lap()

@@ -167,8 +167,7 @@ def _augmented(made: Plan, experiment: Experiment, store: Store) -> dict[str, di
             "refused": {name: why for name, one in made.forecasters.items() if (why := augmenting.refused(one))},
             "contexts": {
                 subject.source: {
-                    stage: situations.write_contexts(data.train, split, subject.footing, store)
-                    for stage, split in splits.items()
+                    stage: situations.write_contexts(split, subject.footing, store) for stage, split in splits.items()
                 }
                 for subject in subjects
                 if subject.footing is not None

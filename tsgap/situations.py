@@ -13,7 +13,7 @@ from tsgap.cell import location_and_scale, scaled
 from tsgap.contexts import features
 from tsgap.events import Event
 from tsgap.footing import Footing
-from tsgap.panel import Floats, Ints, Panel, digest
+from tsgap.panel import Floats, Ints, digest
 from tsgap.splits import Split
 from tsgap.store import Store
 
@@ -24,18 +24,15 @@ if TYPE_CHECKING:
 MOST = 20_000
 
 
-def write_contexts(train: Panel, split: Split, footing: Footing, store: Store) -> str:
-    """The contexts of the windows of a split, of at most `MOST` of them, in a table; its name.
-
-    `train` is the real training part, whose figures scaling 'train' takes.
-    """
+def write_contexts(split: Split, footing: Footing, store: Store) -> str:
+    """The contexts of the windows of a split, of at most `MOST` of them, in a table; its name."""
     import pyarrow as pa
 
     name = f"contexts-{digest(split.fingerprint, footing.context, footing.scaling)}"
     rows = np.arange(len(split))
     if len(rows) > MOST:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
-    figures = train_figures(train) if footing.scaling == "train" else None
+    figures = train_figures(split.train) if footing.scaling == "train" else None
     found, sizes, done = [], [], 0
     for panel in split.histories_in_blocks(footing.context):
         here = rows[(rows >= done) & (rows < done + len(panel))] - done
@@ -47,7 +44,7 @@ def write_contexts(train: Panel, split: Split, footing: Footing, store: Store) -
         full = some.lengths == footing.context
         contexts = np.zeros((len(some), footing.context))
         contexts[full] = scaled(some, shift, size).take(np.flatnonzero(full)).values.reshape(-1, footing.context)
-        found.append(features(contexts, train.season))
+        found.append(features(contexts, split.train.season))
         sizes.append(size)
     table = pa.table(
         {

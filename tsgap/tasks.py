@@ -78,9 +78,11 @@ class Tasks:
         """Location and scale of the real training part for each history (N, 2), where the scaling asks for them."""
         if one.training is None or one.training.footing.scaling != "train":
             return None
-        asked = one.data.name, one.split.fingerprint
+        # a blend is learned from what lies before its windows, which is not all of the training part for inner ones
+        train = one.data.train if one.blend is None else one.training.panel
+        asked = train.fingerprint, one.split.fingerprint
         if asked not in self._figures:
-            by_key = train_figures(one.data.train)
+            by_key = train_figures(train)
             self._figures[asked] = np.array([by_key[key] for key in one.split.data.keys])[one.split.series]
         return self._figures[asked]
 
