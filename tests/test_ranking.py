@@ -15,6 +15,7 @@ from tsgap.ranking import (
     BEST_F1,
     F1,
     Pairs,
+    Ranked,
     auprc,
     auroc,
     balanced_accuracy,
@@ -43,7 +44,7 @@ def test_a_statistic_and_its_influence_are_those_of_scikit_learn(ours, seed):
     events, scores = tied(seed)
     given = scores if ours in ORDERINGS else scores >= 0.5
     theirs = {**ORDERINGS, **CALLS}[ours]
-    value, influence = ours(events, given)
+    value, influence = ours(events, Ranked.of(scores) if ours in ORDERINGS else given)
     assert value == pytest.approx(theirs(events, given), abs=1e-12)
     assert influence.sum() == pytest.approx(0, abs=1e-12)
     for pair in (0, 1, seed % len(events)):
@@ -92,7 +93,7 @@ def test_an_interval_is_near_that_of_leaving_out_each_series():
     pairs, clusters, drive, rng = crossed(30, 6, 3, 0)
     scores = drive + rng.normal(size=len(drive))
     one_block = Clusters.of(clusters.series, np.zeros(len(clusters.series)), np.zeros(1))
-    found = estimated(pairs.over_draws(scores[None], lambda _, of: auroc(pairs.events, of)), one_block)
+    found = estimated(pairs.orderings(scores[None])[AUROC], one_block)
     series = clusters.series[pairs.window]
     left = [metrics.roc_auc_score(pairs.events[series != i], scores[series != i]) for i in range(30)]
     jackknife = np.sqrt(29 / 30 * ((left - np.mean(left)) ** 2).sum())

@@ -13,7 +13,7 @@ import numpy as np
 
 from tsgap.gap import Clusters, Estimate, Linear
 from tsgap.panel import Floats
-from tsgap.ranking import AUROC, BALANCED, F1, ORDERINGS, Pairs, auroc, best_calls, combined, estimated
+from tsgap.ranking import AUROC, BALANCED, F1, ORDERINGS, Pairs, Ranked, auroc, best_calls, combined, estimated
 
 #: With fewer events, or fewer pairs without one, nothing is measured.
 MIN_EVENTS = 20
@@ -187,7 +187,8 @@ def _ordered(at: _Scores, clusters: Clusters, call: float, times: float, margin:
 
     def change(one: str, other: str, which: str) -> Estimate:
         difference = combined((1, found[one][which]), (-1, found[other][which]))
-        return estimated(difference, clusters, exact=_same(at.arms[one], at.arms[other], order=which in ORDERINGS))
+        exact = _exact(difference, at.arms[one], at.arms[other], order=which in ORDERINGS)
+        return estimated(difference, clusters, exact=exact)
 
     changes = {
         other: {which: change(AUGMENTED, other, which) for which in found[AUGMENTED] if which in found[other]}
@@ -210,8 +211,10 @@ def _ordered(at: _Scores, clusters: Clusters, call: float, times: float, margin:
     )
 
 
-def _same(one: Floats, other: Floats, *, order: bool) -> bool:
-    """Whether scores (K, M) are the same, or only their `order`, in every replicate."""
+def _exact(difference: Linear, one: Floats, other: Floats, *, order: bool) -> bool:
+    """Whether there is no difference since scores (K, M), or only their `order`, are the same in every replicate."""
+    if difference.contributions.any():
+        return False
     if order and not np.array_equal(one, other):
         from scipy.stats import rankdata
 
@@ -227,7 +230,7 @@ def _parts(
     With sub-samples AUROC(q) = AUROC(1) − b (1/q − 1), b from least squares and not below 0, is read at `times` pairs.
     """
     parts: dict[str, Linear] = {}
-    same = {}
+    exact = {}
     for name, arm, other in (
         ("total", AUGMENTED, REAL),
         ("mechanical", DUPLICATED, REAL),
@@ -235,14 +238,14 @@ def _parts(
     ):
         if arm in of_order and other in of_order:
             parts[name] = combined((1, of_order[arm]), (-1, of_order[other]))
-            same[name] = _same(at.arms[arm], at.arms[other], order=True)
+            exact[name] = _exact(parts[name], at.arms[arm], at.arms[other], order=True)
     further = {}
     unknown = _no_curve(at)
     if not unknown:
         real = of_order[REAL]
         whole = Linear(real.value, real.contributions.sum(0, keepdims=True), real.shares)
         lacks = {
-            q: combined((1, whole), (-1, at.pairs.over_draws(of, lambda _, one: auroc(at.pairs.events, one))))
+            q: combined((1, whole), (-1, at.pairs.mean([auroc(at.pairs.events, Ranked.of(one)) for one in of])))
             for q, of in at.fractions.items()
         }
         x = 1 / np.array(list(lacks)) - 1
@@ -255,7 +258,7 @@ def _parts(
             parts["shortfall"] = own.minus(parts["size"])
         further = dict.fromkeys(("half", "size", "shortfall"), len(slope.contributions))
     return {
-        name: estimated(one, clusters, exact=same.get(name, False), further=further.get(name, 0))
+        name: estimated(one, clusters, exact=exact.get(name, False), further=further.get(name, 0))
         for name, one in parts.items()
     }, unknown
 

@@ -27,36 +27,51 @@ BEST_F1, BEST_BALANCED = "best_f1", "best_balanced_accuracy"
 ORDERINGS, CALLS = (AUROC, AUPRC), (F1, BALANCED, BEST_F1, BEST_BALANCED)
 
 
-def auroc(events: Bools, scores: Floats) -> Influenced:
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """Pairs from the highest score down (M,): `order` are their numbers, `first` and `last` where their ties lie."""
+
+    order: Ints
+    first: Ints
+    last: Ints
+
+    @classmethod
+    def of(cls, scores: Floats) -> Ranked:
+        """The order of these scores."""
+        order = np.argsort(-scores)
+        ordered = scores[order]
+        ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+        tied = np.diff(ends, prepend=-1)
+        return cls(order, np.repeat(ends - tied + 1, tied), np.repeat(ends, tied))
+
+
+def auroc(events: Bools, ranked: Ranked) -> Influenced:
     """How often an event scores higher than a pair without one, ties half: .5 is chance, larger is better."""
-    of_events, of_others = np.sort(scores[events]), np.sort(scores[~events])
+    come = events[ranked.order]
+    n = np.append(0, np.cumsum(come))
+    # events that score higher than a pair or the same, ties half, and so for pairs without one
+    higher = (n[ranked.first] + n[ranked.last + 1]) / 2
+    others = (ranked.first + ranked.last + 1) / 2 - higher
+    size = np.where(come, n[-1], len(come) - n[-1])
+    placed = np.where(come, 1 - others / (len(come) - n[-1]), higher / n[-1])
+    value = float(placed[come].mean())
+    influence = np.empty(len(come))
+    influence[ranked.order] = (placed - value) / size
+    return value, influence
 
-    def above(these: Floats, those: Floats) -> Floats:
-        """The share of `those` that each of `these` is above, ties half."""
-        return np.asarray((np.searchsorted(those, these) + np.searchsorted(those, these, "right")) / (2 * len(those)))
 
-    placed = np.empty(len(scores))
-    placed[events] = above(scores[events], of_others)
-    placed[~events] = 1 - above(scores[~events], of_events)
-    value = float(placed[events].mean())
-    return value, (placed - value) / np.where(events, len(of_events), len(of_others))
-
-
-def auprc(events: Bools, scores: Floats) -> Influenced:
+def auprc(events: Bools, ranked: Ranked) -> Influenced:
     """Average precision, the mean over events of the share of events at or above their score: larger is better."""
-    order = np.argsort(-scores, kind="stable")
-    come, ordered = events[order], -scores[order]
-    first = np.searchsorted(ordered, ordered)  # of the pairs that score the same
-    last = np.searchsorted(ordered, ordered, "right") - 1
-    reached = last + 1.0
-    precision = np.cumsum(come)[last] / reached
+    come = events[ranked.order]
+    reached = ranked.last + 1.0
+    precision = np.cumsum(come)[ranked.last] / reached
     n = int(come.sum())
     value = float(precision[come].mean())
     # a pair is among those at or above the score of every event that does not score higher than it
-    met = np.cumsum((come / reached)[::-1])[::-1][first]
-    met_precision = np.cumsum((come * precision / reached)[::-1])[::-1][first]
-    influence = np.empty(len(scores))
-    influence[order] = (come * (precision - value) + come * met - met_precision) / n
+    met = np.cumsum((come / reached)[::-1])[::-1][ranked.first]
+    met_precision = np.cumsum((come * precision / reached)[::-1])[::-1][ranked.first]
+    influence = np.empty(len(come))
+    influence[ranked.order] = (come * (precision - value) + come * met - met_precision) / n
     return value, influence
 
 
@@ -77,7 +92,7 @@ def balanced_accuracy(events: Bools, called: Bools) -> Influenced:
 
 def best_calls(events: Bools, scores: Floats) -> Mapping[str, float]:
     """The scores from which calling an event gives the best F1 and the best balanced accuracy, midway to the next."""
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)
     ordered, hits = scores[order], np.cumsum(events[order])
     n, calls = int(events.sum()), np.arange(1, len(scores) + 1)
     cuts = np.flatnonzero(np.append(ordered[:-1] > ordered[1:], True))
@@ -111,9 +126,8 @@ class Pairs:
         rarer = self.events if self.counts[0] <= self.counts[1] else ~self.events
         return np.asarray(np.bincount(self.window[rarer], minlength=self.windows)[:, None] / rarer.sum())
 
-    def over_draws(self, scores: Floats, statistic: Callable[[int, Floats], Influenced]) -> Linear:
-        """The mean of a statistic over the replicates of `scores` (K, M), told which of them it is given."""
-        found = [statistic(k, of) for k, of in enumerate(scores)]
+    def mean(self, found: Sequence[Influenced]) -> Linear:
+        """The mean over replicates of a statistic."""
         value = float(np.mean([one for one, _ in found]))
         shares = self.shares
         parts = np.empty((len(found), self.windows, 1))
@@ -124,16 +138,16 @@ class Pairs:
 
     def orderings(self, scores: Floats) -> dict[str, Linear]:
         """What does not depend on a threshold, of scores (K, M)."""
+        ranked = [Ranked.of(one) for one in scores]
         return {
-            AUROC: self.over_draws(scores, lambda _, of: auroc(self.events, of)),
-            AUPRC: self.over_draws(scores, lambda _, of: auprc(self.events, of)),
+            name: self.mean([of(self.events, one) for one in ranked]) for name, of in ((AUROC, auroc), (AUPRC, auprc))
         }
 
     def calls(self, scores: Floats, call: float, chosen: Sequence[Mapping[str, float]] | None) -> dict[str, Linear]:
         """What depends on one: at the fixed `call`, and at what was `chosen` elsewhere for each replicate."""
 
         def at(by: Callable[[Bools, Bools], Influenced], cuts: Sequence[float]) -> Linear:
-            return self.over_draws(scores, lambda k, of: by(self.events, of >= cuts[k % len(cuts)]))
+            return self.mean([by(self.events, one >= cuts[k % len(cuts)]) for k, one in enumerate(scores)])
 
         found = {F1: at(f1, [call]), BALANCED: at(balanced_accuracy, [call])}
         if chosen:

@@ -128,6 +128,25 @@ def found(world: str, runs: int, seed: int = 0) -> list[Ordered]:
     return [told(*make(np.random.default_rng([seed, run]))) for run in range(runs)]
 
 
+def of_tables(world: str, runs: int, seed: int = 0) -> list[Ordered]:
+    """What `tsgap.augment` finds over all leads in every run of a world, from tables of real series and of one draw."""
+    import pandas as pd
+
+    import tsgap
+
+    def table(values: Floats) -> pd.DataFrame:
+        row, at = (ids.ravel() for ids in np.indices(values.shape))
+        return pd.DataFrame({"unique_id": np.char.add("s", row.astype(str)), "ds": at, "y": values.ravel()})
+
+    out = []
+    split = {"horizons": HORIZON, "windows": WINDOWS, "context": CONTEXT, "season_length": 1}
+    for run in range(runs):
+        real, draw = WORLDS[world][0](np.random.default_rng([seed, run]))
+        told = tsgap.augment(table(real), table(draw()), event=str(EVENT), cheap=False, seed=run, jobs=0, **split)
+        out.append(told.found[0].events[-1])
+    return out
+
+
 def drawn(rng: np.random.Generator, series: int, blocks: int, sds: tuple[float, float, float]) -> dict[str, bool]:
     """Which intervals of a change miss 0, for scores of two arms that differ by chance alone, at a prevalence of 5 %.
 
@@ -167,18 +186,20 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--tables", type=int, default=0, help="runs of `tsgap.augment`, some 10 s each")
     parser.add_argument("--chance", type=int, default=400, help="runs for each source of chance")
     asked = parser.parse_args()
     print(f"{EVENT}; augmented less real: mean and sd of a run")
-    for world, (_, right) in WORLDS.items():
-        runs = found(world, asked.runs)
-        verdicts = Counter(one.verdict for one in runs)
-        print(f"{world}: {right} {Rate(verdicts[right], asked.runs)}; {dict(verdicts)}")
-        print(f"  {'prevalence':<18} {np.mean([one.prevalence for one in runs]):7.3f}")
-        for which in runs[0].changes[REAL]:
-            change = np.array([one.changes[REAL][which].value[0] for one in runs])
-            of_real = np.mean([one.figures[REAL][which].value[0] for one in runs])
-            print(f"  {which:<18} {of_real:7.3f} {change.mean():+8.4f} {change.std():7.4f}", flush=True)
+    for way, runs in ((found, asked.runs), (of_tables, asked.tables)):
+        for world, (_, right) in WORLDS.items() if runs else ():
+            several = way(world, runs)
+            verdicts = Counter(one.verdict for one in several)
+            print(f"{world}, {way.__name__}: {right} {Rate(verdicts[right], runs)}; {dict(verdicts)}")
+            print(f"  {'prevalence':<18} {np.mean([one.prevalence for one in several]):7.3f}")
+            for which in (AUROC, AUPRC, F1, BALANCED):
+                change = np.array([one.changes[REAL][which].value[0] for one in several])
+                of_real = np.mean([one.figures[REAL][which].value[0] for one in several])
+                print(f"  {which:<18} {of_real:7.3f} {change.mean():+8.4f} {change.std():7.4f}", flush=True)
     print(f"\n{asked.chance} runs of drawn scores")
     for series, blocks in ((10, 20), (50, 5), (50, 20)):
         for name, sds in CHANCE.items():
