@@ -368,5 +368,8 @@ def test_intervals_of_a_change_miss_none_as_rarely_as_they_say():
 @pytest.mark.slow
 @pytest.mark.parametrize("world", planted.WORLDS)
 def test_a_better_order_and_a_moved_threshold_are_told_apart(world):
-    found = planted.found(world, 20, seed=1)
-    assert sum(one.verdict == planted.WORLDS[world][1] for one in found) >= 18
+    right = planted.WORLDS[world][1]
+    found = [one.verdict for one in planted.found(world, 20, seed=1)]
+    # that nothing changes takes more windows to prove; that something does is not to be claimed
+    allowed = {right, CANNOT_TELL} if right == NEITHER else {right}
+    assert sum(one in allowed for one in found) >= 18

@@ -200,14 +200,12 @@ def main() -> None:
                 change = np.array([one.changes[REAL][which].value[0] for one in several])
                 of_real = np.mean([one.figures[REAL][which].value[0] for one in several])
                 print(f"  {which:<18} {of_real:7.3f} {change.mean():+8.4f} {change.std():7.4f}", flush=True)
-    print(f"\n{asked.chance} runs of drawn scores")
-    for series, blocks in ((10, 20), (50, 5), (50, 20)):
+    for series, blocks in ((10, 20), (50, 5), (50, 20)) if asked.chance else ():
+        print(f"\n{asked.chance} runs of drawn scores, {series} series in {blocks} blocks")
         for name, sds in CHANCE.items():
             hits = missed(asked.chance, series, blocks, sds)
             for which in (AUROC, AUPRC, F1, BALANCED):
-                print(
-                    f"{name:<16} {f'{series} x {blocks}':>8} {which:<18} {Rate(hits[which], asked.chance)}", flush=True
-                )
+                print(f"{name:<16} {which:<18} {Rate(hits[which], asked.chance)}", flush=True)
 
 
 if __name__ == "__main__":
