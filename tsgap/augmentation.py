@@ -162,10 +162,9 @@ def augmentations(
     for row in rows:
         arms = by_place.setdefault((row["data"], row["source"], row["forecaster"]), {})
         arms.setdefault((row["arm"], row["dose"]), []).append(row)
-    names = {row["data"] for row in rows}
     foreseen: dict[tuple[str, ...], Any] = {}
     for data, of_data in told.items():
-        for subject in of_data["subjects"] if data in names else ():
+        for subject in of_data["subjects"]:
             for forecaster in forecasters:
                 there = by_place.get((data, subject["source"], forecaster), {})
                 yield _Reading(data, subject, of_data, forecaster, there, atoms, asked, foreseen).found()
@@ -259,7 +258,8 @@ class _Reading:
             ended = [self.atoms.ended(row) for row in sorted(rows, key=lambda row: int(row["replicate"]))]
             bad = next((one.under(self.asked.metric) for one in ended if one.under(self.asked.metric) != "ok"), "")
             if bad:
-                self.missing.setdefault("inner" if stage else _FIELDS[arm[0]], f"{stage}{arm[0]} arm: {bad}")
+                named = _FIELDS[arm[0]]
+                self.missing.setdefault("inner" if stage else named, f"{stage}{named} arm: {bad}")
             else:
                 # one where all replicates are one cell
                 out[arm] = ended[:1] if len({row["cell"] for row in rows}) == 1 else ended

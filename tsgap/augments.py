@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tsgap import augment_formats, augment_tables
 from tsgap.augmentation import Augmentation
 from tsgap.diagnosis import NOT_MEASURABLE
+from tsgap.plugins import registry
 from tsgap.run import Run
 from tsgap.sweeps import sweep
 
@@ -127,6 +128,7 @@ def augment(
     `event`, like ``"y > q0.95"``, asks for rare events too. Forecasters that learn each series by itself are refused,
     with the reason, in the result.
     """
+    registry().named("metrics", metric)
     settings = {"null": False} | settings
     run = sweep(real, synthetic, forecasters=forecasters, augment="only", cheap=cheap, event=event, **settings)
     return Augmentations.of(run, metric)
@@ -143,6 +145,7 @@ def saturation(
 
     `real` and `settings` as in `tsgap.sweep`.
     """
+    registry().named("metrics", metric)
     run = sweep(real, None, forecasters=forecasters, augment="only", **({"null": False} | settings))
     return Saturation(run, metric, tuple(run.augmentations(metric)))
 
