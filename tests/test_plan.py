@@ -20,10 +20,12 @@ from tsgap.drawing import Wanted
 from tsgap.engines import Outcome, Task
 from tsgap.errors import DataError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
+from tsgap.fits import fits_of
 from tsgap.panel import Panel
 from tsgap.plan import Plan, Row
 from tsgap.readers import ReadOptions
 from tsgap.splits import Split
+from tsgap.tasks import Tasks
 
 LENGTH, HORIZON, WINDOWS = 120, 6, 3
 #: The training part of `seasonal()` with these windows.
@@ -413,9 +415,20 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+#: The same for the fields of blends, of an arm with as many synthetic as real pairs.
+BLENDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "others": ({}, {"sources": "gen:shuffle"}),
+    "other_figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
+    "leads": ({"context": TRAINING - HORIZON}, {"context": TRAINING - HORIZON + 1}),
+    "uses_weights": ({}, {"forecasters": [spec(uses_weights=True)]}),
+    "views blend": ({}, {"dose": 0.5}),
+}
+
+
 def test_every_field_of_a_job_is_known_to_the_key() -> None:
     of_job, of_view = ({field.name for field in fields(of)} for of in (cell.Job, cell.View))
-    assert of_job | {f"views {name}" for name in of_view} == {*CHANGES, "train_rows", "output", "views", "views rows"}
+    known = {*CHANGES, *BLENDS, "train_rows", "output", "views", "views rows"}
+    assert of_job | {f"views {name}" for name in of_view} == known
 
 
 def told(job: cell.Job, name: str) -> bytes:
@@ -438,6 +451,22 @@ def test_what_changes_a_job_changes_its_key(name: str, tmp_path: Path, sent: Sen
     assert told(old, name) != told(new, name)
     # the control is not touched by another source
     assert len(keys[0] & keys[1]) == (name == "train")
+
+
+def blended(folder: Path, *, dose: float = 1.0, **given: Any) -> tuple[str, cell.Job]:
+    """Key and job of the arm with so many synthetic pairs to a real one."""
+    made = planned(**{"forecasters": [spec()], **given}, augment="only")
+    [key] = {r.cell for r in made.rows if (r.arm, r.dose) == ("augmented", dose)}
+    [fit] = fits_of([made.cells[key]])
+    return key, cloudpickle.loads(Tasks(folder, 1.0).of(fit).payload)
+
+
+@pytest.mark.parametrize("name", BLENDS)
+def test_what_changes_the_job_of_a_blend_changes_its_key(name: str, tmp_path: Path) -> None:
+    (old, job), (new, other) = (blended(tmp_path, **given) for given in BLENDS[name])
+    assert told(job, name) != told(other, name)
+    assert old != new
+    assert blended(tmp_path, **BLENDS[name][0])[0] == old
 
 
 def _values(frame: pd.DataFrame, at: int) -> pd.DataFrame:
