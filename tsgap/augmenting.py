@@ -25,6 +25,8 @@ from tsgap.splits import Split
 
 #: Name of the view of inner origins.
 VIEW = "inner"
+#: Draws of a simple augmentation on inner origins, which only choose its share.
+CHEAP_DRAWS = 3
 #: What the names of simple augmentations of the real series begin with.
 CHEAP = "cheap"
 
@@ -106,7 +108,8 @@ def subjects(
         seeds = [seed_of(experiment.seed, data.name, generator.address, k) for k in range(times)]
         for stage, train in (("test", data.train), ("inner", None if isinstance(inner, str) else inner.train)):
             if train is not None and (stage == "inner" or name in cheap):
-                named = [Wanted(f"{stage} {name}/{k}", generator, train, seed) for k, seed in enumerate(seeds)]
+                few = CHEAP_DRAWS if stage == "inner" and name in cheap else len(seeds)
+                named = [Wanted(f"{stage} {name}/{k}", generator, train, seed) for k, seed in enumerate(seeds[:few])]
                 wanted[f"{stage} {name}"] = named
     drawn = draw([one for every in wanted.values() for one in every])
 

@@ -137,9 +137,17 @@ def _box_cox(y: Floats) -> tuple[Floats, Callable[[Floats], Floats]]:
     """The series on the Box-Cox scale, its exponent in [0, 1] by maximum likelihood, and the way back."""
     if y.min() <= 0:
         return y, lambda z: z
-    from scipy import optimize, special, stats
+    from scipy import optimize, special
 
-    found = optimize.minimize_scalar(lambda lam: -float(stats.boxcox_llf(lam, y)), bounds=(0.0, 1.0), method="bounded")
+    logs = np.log(y)
+    total = float(logs.sum())
+
+    def unlikely(lam: float) -> float:
+        # the likelihood but for a constant; several times as fast as scipy's for short series
+        spread = np.var(np.expm1(lam * logs) / lam if lam > 1e-9 else logs)
+        return float(len(y) / 2 * np.log(spread) - (lam - 1) * total)
+
+    found = optimize.minimize_scalar(unlikely, bounds=(0.0, 1.0), method="bounded")
     lam = float(found.x) if np.isfinite(found.fun) else 1.0
     z: Floats = np.asarray(special.boxcox(y, lam), dtype=np.float64)
     low, high = z.min() - np.ptp(z), z.max() + np.ptp(z)
