@@ -419,7 +419,10 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 BLENDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "others": ({}, {"sources": "gen:shuffle"}),
     "other_figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
-    "leads": ({"context": TRAINING - HORIZON}, {"context": TRAINING - HORIZON + 1}),
+    "leads": (
+        {"sources": seasonal(length=LENGTH), "context": TRAINING - HORIZON},
+        {"sources": seasonal(length=LENGTH), "context": TRAINING - HORIZON + 1},
+    ),
     "uses_weights": ({}, {"forecasters": [spec(uses_weights=True)]}),
     "views blend": ({}, {"dose": 0.5}),
 }
