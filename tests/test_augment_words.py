@@ -33,8 +33,11 @@ PLANTED = ("half", "total", "reweight", "r2", "chosen", "at_chosen", "noise", "s
 @pytest.mark.parametrize(
     ("effects", "says"),
     [
-        ({"at_chosen": -0.05}, "λ = 0.5, chosen on inner origins, helps by 4.9 % (with 95 % certainty by at least 4."),
-        ({"at_chosen": 0.05}, "λ = 0.5, chosen on inner origins, hurts by 5.1 % (with 95 % certainty by at least 4."),
+        (
+            {"at_chosen": -0.05},
+            "λ = 0.5, chosen on inner origins, helps by 4.9 % (95 % interval 4.",
+        ),
+        ({"at_chosen": 0.05}, "λ = 0.5, chosen on inner origins, hurts by 5.1 % (95 % interval 4."),
         ({"at_chosen": 0.0}, "makes no difference of 1% or more"),
         ({"at_chosen": 0.0, "noise": 0.5}, "is not proven to help or to hurt"),
         ({"chosen": 0.0}, "on inner origins adding nothing was best"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsgap.augment_words import LEVEL, NO_TELLING, RECOMMENDED, priced, worth
+from tsgap.augment_words import NO_TELLING, RECOMMENDED, priced, worth
+from tsgap.decomposition import LEVEL
 from tsgap.diagnosis import Evidence, evidence
 from tsgap.ordering import Ordered
 from tsgap.rivals import rival

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsgap.curve import ROUNDING
-from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE
+from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE, LEVEL
 from tsgap.diagnosis import (
     ALREADY_OPTIMAL,
     DATA_LIMITED,
@@ -28,9 +28,6 @@ from tsgap.sentences import interval, leads, signed
 if TYPE_CHECKING:
     from tsgap.augmentation import Augmentation
     from tsgap.gap import Estimate
-
-#: Bounds one-sided at this level are the ends of a 95 % interval.
-LEVEL = 0.975
 
 #: What to do about a verdict on the real series alone.
 RECOMMENDED = {
@@ -90,26 +87,27 @@ def effect(one: Augmentation, place: int = -1) -> str:
     if not share:
         return "on inner origins adding nothing was best, so nothing is added"
     found, what = one.gain.real, f"λ = {share:g}, chosen on inner origins,"
-    value = 100 * math.expm1(found.value[place])
     over = f"{one.metric.upper()}, {leads(*one.places[place])}"
     told = f"{signed(found.value[place])} % (95 % interval {span(found, place)} %; {over})"
     state = one.effects[place]
     if one.few_draws:
         return f"{what} changes the error by {told}; {one.few_draws}"
     if state == HELPS:
-        least = -100 * math.expm1(found.upper()[place])
-        return (
-            f"{what} helps by {-value:.1f} % (with 95 % certainty by at least {least:.1f} %; {over}), and more than "
-            "duplicates of real pairs do"
-        )
+        return f"{what} helps by {_size(found, place, -1)}; {over}), and duplicates of real pairs do not do as much"
     if state == HURTS:
-        least = 100 * math.expm1(found.lower()[place])
-        return f"{what} hurts by {value:.1f} % (with 95 % certainty by at least {least:.1f} %; {over})"
+        return f"{what} hurts by {_size(found, place, 1)}; {over})"
     if state == NO_DIFFERENCE:
         return f"{what} makes no difference of {MARGIN:.0%} or more: {told}"
-    if found.counts.enough and found.upper()[place] < -ROUNDING:
+    if found.counts.enough and found.upper(LEVEL)[place] < -ROUNDING:
         return f"{what} is better than real pairs alone, not proven better than duplicates of them: {told}"
     return f"{what} is not proven to help or to hurt: {told}"
+
+
+def _size(found: Estimate, place: int, sign: int) -> str:
+    """How much smaller (`sign` -1) or larger the error is, in per cent, with its interval that is still open."""
+    near, far = sorted((found.lower(LEVEL)[place], found.upper(LEVEL)[place]), key=lambda bound: sign * bound)
+    value, low, high = (f"{sign * 100 * math.expm1(of):.1f}" for of in (found.value[place], near, far))
+    return f"{value} % (95 % interval {low} to {high} %"
 
 
 def plain(source: str) -> str:
@@ -159,7 +157,7 @@ def worth(value: float, *, priced: bool) -> str:
 def priced(one: Augmentation, place: int = -1) -> bool:
     """Whether real pairs have a price: half of them are proven to cost something."""
     half = one.losses.by_repeats(one.losses.curve.half)
-    return half.counts.enough and bool(half.lower()[place] > ROUNDING)
+    return half.counts.enough and bool(half.lower(LEVEL)[place] > ROUNDING)
 
 
 def worth_told(one: Augmentation) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsgap.curve import ROUNDING
-from tsgap.decomposition import ArmLosses, difference
+from tsgap.decomposition import LEVEL, ArmLosses, difference
 from tsgap.gap import Estimate, log_ratio
 from tsgap.panel import Floats
 
@@ -33,16 +33,16 @@ class Rival:
     reason: str = ""
 
     def outcome(self, place: int = -1) -> str:
-        """What is proven at a place, one-sided at 95 %: the source is better, worse, or neither is."""
+        """What the 95 % interval shows at a place: the source is better, worse, or neither is."""
         if self.ratio is None or not np.isfinite(self.ratio.value[place]):
             return UNKNOWN
         if self.ratio.se[place] == 0 and abs(self.ratio.value[place]) < ROUNDING:
             return SAME
         if not self.ratio.counts.enough:
             return NOT_TOLD_APART
-        if self.ratio.upper()[place] < -ROUNDING:
+        if self.ratio.upper(LEVEL)[place] < -ROUNDING:
             return BETTER
-        return WORSE if self.ratio.lower()[place] > ROUNDING else NOT_TOLD_APART
+        return WORSE if self.ratio.lower(LEVEL)[place] > ROUNDING else NOT_TOLD_APART
 
 
 def rival(one: Augmentation, every: Sequence[Augmentation]) -> Rival | None:
