@@ -279,7 +279,9 @@ def _twins_first(real: Sequence[str], synthetic: Sequence[str]) -> list[int]:
 
 
 def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) -> Iterator[Asked]:
-    """Every arm of a subject for one forecaster."""
+    """Every arm of a subject for one forecaster; none where nothing can be measured."""
+    if subject.why:
+        return
 
     def seed(k: int) -> int:
         return seed_of(experiment.seed, data.name, chosen.address, k)

@@ -108,6 +108,9 @@ class Experiment:
         for name, given in (("cheap", self.cheap), ("event", self.event)):
             if given and not self.augment:
                 raise UsageError(f"{name} is for augmentation: ask for that too (--augment, or augment='also')")
+        for name, given in (("oracle_split", self.oracle_split), ("validation", self.validation)):
+            if given and self.augment == "only":
+                raise UsageError(f"{name} is not for augmentation alone: leave it out, or ask for augment='also'")
         if self.event:
             Event.parse(self.event)
         if not self.sources and not self.oracle_split and self.augment != "only":
