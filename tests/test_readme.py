@@ -20,6 +20,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
+def shown_of(command: str) -> list[str]:
+    """The lines of output that follow a command."""
+    (found,) = re.findall(rf"^{command} .*\n```\n\n```text\n((?:(?!```).*\n)+)", README, re.MULTILINE)
+    return [line for line in found.splitlines() if line]
+
+
 def test_the_first_block_is_the_two_commands_each_complete_by_itself() -> None:
     lines = blocks("sh")[0].splitlines()
     assert len(lines) == 2
@@ -43,6 +49,7 @@ def test_every_command_of_the_readme_runs(
     told = capsys.readouterr()
     assert "4 reused" not in told.err
     (cutoff,) = re.findall(r"--generator-cutoff (\S+)$", README, re.MULTILINE)
+    assert [line for line in shown_of("tsgap augment") if line not in told.out] == []
     assert f"declare what the generator saw with --generator-cutoff '{cutoff}T00:00:00'" in told.out
 
 

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 _LEGEND = (
-    "Change of the error in %, below 0 is better, with 95 % intervals. At λ = 1, as many synthetic as real pairs: total "
-    "= size (what as many further real pairs would give) + re-weighting (what real pairs give that are weighted like the "
-    "synthetic ones) + shortfall (what the synthetic ones lack). Worth: so many further real pairs change the error as "
-    "much; 'fewer': as bad as so many real pairs fewer; 'unbounded': more than any number of them would."
+    "Change of the error in %, below 0 is better, with 95 % intervals. At λ = 1, as many synthetic as real pairs: "
+    "total = size (what as many further real pairs would give) + re-weighting (what real pairs give that are weighted "
+    "like the synthetic ones) + shortfall (what the synthetic ones lack). Worth: so many further real pairs change the "
+    "error as much; 'fewer': as bad as so many real pairs fewer; 'unbounded': more than any number of them would."
 )
 _ROOM_LEGEND = (
     "half, double: what half or twice as many pairs like these change the error, in % with 95 % intervals. R²: share "
