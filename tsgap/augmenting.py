@@ -279,7 +279,11 @@ def _twins_first(real: Sequence[str], synthetic: Sequence[str]) -> list[int]:
 
 
 def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) -> Iterator[Asked]:
-    """Every arm of a subject for one forecaster; none where nothing can be measured."""
+    """Every arm of a subject for one forecaster; none where nothing can be measured.
+
+    Inner origins have fewer real pairs before them. As many synthetic ones are added there as on the test: where they
+    are best, in number, does not depend on how many real pairs there are, as long as these differ by variance alone.
+    """
     if subject.why:
         return
 
@@ -289,6 +293,7 @@ def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) 
     def blended(k: int, prefix: str, arms: _Arms, *, every: bool) -> Iterator[Asked]:
         drawing = seed_of(experiment.seed, data.name, "blend", k)
         alone, both = replace(arms, others=None), arms
+        times = subject.pairs / arms.real.pairs
 
         def one(arm: str, dose: float, of: _Arms, **blend: Any) -> Asked:
             return Asked(prefix + arm, dose, k, Blend(seed=drawing, **blend), of.real, of.others, of.split, seed(k))
@@ -299,11 +304,11 @@ def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) 
         if every:
             yield replace(one(SYNTHETIC, 0.0, both), blend=Blend(real=False, synthetic=1.0))
         for dose in SHARES:
-            yield one(AUGMENTED, dose, both, synthetic=dose)
+            yield one(AUGMENTED, dose, both, synthetic=dose * times)
             if every:
-                yield one(DUPLICATED, dose, alone, duplicated=dose)
+                yield one(DUPLICATED, dose, alone, duplicated=dose * times)
                 if not subject.cheap:
-                    yield one(REWEIGHTED, dose, both, reweighted=dose)
+                    yield one(REWEIGHTED, dose, both, reweighted=dose * times)
 
     for k, arms in enumerate(subject.test):
         yield from blended(k, "", arms, every=True)

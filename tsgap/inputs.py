@@ -24,7 +24,7 @@ from tsgap.readers.catalog import catalog
 from tsgap.splits import Split, known_before, rolling, stamps_at
 
 #: Origins inside of the training part that are asked of a series, and windows of all series together.
-INNER_ORIGINS, INNER_WINDOWS = 10, 500
+INNER_ORIGINS, INNER_WINDOWS = 10, 1000
 
 
 @dataclass(frozen=True, eq=False)
