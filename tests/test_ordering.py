@@ -102,6 +102,27 @@ def test_one_figure_that_moves_is_enough():
     assert found.verdict == THRESHOLD
 
 
+@pytest.mark.parametrize("shift", [1.0, -0.5])
+def test_a_threshold_that_duplicated_pairs_move_as_far_is_not_moved_by_synthetic_ones(shift):
+    bench = Bench()
+    real = bench.scores(0.75)
+    found = bench.told(real=real, duplicated=real + shift, augmented=real + shift, call=2.0)
+    assert found.verdict == CANNOT_TELL
+
+
+def test_a_move_that_is_not_proven_to_be_more_than_the_margin_is_none():
+    bench = Bench()
+    real = bench.scores(0.75)
+    scored = Scored(bench.labels, {REAL: real, DUPLICATED: real, AUGMENTED: real + 1.0}, 2.0)
+    whole = ordering(scored, bench.clusters, [(1, LEADS)])[0]
+    move = whole.changes[REAL][BALANCED]
+    assert whole.verdict == THRESHOLD
+    assert move.lower(0.975)[0] > 0
+    far = move.value[0]
+    assert ordering(scored, bench.clusters, [(1, LEADS)], margin=far)[0].verdict == CANNOT_TELL
+    assert ordering(scored, bench.clusters, [(1, LEADS)], margin=3 * far)[0].verdict == NEITHER
+
+
 def test_the_same_scores_change_neither():
     bench = Bench()
     real = bench.scores(0.75)
@@ -260,6 +281,16 @@ def test_the_size_is_read_at_as_many_pairs_as_there_are_then_and_is_never_below_
     against = bench.told(**arms, fractions=halves(bench, 0.80, -0.04)).parts["size"]
     assert against.value[0] == 0
     assert against.se[0] > 0
+
+
+def test_real_replicates_that_are_all_alike_are_one():
+    bench = Bench()
+    real, fractions = bench.scores(0.80), halves(bench, 0.80, 0.04)
+    one = bench.told(real=real, fractions=fractions).parts
+    several = bench.told(real=np.repeat(real, DRAWS, axis=0), fractions=fractions).parts
+    for name in ("half", "size"):
+        assert several[name].value[0] == pytest.approx(one[name].value[0])
+        assert several[name].se[0] == pytest.approx(one[name].se[0])
 
 
 def test_an_order_that_nothing_makes_better_is_optimal_already():
