@@ -71,6 +71,12 @@ def test_with_one_draw_of_what_is_left_to_chance_nothing_is_proven() -> None:
     assert "helps" in effect(found(arms=alone, stochastic=False))
 
 
+def test_with_windows_that_failed_in_one_arm_alone_nothing_is_said_to_help() -> None:
+    told = effect(found(at_chosen=-0.05, uneven=2))
+    assert "windows that failed in one arm alone leave that unproven" in told
+    assert "helps" not in told
+
+
 def test_the_verdict_comes_first_with_its_reason_and_what_follows() -> None:
     told = sentence(found(r2=0.3))
     assert told.startswith("d, gan, linear: MISSPECIFIED: the errors can be foretold")
@@ -105,6 +111,7 @@ def test_worth_is_in_words_where_no_number_says_it() -> None:
     assert "as bad as" in worth_told(one)
     assert "-" not in worth_told(one)
     assert "further real pairs (95 % interval" in worth_told(found(half=0.05, total=-0.01))
+    assert "is not told: 95 % interval" in worth_told(found(half=0.05, noise=0.2))
     assert "do more than any number of further real pairs would" in worth_told(found(half=0.05, total=-0.3))
 
 
@@ -165,12 +172,14 @@ def test_where_adding_nothing_is_best_of_both_they_are_the_same() -> None:
     assert "adding nothing was best among the simple augmentations" in against(met)
 
 
-@pytest.mark.parametrize("lost", ["windows", "share", "all", "few"])
+@pytest.mark.parametrize("lost", ["windows", "uneven", "share", "all", "few"])
 def test_what_cannot_be_compared_is_not_compared(lost: str) -> None:
     arms = planted(at_chosen=-0.05)
     one, other = found(arms=arms), cheap(1.5, arms=arms)
     if lost == "windows":
         other = replace(other, arms=replace(other.losses, real=arms.real * 1.1))
+    if lost == "uneven":
+        other = replace(other, uneven=1)
     if lost == "share":
         one = found(arms=replace(arms, inner=None))
     if lost == "all":

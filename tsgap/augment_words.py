@@ -92,6 +92,8 @@ def effect(one: Augmentation, place: int = -1) -> str:
     state = one.effects[place]
     if one.few_draws:
         return f"{what} changes the error by {told}; {one.few_draws}"
+    if one.uneven and state != HURTS:
+        return f"{what} changes the error by {told}; windows that failed in one arm alone leave that unproven"
     if state == HELPS:
         return f"{what} helps by {_size(found, place, -1)}; {over}), and duplicates of real pairs do not do as much"
     if state == HURTS:
@@ -169,15 +171,16 @@ def worth_told(one: Augmentation) -> str:
     if not sure:
         return "worth in real pairs: not measurable, as half of the real pairs are not proven to cost anything"
     value, low, high = (float(of[-1]) for of in (found.worth, found.worth_low, found.worth_high))
+    ends = f"{worth(low, priced=True)} to {worth(high, priced=True)}"
+    if low < 0 < high:
+        return f"what the synthetic pairs are worth in real ones at λ = 1 is not told: 95 % interval {ends}"
     if math.isinf(value):
         told = "do more than any number of further real pairs would"
     elif round(value) >= 0:
         told = f"are worth {value:.0f} further real pairs"
     else:
         told = f"are as bad as {min(round(-value), pairs)} of {pairs} real pairs fewer"
-    return (
-        f"at λ = 1 the synthetic pairs {told} (95 % interval {worth(low, priced=True)} to {worth(high, priced=True)})"
-    )
+    return f"at λ = 1 the synthetic pairs {told} (95 % interval {ends})"
 
 
 def nothing_by_size(one: Augmentation) -> bool:

@@ -69,7 +69,8 @@ def rival(one: Augmentation, every: Sequence[Augmentation]) -> Rival | None:
         return Rival(best.source, share, None, few)
     ours, theirs = one.losses, best.losses
     whole = ours.real.mean(0, keepdims=True)
-    if not np.array_equal(whole, theirs.real.mean(0, keepdims=True), equal_nan=True):
+    same = np.array_equal(whole, theirs.real.mean(0, keepdims=True), equal_nan=True)
+    if one.uneven or best.uneven or not same:
         return Rival(
             best.source, share, None, "windows failed in one of them, so that they are not of the same windows"
         )
