@@ -21,7 +21,6 @@ from tsgap.ranking import (
     balanced_accuracy,
     best_calls,
     combined,
-    estimated,
     f1,
 )
 
@@ -93,7 +92,7 @@ def test_an_interval_is_near_that_of_leaving_out_each_series():
     pairs, clusters, drive, rng = crossed(30, 6, 3, 0)
     scores = drive + rng.normal(size=len(drive))
     one_block = Clusters.of(clusters.series, np.zeros(len(clusters.series)), np.zeros(1))
-    found = estimated(pairs.orderings(scores[None])[AUROC], one_block)
+    found = pairs.estimated(pairs.orderings(scores[None])[AUROC], one_block)
     series = clusters.series[pairs.window]
     left = [metrics.roc_auc_score(pairs.events[series != i], scores[series != i]) for i in range(30)]
     jackknife = np.sqrt(29 / 30 * ((left - np.mean(left)) ** 2).sum())
@@ -104,10 +103,10 @@ def test_an_interval_is_near_that_of_leaving_out_each_series():
 def test_draws_that_differ_widen_an_interval():
     pairs, clusters, drive, rng = crossed(20, 10, 2, 1)
     scores = np.stack([drive + noise * rng.normal(size=len(drive)) for noise in (0.2, 1.0, 3.0)])
-    several = estimated(pairs.orderings(scores)[AUROC], clusters)
+    several = pairs.estimated(pairs.orderings(scores)[AUROC], clusters)
     assert several.value[0] == pytest.approx(np.mean([metrics.roc_auc_score(pairs.events, of) for of in scores]))
     assert several.parts[3, 0] > 0
-    assert estimated(pairs.orderings(scores[:1])[AUROC], clusters).parts[3, 0] == 0
+    assert pairs.estimated(pairs.orderings(scores[:1])[AUROC], clusters).parts[3, 0] == 0
 
 
 def test_calls_chosen_for_each_draw_are_used_for_it():
@@ -124,10 +123,10 @@ def test_calls_chosen_for_each_draw_are_used_for_it():
 def test_what_no_pair_has_an_influence_on_is_not_known():
     pairs, clusters, _, _ = crossed(10, 5, 2, 3)
     perfect = pairs.orderings(pairs.events[None].astype(float))[AUROC]
-    assert estimated(perfect, clusters).value[0] == 1
-    assert estimated(perfect, clusters).se[0] == np.inf
+    assert pairs.estimated(perfect, clusters).value[0] == 1
+    assert pairs.estimated(perfect, clusters).se[0] == np.inf
     nothing = combined((1, perfect), (-1, perfect))
-    assert estimated(nothing, clusters, exact=True).se[0] == 0
+    assert pairs.estimated(nothing, clusters, exact=True).se[0] == 0
 
 
 def test_draws_of_their_own_are_no_replicates_of_the_others():
@@ -135,5 +134,29 @@ def test_draws_of_their_own_are_no_replicates_of_the_others():
     scores = np.stack([drive + rng.normal(size=len(drive)) for _ in range(8)])
     one = pairs.orderings(scores)[AUROC]
     of_one = Clusters.of(clusters.series, clusters.blocks, np.zeros(3))
-    assert estimated(one, of_one, further=8).counts.replicates == 8
-    assert estimated(one.minus(pairs.orderings(scores[:3])[AUROC]), clusters, further=8).counts.replicates == 11
+    assert pairs.estimated(one, of_one, further=8).counts.replicates == 8
+    assert pairs.estimated(one.minus(pairs.orderings(scores[:3])[AUROC]), clusters, further=8).counts.replicates == 11
+
+
+def test_windows_in_which_nothing_is_called_and_nothing_comes_count_nonetheless():
+    pairs, clusters, drive, _ = crossed(40, 20, 2, 5)
+    quiet = np.isin(clusters.series, np.arange(10, 40))[pairs.window]
+    few = Pairs(pairs.events & ~quiet, pairs.window, pairs.windows)
+    scores = np.where(quiet, -9.0, drive)[None]
+    found = few.estimated(few.calls(scores, 1.0, None)[F1], clusters)
+    assert found.counts.series == 40
+    assert found.df[0] > 5
+    own = ~np.isin(clusters.series, np.arange(10, 40))
+    left = Pairs(few.events[~quiet], np.unique(pairs.window[~quiet], return_inverse=True)[1], int(own.sum()))
+    alone = Clusters.of(clusters.series[own], clusters.blocks[own], np.zeros(1))
+    right = left.estimated(left.calls(scores[:, ~quiet], 1.0, None)[F1], alone)
+    assert found.value[0] == right.value[0]
+    assert found.se[0] == pytest.approx(right.se[0], rel=0.1)
+
+
+def test_an_f1_of_events_that_few_series_have_is_known_in_few_blocks():
+    pairs, clusters, drive, _ = crossed(40, 5, 2, 6)
+    late = (clusters.blocks == 4)[pairs.window]
+    few = Pairs(pairs.events & ~late, pairs.window, pairs.windows)
+    found = few.estimated(few.calls(np.where(late, -9.0, drive)[None], 1.0, None)[F1], clusters)
+    assert np.isfinite(found.half()[0])

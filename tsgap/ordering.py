@@ -13,7 +13,7 @@ import numpy as np
 
 from tsgap.gap import Clusters, Estimate, Linear
 from tsgap.panel import Floats
-from tsgap.ranking import AUROC, BALANCED, F1, ORDERINGS, Pairs, Ranked, auroc, best_calls, combined, estimated
+from tsgap.ranking import AUROC, BALANCED, F1, ORDERINGS, Pairs, Ranked, auroc, best_calls, combined
 
 #: With fewer events, or fewer pairs without one, nothing is measured.
 MIN_EVENTS = 20
@@ -180,7 +180,9 @@ def _ordered(at: _Scores, clusters: Clusters, call: float, times: float, margin:
         name: {**at.pairs.orderings(of), **at.pairs.calls(of, call, at.chosen.get(name))}
         for name, of in at.arms.items()
     }
-    figures = {name: {which: estimated(one, clusters) for which, one in of.items()} for name, of in found.items()}
+    figures = {
+        name: {which: at.pairs.estimated(one, clusters) for which, one in of.items()} for name, of in found.items()
+    }
     if not (counts := figures[REAL][AUROC].counts).enough:
         short = f"{counts.series} series in {counts.blocks} blocks of origins tell nothing of others like them"
         return replace(bare, figures=figures, reasons=(short,))
@@ -188,7 +190,7 @@ def _ordered(at: _Scores, clusters: Clusters, call: float, times: float, margin:
     def change(one: str, other: str, which: str) -> Estimate:
         difference = combined((1, found[one][which]), (-1, found[other][which]))
         exact = _exact(difference, at.arms[one], at.arms[other], order=which in ORDERINGS)
-        return estimated(difference, clusters, exact=exact)
+        return at.pairs.estimated(difference, clusters, exact=exact)
 
     changes = {
         other: {which: change(AUGMENTED, other, which) for which in found[AUGMENTED] if which in found[other]}
@@ -258,7 +260,7 @@ def _parts(
             parts["shortfall"] = own.minus(parts["size"])
         further = dict.fromkeys(("half", "size", "shortfall"), len(slope.contributions))
     return {
-        name: estimated(one, clusters, exact=exact.get(name, False), further=further.get(name, 0))
+        name: at.pairs.estimated(one, clusters, exact=exact.get(name, False), further=further.get(name, 0))
         for name, one in parts.items()
     }, unknown
 

@@ -155,6 +155,24 @@ class Pairs:
             found[BEST_BALANCED] = at(balanced_accuracy, [one[BEST_BALANCED] for one in chosen])
         return found
 
+    def estimated(self, statistic: Linear, clusters: Clusters, *, exact: bool = False, further: int = 0) -> Estimate:
+        """With its uncertainty; the last `further` of its replicates were drawn by themselves, not as the clusters say.
+
+        Where no pair has any influence nothing is known, unless it is `exact`: twenty calls that are all right, or none
+        of which changes, do not say how rare a wrong one, or a change, is. A window counts where it has a pair, also
+        one without influence, as what is rightly not called has none on F1.
+        """
+        own = clusters.replicates[: len(statistic.contributions) - further]
+        replicates = np.concatenate([own, own.max(initial=-1) + 1 + np.arange(further)])
+        clusters = replace(clusters, replicates=replicates)
+        if not statistic.contributions.any():
+            found = statistic.estimated(clusters)
+            return found if exact else replace(found, se=np.array([np.inf]))
+        there = np.bincount(self.window, minlength=self.windows)[:, None] > 0
+        # the intervals take what is exactly 0 for missing: the least number that is not, whose square is
+        parts = np.where(there & (statistic.contributions == 0), np.finfo(np.float64).tiny, statistic.contributions)
+        return Linear(statistic.value, parts, statistic.shares).estimated(clusters)
+
 
 def combined(*terms: tuple[float, Linear]) -> Linear:
     """A weighted sum of statistics of the same pairs whose replicates are drawn together, e.g. A − R."""
@@ -162,17 +180,3 @@ def combined(*terms: tuple[float, Linear]) -> Linear:
     value = np.sum([weight * one.value for weight, one in terms], axis=0)
     parts = np.sum([weight * one.over(times) for weight, one in terms], axis=0)
     return Linear(value, parts, terms[0][1].shares)
-
-
-def estimated(statistic: Linear, clusters: Clusters, *, exact: bool = False, further: int = 0) -> Estimate:
-    """With its uncertainty; the last `further` of its replicates were drawn by themselves, not as the clusters say.
-
-    Where no pair has any influence nothing is known, unless it is `exact`: twenty calls that are all right, or none of
-    which changes, do not say how rare a wrong one, or a change, is.
-    """
-    own = clusters.replicates[: len(statistic.contributions) - further]
-    replicates = np.concatenate([own, own.max(initial=-1) + 1 + np.arange(further)])
-    found = statistic.estimated(replace(clusters, replicates=replicates))
-    if exact or statistic.contributions.any():
-        return found
-    return replace(found, se=np.array([np.inf]))
