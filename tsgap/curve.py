@@ -18,7 +18,7 @@ from tsgap.panel import Floats
 
 #: Shares of the training pairs that sub-samples have, and how many sub-samples of each are drawn.
 FRACTIONS = (0.5, 0.75)
-REPEATS = 12
+REPEATS = 20
 #: With fewer training pairs for each parameter in the smallest sub-sample the curve says nothing.
 PAIRS_PER_PARAMETER = 3.0
 #: A change of ln of the mean loss that is smaller is rounding.
