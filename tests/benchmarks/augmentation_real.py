@@ -50,6 +50,7 @@ def main() -> None:
             asked = {
                 "horizons": horizons,
                 "windows": int(windows),
+                "step": int(step),
                 "scaling": given.scaling,
                 "forecasters": forecasters,
             }
