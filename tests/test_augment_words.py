@@ -245,7 +245,8 @@ def test_events_are_always_counted_also_where_nothing_is_measured() -> None:
         "augmented; 2 pairs that no arm forecast do not count"
     )
     one = found(event="y > q0.95", events=(few,))
-    assert "y > q0.95, leads 1 to 6: 7 events in 600 pairs (1.17%)" in text_of([one])
+    for shown in (text_of([one]), html_of([one]).replace("&gt;", ">")):
+        assert "y > q0.95, leads 1 to 6: 7 events in 600 pairs (1.17%)" in shown
     assert events_of([one])[["events", "pairs", "prevalence"]].to_numpy().tolist() == [[7, 600, 7 / 600]]
 
 

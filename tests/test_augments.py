@@ -98,7 +98,9 @@ def test_the_printed_result_says_what_it_rests_on(made: Made) -> None:
         "may be made from the inner origins", "jitter:sd=0.1", "events in ", "AUROC: total ",
     ):  # fmt: skip
         assert words in made.out, words
-    assert "<table" in made.found._repr_html_()
+    html = made.found._repr_html_()
+    assert "<table" in html
+    assert "AUROC" in html
     assert made.found.to_markdown().count("````") == 2
     assert json.loads(made.found.to_json())["run"].endswith("made")
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.hand_made import CELLS, COMPARED, PLAN, off_by, row, written
+from tests.test_augment_words import found as augmentation
 from tsgap.errors import UsageError
+from tsgap.plots import Plots
 
 matplotlib = pytest.importorskip("matplotlib", reason="comes with tsgap[plot]")
 
@@ -132,3 +136,13 @@ def test_the_accessor_says_what_it_can_draw(tmp_path: Path) -> None:
     said = repr(written(tmp_path, COMPARED, CELLS).plot)
     assert "profile" in said
     assert "gap" in said
+
+
+def test_doses_are_drawn_as_ratios_with_the_chosen_share_filled(tmp_path: Path) -> None:
+    one, other = augmentation(total=0.05, at_chosen=-0.05), replace(augmentation("cheap jitter"), cheap=True)
+    figure = Plots(SimpleNamespace(augmentations=lambda metric, **only: [one, other])).doses()  # type: ignore[arg-type]
+    assert [axes.get_title() for axes in figure.axes] == ["d: gan"]
+    assert lines(figure)["linear"] == pytest.approx([np.exp(-0.05), np.exp(0.05)], abs=0.005)
+    filled = [len(mark.get_offsets()) for mark in figure.axes[0].collections if len(mark.get_facecolors())]
+    assert filled[1:] == [1]  # after the band of the interval
+    figure.savefig(tmp_path / "doses.png")

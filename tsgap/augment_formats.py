@@ -80,8 +80,7 @@ def _block(one: Augmentation) -> Iterator[str]:
     for i, place in enumerate(one.events):
         if place.figures or not i:
             yield ""
-        where = "within the horizon" if " within " in f" {one.event} " else leads(place.first, place.last)
-        yield f"{one.event}, {where}: {told_of_events(place)}"
+        yield f"{_where(one, place)}: {told_of_events(place)}"
         if place.figures:
             yield from aligned(list(_arms(place, again=not nothing_by_size(one))))
         if told := _order(place):
@@ -89,6 +88,11 @@ def _block(one: Augmentation) -> Iterator[str]:
         if told := optimal_order(place):
             yield told
     yield from (f"- {told}" for told in remarks(one))
+
+
+def _where(one: Augmentation, place: Ordered) -> str:
+    """An event and where it is looked for."""
+    return one.event if " within " in one.event else f"{one.event}, {leads(place.first, place.last)}"
 
 
 def _parts(one: Augmentation) -> Iterator[list[str]]:
@@ -202,16 +206,25 @@ def markdown_of(found: Sequence[Augmentation]) -> str:
 
 def html_of(found: Sequence[Augmentation]) -> str:
     """Sentences, and the tables, for a notebook."""
-    import pandas as pd
-
     own = [one for one in found if not one.cheap]
     said = "".join(f"<p>{html.escape(one_line(sentence(one, found)))}</p>" for one in own)
     for one in own:
-        if not one.why:
-            for table in (_parts, _doses) if one.source else (_room,):
-                head, *rows = (list(map(one_line, cells)) for cells in table(one))
-                said += html_text(pd.DataFrame(rows, columns=head, dtype=object), title=place_of(one))
+        if one.why:
+            continue
+        for table in (_parts, _doses) if one.source else (_room,):
+            said += _html_table(table(one), place_of(one))
+        for place in one.events:
+            where = f"{place_of(one)}, {_where(one, place)}: {told_of_events(place)}"
+            arms = _arms(place, again=not nothing_by_size(one))
+            said += _html_table(arms, where) if place.figures else f"<p>{html.escape(one_line(where))}</p>"
     return said
+
+
+def _html_table(rows: Iterator[list[str]], title: str) -> str:
+    import pandas as pd
+
+    head, *rest = (list(map(one_line, cells)) for cells in rows)
+    return html_text(pd.DataFrame(rest, columns=head, dtype=object), title=title)
 
 
 def json_of(found: Sequence[Augmentation], metric: str, run: str) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from tsgap.augmentation import Augmentation
+
 Names = str | Sequence[str] | None
 
 #: Comparisons drawn, and how: (arm, versus) → (line style, what the legend says).
@@ -26,7 +28,7 @@ _SIZE = (4.6, 3.4)
 
 
 class Profiled(Protocol):
-    """Anything with a profile and a gap: a `Run`."""
+    """Anything with a profile, a gap and augmentations: a `Run`."""
 
     def profile(self, metric: str, by: Any, *, data: Names, source: Names, forecaster: Names) -> pd.DataFrame:
         """See `Run.profile`."""
@@ -34,15 +36,18 @@ class Profiled(Protocol):
     def gap(self, metric: str, by: Any, *, data: Names, source: Names, forecaster: Names, on: Any) -> pd.DataFrame:
         """See `Run.gap`."""
 
+    def augmentations(self, metric: str, *, data: Names, source: Names, forecaster: Names) -> Sequence[Augmentation]:
+        """See `Run.augmentations`."""
+
 
 class Plots:
-    """The pictures of a run: `run.plot()` or `run.plot.profile()`, and `run.plot.gap()`."""
+    """The pictures of a run: `run.plot()` or `run.plot.profile()`, `run.plot.gap()`, and `run.plot.doses()`."""
 
     def __init__(self, run: Profiled) -> None:
         self._run = run
 
     def __repr__(self) -> str:
-        return "run.plot: profile (the default), gap"
+        return "run.plot: profile (the default), gap, doses"
 
     def __call__(self, **asked: Any) -> Figure:
         """`profile`, with the same options."""
@@ -91,6 +96,20 @@ class Plots:
         figure = _drawn(frame, metric, lambda axes, block, colours: _gap_panel(axes, block, margin, colours))
         _explain(figure, [("--", f"margin of {100 * margin:g} %"), _LINES["null", "real"]])
         return figure
+
+    def doses(
+        self, *, metric: str = "mase", data: Names = None, source: Names = None, forecaster: Names = None
+    ) -> Figure:
+        """What adding synthetic pairs does over λ, all leads, as a ratio to the real arm with its 95 % interval.
+
+        The share that inner origins chose is a filled mark, the others are hollow: they are shown and choose nothing.
+        """
+        from tsgap.augment_tables import doses_of
+
+        found = self._run.augmentations(metric, data=data, source=source, forecaster=forecaster)
+        frame = doses_of([one for one in found if not one.cheap])
+        whole = frame.groupby("data")["last"].transform("max")
+        return _drawn(frame[(frame["first"] == 1) & (frame["last"] == whole)], metric, _dose_panel)
 
 
 def _drawn(frame: pd.DataFrame, metric: str, draw: Callable[[Axes, pd.DataFrame, dict[str, str]], None]) -> Figure:
@@ -151,6 +170,23 @@ def _gap_panel(axes: Axes, block: pd.DataFrame, margin: float, colours: dict[str
     bins = block.drop_duplicates("bin")
     axes.set_xticks(range(len(bins)), list(bins.bin))
     axes.set_xlabel("leads (steps)")
+
+
+def _dose_panel(axes: Axes, block: pd.DataFrame, colours: dict[str, str]) -> None:
+    """The response to every share, one line a forecaster."""
+    import numpy as np
+
+    for name, line in block.groupby("forecaster", sort=False):
+        ratio, low, high = (np.exp(line[c].to_numpy(float)) for c in ("change", "change_low", "change_high"))
+        at, colour = np.arange(len(line)), colours[str(name)]
+        drawn = np.isfinite(ratio) & (ratio > 0)
+        axes.plot(at, np.where(drawn, ratio, np.nan), color=colour, linewidth=1.6, label=_plain(name))
+        axes.fill_between(at, low, high, where=drawn & np.isfinite(low), color=colour, alpha=0.15, linewidth=0)
+        chosen = line.chosen.to_numpy(bool)
+        for which, filled in ((chosen, colour), (~chosen, "none")):
+            axes.scatter(at[which & drawn], ratio[which & drawn], s=20, facecolors=filled, edgecolors=colour, zorder=3)
+    axes.set_xticks(range(len(set(block.share))), [f"{share:g}" for share in sorted(set(block.share))])
+    axes.set_xlabel("λ, synthetic pairs to a real one (filled: chosen on inner origins)")
 
 
 def _panel(axes: Axes, block: pd.DataFrame, by: str, colours: dict[str, str]) -> None:
