@@ -25,7 +25,7 @@ from tsgap.decomposition import (
     gain,
     parts,
 )
-from tsgap.diagnosis import CANNOT_TELL, NOT_MEASURABLE, Diagnosis, diagnoses, effect, evidence
+from tsgap.diagnosis import CANNOT_TELL, HURTS, MISMATCH, NOT_MEASURABLE, Diagnosis, diagnoses, effect, evidence
 from tsgap.errors import ContractError
 from tsgap.events import Event
 from tsgap.evidence import Place, scored
@@ -75,7 +75,8 @@ class Augmentation:
     `why` is not empty where nothing could be measured. `places` are bins of leads, the last one all leads together.
     `source` "" is nothing: the real series by themselves. `cheap`: made from the real series by a simple rule.
     `saw_inner`: the source may be made from what follows the inner origins. `uneven` windows failed in some arm and
-    count in none. `events` (of `event`) are at `event_places`.
+    count in none: then only harm is proven. `unanswered` windows failed in all. `events` (of `event`) are at
+    `event_places`.
     """
 
     data: str
@@ -90,6 +91,7 @@ class Augmentation:
     why: str = ""
     arms: ArmLosses | None = None
     uneven: int = 0
+    unanswered: int = 0
     event: str = ""
     events: tuple[Ordered, ...] = ()
     leaks: tuple[str, ...] = ()
@@ -116,7 +118,11 @@ class Augmentation:
         """The verdict at each place."""
         if self.few_draws:
             return (Diagnosis(NOT_MEASURABLE, self.few_draws),) * len(self.places)
-        return diagnoses(evidence(self.losses), synthetic=bool(self.source))
+        found = diagnoses(evidence(self.losses), synthetic=bool(self.source))
+        if not self.uneven:
+            return found
+        told = f"{self.uneven} windows have a forecast in one arm and none in another"
+        return tuple(one if one.state == MISMATCH else Diagnosis(NOT_MEASURABLE, told) for one in found)
 
     @cached_property
     def choice(self) -> Choice:
@@ -131,7 +137,11 @@ class Augmentation:
     @cached_property
     def effects(self) -> tuple[str, ...]:
         """What the chosen share does at each place, in a word."""
-        return (CANNOT_TELL,) * len(self.places) if self.few_draws else effect(self.gain)
+        if self.few_draws:
+            return (CANNOT_TELL,) * len(self.places)
+        found = effect(self.gain)
+        # the windows that an arm left out may be those it forecasts worst
+        return tuple(CANNOT_TELL if self.uneven and one != HURTS else one for one in found)
 
     @cached_property
     def parts(self) -> Parts:
@@ -244,6 +254,7 @@ class _Reading:
             stochastic=any(row["stochastic"] for row in self.rows[REAL, 0.0]),
             arms=arms,
             uneven=int((failed.any(0) & ~failed.all(0)).sum()),
+            unanswered=int(failed.all(0).sum()),
             event=event.get("event", ""),
             events=self._events(ended, arms, draws, event) if event else (),
         )
