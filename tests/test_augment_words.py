@@ -11,11 +11,22 @@ import pytest
 from tests.test_diagnosis import DRAWS, PLACES, N, planted
 from tsgap.augment_formats import html_of, json_of, markdown_of, text_of
 from tsgap.augment_tables import doses_of, events_of, frame_of, room_of
-from tsgap.augment_words import against, effect, priced, remarks, room, sentence, told_of_events, worth, worth_told
+from tsgap.augment_words import (
+    against,
+    effect,
+    optimal_order,
+    priced,
+    remarks,
+    room,
+    sentence,
+    told_of_events,
+    worth,
+    worth_told,
+)
 from tsgap.augmentation import Augmentation
 from tsgap.decomposition import ArmLosses
 from tsgap.gap import Clusters
-from tsgap.ordering import NOT_MEASURABLE, Ordered
+from tsgap.ordering import NEITHER, NOT_MEASURABLE, Ordered
 from tsgap.panel import Floats
 from tsgap.rivals import BETTER, NOT_TOLD_APART, SAME, UNKNOWN, WORSE, rival
 
@@ -248,6 +259,24 @@ def test_events_are_always_counted_also_where_nothing_is_measured() -> None:
     for shown in (text_of([one]), html_of([one]).replace("&gt;", ">")):
         assert "y > q0.95, leads 1 to 6: 7 events in 600 pairs (1.17%)" in shown
     assert events_of([one])[["events", "pairs", "prevalence"]].to_numpy().tolist() == [[7, 600, 7 / 600]]
+
+
+@pytest.mark.parametrize(
+    ("optimal", "says"),
+    [
+        (
+            True,
+            "proven to be already optimal: neither more real pairs, nor other weights, nor the synthetic pairs gain",
+        ),
+        (False, "the order is not optimal yet: half as many"),
+        (None, "whether the order is already optimal is not known: half as many"),
+    ],
+)
+def test_an_order_is_optimal_only_where_that_is_proven(optimal: bool | None, says: str) -> None:
+    doubts = () if optimal else ("half as many real pairs: AUROC changes",)
+    of = Ordered(1, 6, 70, 530, 0, {}, NEITHER, (), optimal=optimal, doubts=doubts)
+    assert says in optimal_order(of)
+    assert optimal_order(replace(of, verdict=NOT_MEASURABLE)) == ""
 
 
 def test_all_formats_say_the_same_and_take_no_name_for_a_command() -> None:

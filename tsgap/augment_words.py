@@ -20,6 +20,7 @@ from tsgap.diagnosis import (
     MISSPECIFIED,
     NO_DIFFERENCE,
 )
+from tsgap.ordering import MARGIN as ORDER_MARGIN
 from tsgap.ordering import NEITHER, NOT_MEASURABLE, ORDERING, THRESHOLD, Ordered
 from tsgap.ordering import WORSE as WORSE_ORDER
 from tsgap.rivals import BETTER, NOT_TOLD_APART, SAME, WORSE, Rival, rival
@@ -249,7 +250,10 @@ def optimal_order(found: Ordered) -> str:
         return ""
     why = "; ".join(found.doubts)
     if found.optimal:
-        return "the order is proven to be already optimal: neither more real pairs nor other weights gain 0.01 of AUROC"
+        return (
+            "the order is proven to be already optimal: neither more real pairs, nor other weights, nor the synthetic "
+            f"pairs gain {ORDER_MARGIN:g} of AUROC"
+        )
     if found.optimal is None:
         return f"whether the order is already optimal is not known: {why}"
     return f"the order is not optimal yet: {why}"
