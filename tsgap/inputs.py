@@ -21,7 +21,7 @@ from tsgap.panel import STEP, Dataset, Panel, frozen
 from tsgap.plugins import Chosen, choose_forecaster, choose_generator, registry
 from tsgap.readers import ReadOptions
 from tsgap.readers.catalog import catalog
-from tsgap.splits import Split, known_before, rolling, stamps_at
+from tsgap.splits import Split, known_before, least_training, rolling, stamps_at
 
 #: Origins inside of the training part that are asked of a series, and windows of all series together.
 INNER_ORIGINS, INNER_WINDOWS = 10, 1000
@@ -51,7 +51,8 @@ class Data:
         """
         known, horizon, step = self.split.training_data, self.split.horizon, self.split.step
         wanted = max(INNER_ORIGINS, -(-INNER_WINDOWS // len(known)))
-        room = max(int(np.median(known.lengths) / 3) - horizon, 0)
+        median = float(np.median(known.lengths))
+        room = max(int(min(median / 3, median - least_training(known.seasons[0]))) - horizon, 0)
         step = int(np.clip(room // (wanted - 1), 1, step))
         windows = min(wanted, room // step + 1)
         try:
