@@ -87,7 +87,8 @@ def planted(tmp_path: Path, *, synthetic: Any = None, **params: Any) -> Augmenta
     given = noise(seed=5, name="x") if synthetic is None else synthetic
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blends, "density_ratio", lambda *given, **_: Ratio(np.ones(len(given[4])), 1.0, 0.5))
-        return one(swept(tmp_path, given, forecasters=[chosen], scaling="none"))
+        times = len(given) if isinstance(given, list) else 1
+        return one(swept(tmp_path, given, forecasters=[chosen], scaling="none", replicates=times))
 
 
 def test_a_planted_effect_is_found_and_is_the_ratio_of_losses(tmp_path: Path) -> None:
