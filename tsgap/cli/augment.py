@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @bench_options
 @click.option("--cheap/--no-cheap", default=True, show_default=True, help="Simple augmentations, to be beaten.")
 @click.option(
-    "--event", default="", metavar="TEXT", help="Rare events too: 'y > q0.95', 'y > 100', 'y > q0.95 within'."
+    "--event", default="", metavar="TEXT", help="Rare events too: 'y > q0.95', 'y > 100', 'y > q0.95 within horizon'."
 )
 @read_options
 def augment(
@@ -32,7 +32,8 @@ def augment(
     REAL is a file or card:ID, SYNTHETIC files or gen:GENERATOR, as in the sweep. How much is added is chosen inside the
     training part and judged on the test. Forecasters that learn each series by itself are refused.
 
-    Exit codes: 0 done, whatever was found; 2 usage; 3 where nothing could be measured of a source, or cells failed.
+    Exit codes: 0 done, whatever was found; 2 usage; 3 where nothing could be measured of a source, no verdict was
+    reached, or cells failed.
 
     \b
     tsgap augment sales.csv samples.parquet --horizons 1,6,12

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def saturation(real: str, options: ReadOptions, quiet: bool, as_json: bool, **given: Any) -> int:
     """Ask REAL series alone whether more data could help: what half of them cost, and what is left in the errors.
 
-    Exit codes: 0 done, whatever was found; 2 usage; 3 where nothing could be measured, or cells failed.
+    Exit codes: 0 done, whatever was found; 2 usage; 3 where no verdict was reached, or cells failed.
 
     \b
     tsgap saturation sales.csv --horizons 1,6,12
