@@ -236,12 +236,12 @@ def test_values_that_were_never_normalised_are_said_loudly(real: str, capsys: py
 def test_away_from_a_terminal_progress_is_a_line_every_half_minute(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tsgap.cli import sweep
+    from tsgap.cli import progress
     from tsgap.sweeps import Progress
 
     clock = iter([0.0, 0.0, 10.0, 31.0, 40.0, 50.0])
-    monkeypatch.setattr(sweep.time, "monotonic", lambda: next(clock))
-    with sweep.reporting(quiet=False) as report:
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.reporting(quiet=False) as report:
         for ok, left in enumerate([None, 7000.0, 700.0, 70.0, 0.0]):
             report(Progress(5, ok, 0, 1, seconds_left=left))
     lines = capsys.readouterr().err.splitlines()
@@ -263,17 +263,17 @@ def test_away_from_a_terminal_progress_is_a_line_every_half_minute(
     ],
 )
 def test_the_bar_says_how_long_the_rest_takes(seconds: float | None, told: str) -> None:
-    from tsgap.cli import sweep
+    from tsgap.cli import progress
     from tsgap.sweeps import Progress
 
-    assert sweep._left(Progress(5, 1, 0, 0, seconds_left=seconds)) == told
-    assert sweep._left(Progress(5, 5, 0, 0, seconds_left=seconds)) == ""
+    assert progress._left(Progress(5, 1, 0, 0, seconds_left=seconds)) == told
+    assert progress._left(Progress(5, 5, 0, 0, seconds_left=seconds)) == ""
 
 
 def test_the_bar_of_a_terminal_shows_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 
-    from tsgap.cli import sweep
+    from tsgap.cli import progress
     from tsgap.sweeps import Progress
 
     class Terminal(io.StringIO):
@@ -283,7 +283,7 @@ def test_the_bar_of_a_terminal_shows_the_estimate(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("COLUMNS", "140")
     monkeypatch.setenv("TERM", "xterm")
-    with sweep.reporting(quiet=False) as report:
+    with progress.reporting(quiet=False) as report:
         report(Progress(5, 1, 0, 1, seconds_left=1200.0))
     told = sys.stderr.getvalue()  # type: ignore[attr-defined]
     assert "about 20 min left" in told

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
-from tsgap.cli.sweep import reporting
+from tsgap.cli.progress import reporting
 
 #: Twelve quarterly series of the economy of the United States.
 DATA = "card:macrodata"

@@ -8,7 +8,7 @@ import click
 
 from tsgap.cli.augment import settings, shown
 from tsgap.cli.options import bench_options, read_options
-from tsgap.cli.sweep import reporting
+from tsgap.cli.progress import reporting
 
 if TYPE_CHECKING:
     from tsgap.readers import ReadOptions
