@@ -31,7 +31,7 @@ from tsgap.events import Event
 from tsgap.evidence import Place, scored
 from tsgap.gap import Clusters
 from tsgap.horizon import METRIC_FAILED
-from tsgap.ordering import Ordered, Scored, ordering
+from tsgap.ordering import EventScores, Ordered, ordering
 from tsgap.panel import Floats, Ints
 from tsgap.protocols import MetricSpec
 from tsgap.residuals import corrected
@@ -397,8 +397,8 @@ class _Reading:
         truth: Truth,
         told: Mapping[str, Any],
         stage: str,
-        inner: Scored | None,
-    ) -> Scored:
+        inner: EventScores | None,
+    ) -> EventScores:
         threshold, scale = thresholds(told, stage, self.asked.read)
         probable = all(len(one.levels) > 1 for of in ended.values() for one in of)
 
@@ -416,7 +416,7 @@ class _Reading:
 
         names = {"real": (REAL, 0.0), "synthetic": (SYNTHETIC, 0.0)}
         names |= {name: (name, HEADLINE) for name in (AUGMENTED, DUPLICATED, REWEIGHTED)}
-        return Scored(
+        return EventScores(
             event.labels(truth.values, threshold),
             {name: scores(arm) for name, arm in names.items() if arm in ended},
             call=event.call(probable=probable),

@@ -8,7 +8,7 @@ much. After Viering & Loog (2023), "The Shape of Learning Curves: A Review", IEE
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,11 +94,18 @@ def learning_curve(
     return Curve(slope, ratios[shares.index(0.5)], pairs)
 
 
-def _unknown(fractions: Mapping[float, Floats], pairs: int, parameters: int) -> str | None:
-    if len(fractions) < 2 or 0.5 not in fractions:
-        had = ", ".join(f"{q:g}" for q in sorted(fractions)) or "none"
-        return f"a learning curve needs sub-samples of one half of the pairs and of another share; there are: {had}"
-    least = min(fractions)
+def no_curve(shares: Collection[float]) -> str:
+    """Why sub-samples of these shares of the pairs give no curve; "" where they do."""
+    if len(shares) > 1 and 0.5 in shares:
+        return ""
+    had = ", ".join(f"{q:g}" for q in sorted(shares)) or "none"
+    return f"a learning curve needs sub-samples of one half of the pairs and of another share; there are: {had}"
+
+
+def _unknown(shares: Collection[float], pairs: int, parameters: int) -> str | None:
+    if why := no_curve(shares):
+        return why
+    least = min(shares)
     if least * pairs < PAIRS_PER_PARAMETER * parameters:
         return (
             f"the smallest sub-sample has {least * pairs:.0f} pairs for {parameters} parameters, fewer than "

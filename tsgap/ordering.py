@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tsgap.curve import no_curve
+from tsgap.decomposition import LEVEL
 from tsgap.gap import Clusters, Estimate, Linear
 from tsgap.panel import Floats
 from tsgap.ranking import AUROC, BALANCED, F1, ORDERINGS, Pairs, Ranked, auroc, best_calls, combined
@@ -25,13 +27,12 @@ MARGIN = 0.01
 ORDERING, THRESHOLD, NEITHER, WORSE = "ORDERING", "THRESHOLD", "NEITHER", "WORSE"
 CANNOT_TELL, NOT_MEASURABLE = "CANNOT_TELL", "NOT_MEASURABLE"
 
-#: Arms that are compared; without all of them some questions stay open. `RICHER` are the scores of a richer model.
+#: Arms that are compared, by what their scores are called; without all of them some questions stay open.
 REAL, AUGMENTED, DUPLICATED, REWEIGHTED = "real", "augmented", "duplicated", "reweighted"
-RICHER = "richer"
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class EventScores:
     """Labels of pairs (N, H), 1, 0 or NaN, and their scores by arm (K, N, H), or (1, N, H) where replicates are one.
 
     `fractions` are the scores (repeats, N, H) after training on sub-samples with a share q < 1 of the real pairs, by
@@ -43,7 +44,7 @@ class Scored:
     scores: Mapping[str, Floats]
     call: float = 0.0
     fractions: Mapping[float, Floats] = field(default_factory=dict)
-    inner: Scored | None = None
+    inner: EventScores | None = None
 
     def __post_init__(self) -> None:
         for name, of in (*self.scores.items(), *self.fractions.items()):
@@ -62,8 +63,8 @@ class Ordered:
     total = size + reweight + shortfall (below 0 where the synthetic data fall short of as many real ones), the check
     `mechanical` (duplicated less real) and `half`, what half of the real pairs lack. `lost` counts the pairs that an
     arm failed to forecast: it orders and calls them wrongly; `unforecast` those that no arm has, which do not count.
-    `optimal` says whether the order is proven to gain less than the margin from more real pairs, other weights, the
-    synthetic data or a richer model, of what there is; None where that is not known. `doubts` say why it is not proven.
+    `optimal` says whether the order is proven to gain less than the margin from more real pairs, other weights and the
+    synthetic data, where there are any; None where that is not known. `doubts` say why it is not proven.
     """
 
     first: int
@@ -88,13 +89,13 @@ class Ordered:
 
 
 def ordering(
-    scored: Scored,
+    scored: EventScores,
     clusters: Clusters,
     places: Sequence[tuple[int, int]],
     *,
     times: float = 2.0,
     margin: float = MARGIN,
-    level: float = 0.975,
+    level: float = LEVEL,
 ) -> tuple[Ordered, ...]:
     """What is known of the order of events at each place: leads (first, last), all pairs of which are pooled.
 
@@ -132,7 +133,7 @@ class _Scores:
         return f"pairs that an arm has no forecast of, of {len(self.pairs.events)}: {told}" if told else None
 
 
-def _at(scored: Scored, first: int, last: int) -> _Scores:
+def _at(scored: EventScores, first: int, last: int) -> _Scores:
     """Labels and scores at the leads `first` to `last`."""
     leads = slice(first - 1, last)
     labels = scored.labels[:, leads]
@@ -153,7 +154,7 @@ def _at(scored: Scored, first: int, last: int) -> _Scores:
     )
 
 
-def _chosen(inner: Scored, leads: slice) -> dict[str, list[Mapping[str, float]]]:
+def _chosen(inner: EventScores, leads: slice) -> dict[str, list[Mapping[str, float]]]:
     """The best calls of each arm and replicate on the inner windows, of arms for which these tell enough."""
     labels, found = inner.labels[:, leads], {}
     for name, scores in inner.scores.items():
@@ -199,8 +200,7 @@ def _ordered(at: _Scores, clusters: Clusters, call: float, times: float, margin:
     }
     parts, unknown = _parts(at, {name: of[AUROC] for name, of in found.items()}, clusters, times)
     verdict, reasons = _verdict(at, changes, margin, level)
-    richer = change(RICHER, REAL, AUROC) if RICHER in found else None
-    optimal, doubts = _optimal(at, parts, unknown, richer, margin, level)
+    optimal, doubts = _optimal(at, parts, unknown, margin, level)
     return replace(
         bare,
         verdict=verdict,
@@ -267,9 +267,8 @@ def _parts(
 
 def _no_curve(at: _Scores) -> str:
     """Why there is no learning curve, nothing where there is one."""
-    if len(at.fractions) < 2 or 0.5 not in at.fractions:
-        had = ", ".join(f"{q:g}" for q in at.fractions) or "none"
-        return f"a learning curve needs sub-samples of one half of the pairs and of another share; there are: {had}"
+    if why := no_curve(at.fractions):
+        return why
     lost = sum(int(np.isnan(of).any(0).sum()) for of in at.fractions.values())
     return f"after training on sub-samples {lost} pairs have no forecast" if lost else ""
 
@@ -304,10 +303,10 @@ def _verdict(
 
 
 def _optimal(
-    at: _Scores, parts: Mapping[str, Estimate], unknown: str, richer: Estimate | None, margin: float, level: float
+    at: _Scores, parts: Mapping[str, Estimate], unknown: str, margin: float, level: float
 ) -> tuple[bool | None, tuple[str, ...]]:
     """Whether the order is proven to gain less than `margin` from anything that was tried, and why that is open."""
-    if unequal := at.unequal(REAL, DUPLICATED, REWEIGHTED, RICHER):
+    if unequal := at.unequal(REAL, DUPLICATED, REWEIGHTED):
         return None, (unequal,)
     doubts = [] if "half" in parts else [unknown]
     if "reweight" not in parts:
@@ -317,7 +316,6 @@ def _optimal(
         ("half as many real pairs", parts.get("half"), False),
         ("other weights of the real pairs", parts.get("reweight"), True),
         ("the synthetic data", parts.get("total"), False),
-        ("a richer model", richer, False),
     ):
         if one is None or (_within(one, margin, level) if both else _below(one, margin, level)):
             continue

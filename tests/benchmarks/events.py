@@ -26,7 +26,7 @@ from tsgap.additive import Grouping, grouped_moments, mixed
 from tsgap.defaults.linear import Linear
 from tsgap.events import Event
 from tsgap.gap import Clusters
-from tsgap.ordering import AUGMENTED, DUPLICATED, NEITHER, ORDERING, REAL, THRESHOLD, Ordered, Scored, ordering
+from tsgap.ordering import AUGMENTED, DUPLICATED, NEITHER, ORDERING, REAL, THRESHOLD, EventScores, Ordered, ordering
 from tsgap.panel import Floats
 from tsgap.ranking import AUPRC, AUROC, BALANCED, F1
 
@@ -111,7 +111,7 @@ def told(real: Floats, draw: Callable[[], Floats]) -> Ordered:
     more = [scores(mixed(own, grouped_moments(model, panel(draw()).take, grouping), 1.0)) for _ in range(REPLICATES)]
     arms = {REAL: of_real, DUPLICATED: of_real, AUGMENTED: np.stack(more)}
     clusters = Clusters.of(series, blocks, np.arange(REPLICATES))
-    scored = Scored(EVENT.labels(truth, thresholds), arms, EVENT.call())
+    scored = EventScores(EVENT.labels(truth, thresholds), arms, EVENT.call())
     return ordering(scored, clusters, [(1, HORIZON)])[0]
 
 
@@ -171,7 +171,7 @@ def drawn(rng: np.random.Generator, series: int, blocks: int, sds: tuple[float, 
     at = (ids.ravel() for ids in np.indices((series, blocks)))
     labels = (truth > np.quantile(truth, 0.95)).astype(float).reshape(-1, LEADS)
     arms = {REAL: real.reshape(1, -1, LEADS), AUGMENTED: more.reshape(REPLICATES, -1, LEADS)}
-    scored = Scored(labels, arms, float(np.quantile(real, 0.95)))
+    scored = EventScores(labels, arms, float(np.quantile(real, 0.95)))
     one = ordering(scored, Clusters.of(*at, np.arange(REPLICATES)), [(1, LEADS)])[0]
     return {which: bool(abs(of.value[0]) > of.half(0.975)[0]) for which, of in one.changes[REAL].items()}
 
