@@ -383,3 +383,12 @@ def test_settings_of_augmentation_are_refused_without_it(given: dict[str, Any]) 
 def test_scaling_by_the_training_part_reaches_only_series_that_it_has() -> None:
     with pytest.raises((UsageError, DataError)):
         planned(sources=seasonal(seed=2).assign(unique_id=lambda f: "x" + f.unique_id), scaling="train")
+
+
+def test_nothing_is_drawn_for_a_forecaster_that_learns_from_moments_so_draws_of_one_file_are_one_cell() -> None:
+    made = planned(seasonal(seed=5), ["linear"], replicates=3, augment="only")
+    cells = {
+        arm: {row.cell for row in made.rows if row.arm == arm and row.dose == 1.0}
+        for arm in ("augmented", "duplicated")
+    }
+    assert {arm: len(of) for arm, of in cells.items()} == {"augmented": 1, "duplicated": 1}

@@ -11,7 +11,7 @@ import numpy as np
 from tsgap.additive import Grouping
 from tsgap.arms import Rules, TrainingSet, pairing, relabelled, train_figures
 from tsgap.augmentation import AUGMENTED, DUPLICATED, FRACTION, INNER, REAL, REWEIGHTED, SHARES, SYNTHETIC
-from tsgap.blends import SLICES, Blend
+from tsgap.blends import SLICES, Blend, adds_moments
 from tsgap.curve import FRACTIONS, REPEATS
 from tsgap.drawing import Wanted
 from tsgap.errors import UsageError
@@ -287,11 +287,13 @@ def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) 
     if subject.why:
         return
 
+    weighted = adds_moments(chosen.spec, experiment.quantiles)
+
     def seed(k: int) -> int:
         return seed_of(experiment.seed, data.name, chosen.address, k)
 
     def blended(k: int, prefix: str, arms: _Arms, *, every: bool) -> Iterator[Asked]:
-        drawing = seed_of(experiment.seed, data.name, "blend", k)
+        drawing = 0 if weighted else seed_of(experiment.seed, data.name, "blend", k)
         alone, both = replace(arms, others=None), arms
         times = subject.pairs / arms.real.pairs
 

@@ -13,7 +13,7 @@ from tsgap.additive import GROUPS, Grouping, moments_by_group
 from tsgap.errors import ForecastError
 from tsgap.footing import Footing, count_pairs, subsample
 from tsgap.panel import Floats, Ints, Panel, frozen
-from tsgap.protocols import Additive, Forecaster
+from tsgap.protocols import Additive, Forecaster, ForecasterSpec
 from tsgap.ragged import offsets_of
 from tsgap.weighting import Ratio, classes, density_ratio, drawn
 
@@ -41,6 +41,11 @@ class Blend:
     def content(self) -> dict[str, Any]:
         """As part of a cell's content."""
         return asdict(self)
+
+
+def adds_moments(spec: ForecasterSpec, quantiles: Sequence[float]) -> bool:
+    """Whether a forecaster is known to learn blends as weighted sums of moments: nothing is drawn for it."""
+    return isinstance(spec.build, type) and issubclass(spec.build, Additive) and not quantiles
 
 
 @dataclass(frozen=True, eq=False)

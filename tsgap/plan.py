@@ -13,7 +13,7 @@ import numpy as np
 from tsgap import augmenting, cell
 from tsgap.arms import Arms, TrainingSet, arms_of
 from tsgap.augmentation import FRACTION
-from tsgap.blends import Blend
+from tsgap.blends import Blend, adds_moments
 from tsgap.blocks import ranges
 from tsgap.errors import DataError, UsageError
 from tsgap.experiment import BASELINE, Experiment
@@ -22,7 +22,7 @@ from tsgap.holdout import HEAD, ON_SYNTHETIC, VIEW, HeldOut, held_out
 from tsgap.inputs import Data, Inputs, NotDrawn
 from tsgap.panel import Ints, digest
 from tsgap.plugins import Chosen, choose_forecaster
-from tsgap.protocols import Additive, Scope
+from tsgap.protocols import Scope
 from tsgap.replicates import Compared, Drawing, Replicate, compared, seed_of
 from tsgap.splits import Split
 
@@ -106,8 +106,7 @@ class Cell:
     @property
     def adds_moments(self) -> bool:
         """Whether blends are known to be weighted sums of moments, which are gathered once for all of them."""
-        build = self.chosen.spec.build
-        return isinstance(build, type) and issubclass(build, Additive) and not self.quantile_levels
+        return adds_moments(self.chosen.spec, self.quantile_levels)
 
     @property
     def splits_by_series(self) -> bool:
