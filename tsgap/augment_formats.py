@@ -27,6 +27,7 @@ from tsgap.decomposition import HEADLINE
 from tsgap.diagnosis import evidence
 from tsgap.formats import aligned, html_text, one_line, records
 from tsgap.ordering import DUPLICATED, Ordered
+from tsgap.ranking import AUPRC, AUROC, BEST_BALANCED, BEST_F1, F1
 from tsgap.sentences import leads, signed
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ _EVENT_LEGEND = (
     "AUROC and AUPRC look at the order of scores; F1 at the call that the event itself sets, 'best' ones at the call "
     "that was best on inner origins. 95 % intervals. λ = 1."
 )
-_PARTS = ("total", "size", "reweight", "shortfall")
-_SCORES = ("auroc", "auprc", "f1", "best_f1", "best_balanced_accuracy")
+_SCORES = (AUROC, AUPRC, F1, BEST_F1, BEST_BALANCED)
 
 
 def text_of(found: Sequence[Augmentation]) -> str:
@@ -98,8 +98,9 @@ def _where(one: Augmentation, place: Ordered) -> str:
 def _parts(one: Augmentation) -> Iterator[list[str]]:
     """λ = 1 taken apart, place by place."""
     yield ["leads", "total %", "= size %", "+ re-weighting %", "+ shortfall %", "verdict"]
+    told = one.parts
     for at, place in enumerate(one.places):
-        cells = [_cell(getattr(one.parts, name), at) for name in _PARTS]
+        cells = [_cell(of, at) for of in (told.total, told.size, told.reweight, told.shortfall)]
         yield [_leads(place), *cells, one.diagnoses[at].state]
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from tsgap.augment_words import NO_TELLING, RECOMMENDED, priced, worth
 from tsgap.decomposition import LEVEL
-from tsgap.diagnosis import Evidence, evidence
+from tsgap.diagnosis import NOT_MEASURABLE, Evidence, evidence
 from tsgap.ordering import Ordered
+from tsgap.ranking import CALLS, ORDERINGS
 from tsgap.rivals import rival
 
 if TYPE_CHECKING:
@@ -46,11 +47,10 @@ ROOM = (
     *_columns("half", "double", "predictability"),
     *("pairs", "series", "blocks", "status"),
 )
-_SCORES = ("auroc", "auprc", "f1", "balanced_accuracy", "best_f1", "best_balanced_accuracy")
 _ORDER = ("total", "size", "reweight", "shortfall", "mechanical", "half")
 EVENTS = (
     *("data", "source", "cheap", "forecaster", "event", "first", "last", "events", "pairs", "prevalence"),
-    *("arm", *_columns(*_SCORES), "lost", "unforecast"),
+    *("arm", *_columns(*ORDERINGS, *CALLS), "lost", "unforecast"),
     *("verdict", "reason", "optimal", "doubts"),
 )
 
@@ -70,7 +70,7 @@ def frame_of(found: Sequence[Augmentation]) -> pd.DataFrame:
     rows = []
     for one in found:
         if one.why:
-            rows.append({**_head(one), "verdict": "NOT_MEASURABLE", "reason": one.why, "status": one.why})
+            rows.append(_unmeasured(one))
             continue
         against, arms, seen = rival(one, found) if not one.cheap else None, one.losses, evidence(one.losses)
         head = {**_head(one), "share": one.choice.share, "pairs": arms.pairs, "synthetic_pairs": arms.synthetic_pairs}
@@ -120,7 +120,7 @@ def room_of(found: Sequence[Augmentation]) -> pd.DataFrame:
     rows = []
     for one in found:
         if one.why:
-            rows.append({**_head(one), "verdict": "NOT_MEASURABLE", "reason": one.why, "status": one.why})
+            rows.append(_unmeasured(one))
             continue
         arms, seen = one.losses, evidence(one.losses)
         counts = seen.half.counts
@@ -166,6 +166,11 @@ def _ordered(of: Ordered) -> list[dict[str, Any]]:
 
 def _head(one: Augmentation) -> dict[str, Any]:
     return {name: getattr(one, name) for name in _HEAD}
+
+
+def _unmeasured(one: Augmentation) -> dict[str, Any]:
+    """The one row of what could not be measured."""
+    return {**_head(one), "verdict": NOT_MEASURABLE, "reason": one.why, "status": one.why}
 
 
 def _evidence(seen: Evidence, at: int) -> dict[str, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +49,6 @@ class Augmentations:
         reached = measured and any(one.diagnoses[-1].state != NOT_MEASURABLE for one in own)
         return self.run.complete and not self.run.n_failed and reached
 
-    @cached_property
-    def _frame(self) -> pd.DataFrame:
-        return augment_tables.frame_of(self.found)
-
     def to_frame(self) -> pd.DataFrame:
         """One row for each data set, source, forecaster and place (leads `first` to `last`; the last is all leads).
 
@@ -65,7 +60,7 @@ class Augmentations:
         `rival` is the best simple augmentation by inner error, `against_rival` the source against it, each at its own
         share. `status` is ok, or why nothing could be measured.
         """
-        return self._frame.copy()
+        return augment_tables.frame_of(self.found)
 
     def doses(self) -> pd.DataFrame:
         """One row for each share λ and place: what it changes on the test, and `inner`, on inner origins.

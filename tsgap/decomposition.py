@@ -135,7 +135,7 @@ class ArmLosses:
     def _ratio(self, arm: Floats | None, control: Floats | None) -> Linear:
         if arm is None or control is None:
             return self._unknown
-        return log_ratio(_once(arm), _once(control), root=self.root)
+        return log_ratio(once(arm), once(control), root=self.root)
 
     @property
     def _unknown(self) -> Linear:
@@ -148,7 +148,7 @@ class ArmLosses:
         return Linear(np.zeros(places), np.zeros((1, n, places)), np.full((n, places), 1 / n))
 
 
-def _once(losses: Floats) -> Floats:
+def once(losses: Floats) -> Floats:
     """One replicate where all are the same to the bit, so that equal arms are equal in sum."""
     return losses[:1] if (losses == losses[:1]).all() else losses
 

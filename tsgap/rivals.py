@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsgap.curve import ROUNDING
-from tsgap.decomposition import LEVEL, ArmLosses, difference
+from tsgap.decomposition import LEVEL, ArmLosses, difference, once
 from tsgap.gap import Estimate, log_ratio
 from tsgap.panel import Floats
 
@@ -75,7 +75,7 @@ def rival(one: Augmentation, every: Sequence[Augmentation]) -> Rival | None:
             best.source, share, None, "windows failed in one of them, so that they are not of the same windows"
         )
     arms = [_arm(of, at) for of, at in ((ours, one.choice.share), (theirs, share))]
-    near, far = (log_ratio(arm[:1] if (arm == arm[:1]).all() else arm, whole, root=ours.root) for arm in arms)
+    near, far = (log_ratio(once(arm), whole, root=ours.root) for arm in arms)
     return Rival(best.source, share, difference(near, far, ours.clusters))
 
 
