@@ -22,6 +22,7 @@ ROWS = {
     "moments": "moments",
     "ets": "smoothing",
     "verdict": "verdict",
+    "augment": "adding",
     "scaling": "scaling",
     "memory": "memory",
 }
