@@ -248,7 +248,7 @@ class _Reading:
             root=self.asked.metric.aggregate == "root-mean",
             missing=self.missing,
         )
-        event = self.told.get("event", {})
+        event = {} if self.subject["cheap"] else self.told.get("event", {})
         return Augmentation(
             **head,
             stochastic=any(row["stochastic"] for row in self.rows[REAL, 0.0]),

@@ -315,7 +315,7 @@ def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) 
     for k, arms in enumerate(subject.test):
         yield from blended(k, "", arms, every=True)
     for k, arms in enumerate(subject.inner):
-        yield from blended(k, INNER, arms, every=bool(experiment.event))
+        yield from blended(k, INNER, arms, every=bool(experiment.event) and not subject.cheap)
     if not subject.cheap:
         yield from _fractions(subject, experiment, seed)
 
