@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +17,7 @@ from tsgap.atoms import truth_table
 from tsgap.blocks import ranges
 from tsgap.events import Event
 from tsgap.experiment import SHARED, Experiment
+from tsgap.footing import Footing
 from tsgap.holdout import LEVELS, levels
 from tsgap.inputs import Data
 from tsgap.leaks import found_in
@@ -165,15 +166,28 @@ def _augmented(made: Plan, experiment: Experiment, store: Store) -> dict[str, di
         out[data.name] = {
             "subjects": [subject.told for subject in subjects],
             "refused": {name: why for name, one in made.forecasters.items() if (why := augmenting.refused(one))},
-            "contexts": {
-                subject.source: {
-                    stage: situations.write_contexts(split, subject.footing, store) for stage, split in splits.items()
-                }
-                for subject in subjects
-                if subject.footing is not None
-            },
+            "contexts": _contexts(subjects, splits, store),
             **({"event": _event(data, experiment.event, splits, store)} if experiment.event else {}),
         }
+    return out
+
+
+def _contexts(
+    subjects: Sequence[augmenting.Subject], splits: Mapping[str, Split], store: Store
+) -> dict[str, dict[str, str]]:
+    """Tables of what was known before each window, by source and stage; sources on the same footing share them.
+
+    Simple augmentations have none: whether errors can be foretold is asked once, of the real arm beside a source.
+    """
+    tables: dict[Footing, dict[str, str]] = {}
+    out = {}
+    for subject in subjects:
+        footing = subject.footing
+        if footing is None or subject.cheap:
+            continue
+        if footing not in tables:
+            tables[footing] = {stage: situations.write_contexts(of, footing, store) for stage, of in splits.items()}
+        out[subject.source] = tables[footing]
     return out
 
 
