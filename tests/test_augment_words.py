@@ -10,7 +10,7 @@ import pytest
 
 from tests.test_diagnosis import DRAWS, PLACES, N, planted
 from tsgap.augment_formats import html_of, json_of, markdown_of, text_of
-from tsgap.augment_tables import doses_of, events_of, frame_of, room_of
+from tsgap.augment_tables import events_of, frame_of, responses_of, room_of
 from tsgap.augment_words import (
     against,
     effect,
@@ -131,7 +131,7 @@ def test_real_pairs_have_no_price_unless_half_of_them_are_proven_to_cost_somethi
     assert not priced(one)
     assert "not measurable" in worth_told(one)
     assert frame_of([one]).worth.isna().all()
-    assert set(doses_of([one]).worth_told) == {"-"}
+    assert set(responses_of([one]).worth_told) == {"-"}
 
 
 def cheap(
@@ -288,13 +288,13 @@ def test_all_formats_say_the_same_and_take_no_name_for_a_command() -> None:
     assert "simple augmentations of the real series, each at the λ that inner origins chose" in text
     told = json.loads(json_of(every, "mase", "runs/x"))
     assert told["findings"][0]["sentence"] == sentence(bad, every)
-    assert [row["share"] for row in told["doses"] if not row["cheap"] and row["last"] == 6] == [0.5, 1.0]
+    assert [row["share"] for row in told["responses"] if not row["cheap"] and row["last"] == 6] == [0.5, 1.0]
     assert "<b>" not in html_of(every)
     assert "<b>" not in markdown_of(every).partition("````")[0]
 
 
 def test_infinite_figures_are_null_in_json() -> None:
     told = json.loads(json_of([found(half=0.05, total=-0.3)], "mase", "r"))
-    row = next(row for row in told["doses"] if row["share"] == 1.0 and row["last"] == 6)
+    row = next(row for row in told["responses"] if row["share"] == 1.0 and row["last"] == 6)
     assert row["worth"] is None
     assert row["worth_told"] == "unbounded"

@@ -174,7 +174,7 @@ def test_who_is_refused_is_told_why(tmp_path: Path) -> None:
 def test_a_copy_of_the_real_series_is_0_to_rounding_and_neither_helps_nor_hurts(tmp_path: Path, n: int) -> None:
     found = one(swept(tmp_path, "gen:copy", real=seasonal(n, 130), horizons=[1, 6], context=12))
     assert np.abs(found.parts.total.value).max() < 1e-9
-    assert all(np.abs(dose.gain.real.value).max() < 1e-9 for dose in found.doses)
+    assert all(np.abs(response.gain.real.value).max() < 1e-9 for response in found.responses)
     assert not set(found.effects) & {HELPS, HURTS}
     assert MISMATCH not in {one.state for one in found.diagnoses}
     assert (found.parts.duplicates.value == 0).all()

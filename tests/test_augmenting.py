@@ -43,8 +43,8 @@ def only(made: Plan) -> Subject:
     return subject
 
 
-def rows(made: Plan, arm: str, dose: float | None = None) -> list[Row]:
-    return [r for r in made.rows if r.arm == arm and dose in (None, r.dose)]
+def rows(made: Plan, arm: str, share: float | None = None) -> list[Row]:
+    return [r for r in made.rows if r.arm == arm and share in (None, r.share)]
 
 
 def frame_of(series: Mapping[str, Any]) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def frame_of(series: Mapping[str, Any]) -> pd.DataFrame:
 
 def test_every_arm_is_there_with_every_share_and_replicate() -> None:
     made = added(replicates=3)
-    arms = [(r.arm, r.dose, r.replicate) for r in made.rows if r.source]
+    arms = [(r.arm, r.share, r.replicate) for r in made.rows if r.source]
     shares = [
         *(("blend-real", 0.0), ("blend-synthetic", 0.0), ("inner-blend-real", 0.0)),
         *((arm, s) for arm in ("augmented", "duplicated", "reweighted", "inner-augmented") for s in SHARES),
@@ -116,7 +116,7 @@ def test_windows_that_hold_no_context_are_refused_in_words(given: dict[str, Any]
 @pytest.mark.parametrize("n", [1, 3, 6, 45])
 def test_sub_samples_are_complementary_and_hold_every_slice_equally_often(n: int) -> None:
     made = added(real=seasonal(n), context=12)
-    taken = {(r.dose, r.replicate): made.cells[r.cell].blend.slices for r in rows(made, "fraction")}  # type: ignore[union-attr]
+    taken = {(r.share, r.replicate): made.cells[r.cell].blend.slices for r in rows(made, "fraction")}  # type: ignore[union-attr]
     for share in FRACTIONS:
         of = [taken[share, k] for k in range(REPEATS)]
         assert {len(slices) for slices in of} == {round(share * SLICES)}
@@ -271,7 +271,7 @@ def test_a_cheap_augmentation_that_is_a_source_as_well_has_a_name_of_its_own() -
     made = added({"stl-bootstrap": "gen:stl-bootstrap", "mixing": "gen:mixing"}, cheap=True)
     names = [one.source for one in made.augmented["data"]]
     assert len(set(names)) == len(names) == 6
-    places = [(r.source, r.arm, r.dose, r.replicate) for r in made.rows]
+    places = [(r.source, r.arm, r.share, r.replicate) for r in made.rows]
     assert len(set(places)) == len(places)
 
 
@@ -388,7 +388,7 @@ def test_scaling_by_the_training_part_reaches_only_series_that_it_has() -> None:
 def test_nothing_is_drawn_for_a_forecaster_that_learns_from_moments_so_draws_of_one_file_are_one_cell() -> None:
     made = planned(seasonal(seed=5), ["linear"], replicates=3, augment="only")
     cells = {
-        arm: {row.cell for row in made.rows if row.arm == arm and row.dose == 1.0}
+        arm: {row.cell for row in made.rows if row.arm == arm and row.share == 1.0}
         for arm in ("augmented", "duplicated")
     }
     assert {arm: len(of) for arm, of in cells.items()} == {"augmented": 1, "duplicated": 1}

@@ -105,11 +105,11 @@ def test_the_printed_result_says_what_it_rests_on(made: Made) -> None:
     assert json.loads(made.found.to_json())["run"].endswith("made")
 
 
-def test_doses_and_events_are_plain_tables(made: Made) -> None:
-    doses = made.found.doses().query("source == 'bad' and last == 3 and first == 1")
-    assert doses.share.tolist() == [0.1, 0.25, 0.5, 1.0, 2.0]
-    assert (np.diff(doses.change) > 0).all()
-    assert not doses.chosen.any()
+def test_responses_and_events_are_plain_tables(made: Made) -> None:
+    responses = made.found.responses().query("source == 'bad' and last == 3 and first == 1")
+    assert responses.share.tolist() == [0.1, 0.25, 0.5, 1.0, 2.0]
+    assert (np.diff(responses.change) > 0).all()
+    assert not responses.chosen.any()
     events = made.found.events().query("source == 'bad' and first == 1 and last == 3")
     assert {"real", "synthetic", "augmented", "duplicated", "augmented - real", "part: total"} <= set(events.arm)
     assert events.prevalence.between(0.1, 0.4).all()
@@ -120,7 +120,7 @@ def test_doses_and_events_are_plain_tables(made: Made) -> None:
 def test_a_run_is_shown_again_as_text_and_as_tables(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["show", "made", "--augmentation", "-f", "linear", "--source", "bad", "--format", "json"]) == DONE
     told = json.loads(capsys.readouterr().out)
-    assert {"schema", "findings", "places", "doses", "events"} <= set(told)
+    assert {"schema", "findings", "places", "responses", "events"} <= set(told)
     assert run(["show", "made", "--augmentation", "-f", "linear", "--source", "bad", "--format", "csv"]) == DONE
     assert capsys.readouterr().out.startswith("data,source,cheap,forecaster,metric,first,last,verdict,")
     assert run(["show", "made", "--augmentation", "-f", "seasonal-naive"]) == FAILED_CELLS

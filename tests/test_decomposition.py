@@ -15,9 +15,9 @@ from tsgap.decomposition import (
     InnerLosses,
     choice,
     difference,
-    doses,
     gain,
     parts,
+    responses,
 )
 from tsgap.errors import UsageError
 from tsgap.gap import Clusters, Estimate, log_ratio
@@ -278,16 +278,16 @@ def test_the_response_to_every_share_says_what_it_is_worth():
     one = planted(noise=0.02)
     # synthetic pairs as good as real ones
     arms = replace(one, augmented={s: one.real * np.exp(SLOPE * (1 / (1 + s) - 1)) for s in (0.5, 2.0)})
-    found = doses(arms)
-    assert [dose.gain.share for dose in found] == [0.5, 2.0]
-    for dose in found:
-        np.testing.assert_allclose(dose.worth, 1000 * dose.gain.share, rtol=0.25)
-        assert (dose.worth_low <= dose.worth).all()
-        assert (dose.worth <= dose.worth_high).all()
-        assert near(dose.size, SLOPE * (1 / (1 + dose.gain.share) - 1))
-    for dose in doses(replace(arms, fractions={})):
-        assert np.isnan([dose.worth, dose.worth_low, dose.worth_high]).all()
-    assert doses(replace(arms, augmented={})) == ()
+    found = responses(arms)
+    assert [response.gain.share for response in found] == [0.5, 2.0]
+    for response in found:
+        np.testing.assert_allclose(response.worth, 1000 * response.gain.share, rtol=0.25)
+        assert (response.worth_low <= response.worth).all()
+        assert (response.worth <= response.worth_high).all()
+        assert near(response.size, SLOPE * (1 / (1 + response.gain.share) - 1))
+    for response in responses(replace(arms, fractions={})):
+        assert np.isnan([response.worth, response.worth_low, response.worth_high]).all()
+    assert responses(replace(arms, augmented={})) == ()
 
 
 def test_the_ratio_of_densities_that_truth_rests_on_is_one():

@@ -424,7 +424,7 @@ BLENDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"sources": seasonal(length=LENGTH), "context": TRAINING - HORIZON + 1},
     ),
     "uses_weights": ({}, {"forecasters": [spec(uses_weights=True)]}),
-    "views blend": ({}, {"dose": 0.5}),
+    "views blend": ({}, {"share": 0.5}),
 }
 
 
@@ -456,10 +456,10 @@ def test_what_changes_a_job_changes_its_key(name: str, tmp_path: Path, sent: Sen
     assert len(keys[0] & keys[1]) == (name == "train")
 
 
-def blended(folder: Path, *, dose: float = 1.0, **given: Any) -> tuple[str, cell.Job]:
+def blended(folder: Path, *, share: float = 1.0, **given: Any) -> tuple[str, cell.Job]:
     """Key and job of the arm with so many synthetic pairs to a real one."""
     made = planned(**{"forecasters": [spec()], **given}, augment="only")
-    [key] = {r.cell for r in made.rows if (r.arm, r.dose) == ("augmented", dose)}
+    [key] = {r.cell for r in made.rows if (r.arm, r.share) == ("augmented", share)}
     [fit] = fits_of([made.cells[key]])
     return key, cloudpickle.loads(Tasks(folder, 1.0).of(fit).payload)
 

@@ -138,11 +138,11 @@ def test_the_accessor_says_what_it_can_draw(tmp_path: Path) -> None:
     assert "gap" in said
 
 
-def test_doses_are_drawn_as_ratios_with_the_chosen_share_filled(tmp_path: Path) -> None:
+def test_responses_are_drawn_as_ratios_with_the_chosen_share_filled(tmp_path: Path) -> None:
     one, other = augmentation(total=0.05, at_chosen=-0.05), replace(augmentation("cheap jitter"), cheap=True)
-    figure = Plots(SimpleNamespace(augmentations=lambda metric, **only: [one, other])).doses()  # type: ignore[arg-type]
+    figure = Plots(SimpleNamespace(augmentations=lambda metric, **only: [one, other])).responses()  # type: ignore[arg-type]
     assert [axes.get_title() for axes in figure.axes] == ["d: gan"]
     assert lines(figure)["linear"] == pytest.approx([np.exp(-0.05), np.exp(0.05)], abs=0.005)
     filled = [len(mark.get_offsets()) for mark in figure.axes[0].collections if len(mark.get_facecolors())]
     assert filled[1:] == [1]  # after the band of the interval
-    figure.savefig(tmp_path / "doses.png")
+    figure.savefig(tmp_path / "responses.png")

@@ -531,7 +531,7 @@ def test_cells_say_how_each_ended_and_on_what_footing(tmp_path: Path) -> None:
     assert found.seconds.tolist() == [3.0, 1.5, 3.0]
     assert found.n_failed.tolist() == [0, 0, 0]
     assert found.pairs.tolist() == [90, 90, 90]
-    assert list(found.columns)[:7] == ["data", "source", "replicate", "arm", "dose", "forecaster", "status"]
+    assert list(found.columns)[:7] == ["data", "source", "replicate", "arm", "share", "forecaster", "status"]
 
 
 def test_a_folder_that_is_no_run_is_refused_in_words(tmp_path: Path) -> None:

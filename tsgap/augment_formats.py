@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsgap.augment_tables import doses_of, events_of, figures, frame_of, room_of
+from tsgap.augment_tables import events_of, figures, frame_of, responses_of, room_of
 from tsgap.augment_words import (
     nothing_by_size,
     optimal_order,
@@ -76,7 +76,7 @@ def _block(one: Augmentation) -> Iterator[str]:
         yield from aligned(list(_parts(one)))
         yield ""
         yield f"by λ, {leads(*one.places[-1])}, on the test: shown, never used to choose"
-        yield from aligned(list(_doses(one)))
+        yield from aligned(list(_responses(one)))
     for i, place in enumerate(one.events):
         if place.figures or not i:
             yield ""
@@ -104,18 +104,20 @@ def _parts(one: Augmentation) -> Iterator[list[str]]:
         yield [_leads(place), *cells, one.diagnoses[at].state]
 
 
-def _doses(one: Augmentation) -> Iterator[list[str]]:
+def _responses(one: Augmentation) -> Iterator[list[str]]:
     """The response to every share, over all leads."""
     again = not nothing_by_size(one)
     yield ["λ", "change %", *(["against duplicates %"] * again), "inner origins %", "worth in real pairs", ""]
     sure = priced(one)
-    for dose in one.doses:
-        share = dose.gain.share
-        value, low, high = (worth(float(of[-1]), priced=sure) for of in (dose.worth, dose.worth_low, dose.worth_high))
+    for response in one.responses:
+        share = response.gain.share
+        value, low, high = (
+            worth(float(of[-1]), priced=sure) for of in (response.worth, response.worth_low, response.worth_high)
+        )
         yield [
             f"{share:g}",
-            _cell(dose.gain.real, -1),
-            *([_cell(dose.gain.duplicates, -1)] * again),
+            _cell(response.gain.real, -1),
+            *([_cell(response.gain.duplicates, -1)] * again),
             signed(one.choice.inner.get(share, math.nan)),
             value if low == high else f"{value} ({low} to {high})",
             "chosen" if share == one.choice.share else "",
@@ -212,7 +214,7 @@ def html_of(found: Sequence[Augmentation]) -> str:
     for one in own:
         if one.why:
             continue
-        for table in (_parts, _doses) if one.source else (_room,):
+        for table in (_parts, _responses) if one.source else (_room,):
             said += _html_table(table(one), place_of(one))
         for place in one.events:
             where = f"{place_of(one)}, {_where(one, place)}: {told_of_events(place)}"
@@ -240,7 +242,7 @@ def json_of(found: Sequence[Augmentation], metric: str, run: str) -> str:
         }
         for one in found
     ]
-    tables = {"room": room_of(found)} if saturation else {"places": frame_of(found), "doses": doses_of(found)}
+    tables = {"room": room_of(found)} if saturation else {"places": frame_of(found), "responses": responses_of(found)}
     told |= {name: records(frame) for name, frame in (tables | {"events": events_of(found)}).items()}
     return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tsgap.augmentation import Augmentation
-    from tsgap.decomposition import Dose
+    from tsgap.decomposition import Response
     from tsgap.gap import Estimate
 
 #: Parts of the effect of as many synthetic as real pairs.
@@ -37,7 +37,7 @@ COLUMNS = (
     *_columns("against_rival"),
     *("pairs", "synthetic_pairs", "effective", "series", "blocks", "replicates", "saw_inner", "uneven", "status"),
 )
-DOSES = (
+RESPONSES = (
     *(*_HEAD, "share", "chosen", "first", "last"),
     *_columns("change", "change_duplicates", "size"),
     *("inner", "worth", "worth_low", "worth_high", "worth_told"),
@@ -87,30 +87,32 @@ def frame_of(found: Sequence[Augmentation]) -> pd.DataFrame:
             for name in PARTS:
                 row |= figures(name, getattr(one.parts, name), at)
             row |= _evidence(seen, at)
-            row |= _worth(one, next((d for d in one.doses if d.gain.share == one.parts.share), None), at)
+            row |= _worth(one, next((d for d in one.responses if d.gain.share == one.parts.share), None), at)
             if against is not None:
                 row |= {"rival_outcome": against.outcome(at), **figures("against_rival", against.ratio, at)}
             rows.append(row)
     return _framed(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
-def doses_of(found: Sequence[Augmentation]) -> pd.DataFrame:
+def responses_of(found: Sequence[Augmentation]) -> pd.DataFrame:
     """One row for each share and place: what it changes on the test, and on the inner origins over all leads."""
     import pandas as pd
 
     rows = []
     for one in found:
-        for dose in () if one.why or not one.source else one.doses:
-            share = dose.gain.share
+        for response in () if one.why or not one.source else one.responses:
+            share = response.gain.share
             head = {**_head(one), "share": share, "chosen": share == one.choice.share}
             for at, (first, last) in enumerate(one.places):
                 row = {**head, "first": first, "last": last}
-                row |= figures("change", dose.gain.real, at) | figures("change_duplicates", dose.gain.duplicates, at)
-                row |= figures("size", dose.size, at) | _worth(one, dose, at)
+                row |= figures("change", response.gain.real, at) | figures(
+                    "change_duplicates", response.gain.duplicates, at
+                )
+                row |= figures("size", response.size, at) | _worth(one, response, at)
                 told = worth(row["worth"], priced=True)
                 inner = one.choice.inner.get(share, np.nan) if at == len(one.places) - 1 else np.nan
                 rows.append({**row, "worth_told": told, "inner": inner})
-    return pd.DataFrame(rows, columns=list(DOSES))
+    return pd.DataFrame(rows, columns=list(RESPONSES))
 
 
 def room_of(found: Sequence[Augmentation]) -> pd.DataFrame:
@@ -181,12 +183,12 @@ def _evidence(seen: Evidence, at: int) -> dict[str, float]:
     return figures("half", seen.half, at) | {f"predictability{end}": float(of) for end, of in r2.items()}
 
 
-def _worth(one: Augmentation, dose: Dose | None, at: int) -> dict[str, float]:
+def _worth(one: Augmentation, response: Response | None, at: int) -> dict[str, float]:
     """Further real pairs that change as much, NaN where they are not proven to change anything."""
     names = ("worth", "worth_low", "worth_high")
-    if dose is None or not priced(one, at):
+    if response is None or not priced(one, at):
         return dict.fromkeys(names, np.nan)
-    return {name: float(getattr(dose, name)[at]) for name in names}
+    return {name: float(getattr(response, name)[at]) for name in names}
 
 
 def _framed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -165,7 +165,7 @@ def priced(one: Augmentation, place: int = -1) -> bool:
 
 def worth_told(one: Augmentation) -> str:
     """What as many synthetic as real pairs are worth over all leads, in a sentence; "" where that is not known."""
-    found = next((dose for dose in one.doses if dose.gain.share == HEADLINE), None)
+    found = next((response for response in one.responses if response.gain.share == HEADLINE), None)
     if found is None or math.isnan(found.worth[-1]):
         return ""
     pairs, sure = one.losses.pairs, priced(one)

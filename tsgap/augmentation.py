@@ -1,4 +1,4 @@
-"""What the arms of augmentation say, from the forecasts of a run: parts, doses, the choice, verdicts and events."""
+"""What the arms of augmentation say, from the forecasts of a run: parts, responses, the choice, verdicts and events."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tsgap.decomposition import (
     LEAST_EFFECTIVE,
     ArmLosses,
     Choice,
-    Dose,
     Gain,
     InnerLosses,
     Parts,
+    Response,
     choice,
-    doses,
     gain,
     parts,
+    responses,
 )
 from tsgap.diagnosis import CANNOT_TELL, HURTS, MISMATCH, NOT_MEASURABLE, Diagnosis, diagnoses, effect, evidence
 from tsgap.errors import ContractError
@@ -149,9 +149,9 @@ class Augmentation:
         return parts(self.losses, HEADLINE)
 
     @cached_property
-    def doses(self) -> tuple[Dose, ...]:
+    def responses(self) -> tuple[Response, ...]:
         """What every share does on the test windows: shown, never used to choose."""
-        return doses(self.losses)
+        return responses(self.losses)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +171,7 @@ def augmentations(
     by_place: dict[tuple[str, str, str], dict[Arm, list[Mapping[str, Any]]]] = {}
     for row in rows:
         arms = by_place.setdefault((row["data"], row["source"], row["forecaster"]), {})
-        arms.setdefault((row["arm"], row["dose"]), []).append(row)
+        arms.setdefault((row["arm"], row["share"]), []).append(row)
     foreseen: dict[tuple[str, ...], Any] = {}
     for data, of_data in told.items():
         for subject in of_data["subjects"]:

@@ -36,7 +36,7 @@ class Asked:
     """One arm of one replicate: a blend of the training sets, and the windows it forecasts, None for the test."""
 
     arm: str
-    dose: float
+    share: float
     replicate: int
     blend: Blend
     real: TrainingSet
@@ -297,20 +297,20 @@ def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) 
         alone, both = replace(arms, others=None), arms
         times = subject.pairs / arms.real.pairs
 
-        def one(arm: str, dose: float, of: _Arms, **blend: Any) -> Asked:
-            return Asked(prefix + arm, dose, k, Blend(seed=drawing, **blend), of.real, of.others, of.split, seed(k))
+        def one(arm: str, share: float, of: _Arms, **blend: Any) -> Asked:
+            return Asked(prefix + arm, share, k, Blend(seed=drawing, **blend), of.real, of.others, of.split, seed(k))
 
         yield replace(one(REAL, 0.0, alone), blend=Blend())
         if arms.others is None:
             return
         if every:
             yield replace(one(SYNTHETIC, 0.0, both), blend=Blend(real=False, synthetic=1.0))
-        for dose in SHARES:
-            yield one(AUGMENTED, dose, both, synthetic=dose * times)
+        for share in SHARES:
+            yield one(AUGMENTED, share, both, synthetic=share * times)
             if every:
-                yield one(DUPLICATED, dose, alone, duplicated=dose * times)
+                yield one(DUPLICATED, share, alone, duplicated=share * times)
                 if not subject.cheap:
-                    yield one(REWEIGHTED, dose, both, reweighted=dose * times)
+                    yield one(REWEIGHTED, share, both, reweighted=share * times)
 
     for k, arms in enumerate(subject.test):
         yield from blended(k, "", arms, every=True)

@@ -62,12 +62,12 @@ class Augmentations:
         """
         return augment_tables.frame_of(self.found)
 
-    def doses(self) -> pd.DataFrame:
+    def responses(self) -> pd.DataFrame:
         """One row for each share λ and place: what it changes on the test, and `inner`, on inner origins.
 
         The test is shown and chooses nothing. `worth_told` says in words how many real pairs that is worth.
         """
-        return augment_tables.doses_of(self.found)
+        return augment_tables.responses_of(self.found)
 
     def events(self) -> pd.DataFrame:
         """One row for each arm, change and part of each place: how well events are ordered and called.

@@ -270,7 +270,7 @@ def choice(arms: ArmLosses) -> Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Dose:
+class Response:
     """One share: its gain, the size effect that the curve foretells, and how many real pairs it is worth (P,).
 
     `worth_low` and `worth_high` are those of the ends of its 95 % interval, the curve taken as it is.
@@ -283,11 +283,11 @@ class Dose:
     worth_high: Floats
 
 
-def doses(arms: ArmLosses) -> tuple[Dose, ...]:
+def responses(arms: ArmLosses) -> tuple[Response, ...]:
     """The response to every share that was tried."""
     out = []
     for share in sorted(arms.augmented):
         one = gain(arms, share)
         ends = (arms.curve.worth(total) for total in (one.real.value, one.real.upper(LEVEL), one.real.lower(LEVEL)))
-        out.append(Dose(one, arms.by_repeats(arms.size(share)), *ends))
+        out.append(Response(one, arms.by_repeats(arms.size(share)), *ends))
     return tuple(out)

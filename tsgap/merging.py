@@ -14,7 +14,7 @@ from tsgap.errors import StoreError, UsageError
 from tsgap.run import Run, bench
 from tsgap.store import Store
 
-_PLACE = ("data", "source", "replicate", "arm", "dose", "forecaster")
+_PLACE = ("data", "source", "replicate", "arm", "share", "forecaster")
 #: What a self-check may come to, the worst first.
 _WORST = ("broken", "nothing shown", "passed")
 _ASIDE = "runs that are to be compared are not merged, each is shown and gated by itself"

@@ -62,7 +62,7 @@ class Row:
     draw: int = 0
     stochastic: bool = False
     fixed: bool = False
-    dose: float = 0.0
+    share: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +198,7 @@ def _augmented(
                     draw=one.replicate if one.arm == FRACTION else subject.draws[one.replicate],
                     stochastic=subject.stochastic or not chosen.spec.deterministic,
                     fixed=subject.fixed,
-                    dose=one.dose,
+                    share=one.share,
                     **{**_told(one.real), "arm": one.arm},
                 )
                 rows.append(row)

@@ -41,13 +41,13 @@ class Profiled(Protocol):
 
 
 class Plots:
-    """The pictures of a run: `run.plot()` or `run.plot.profile()`, `run.plot.gap()`, and `run.plot.doses()`."""
+    """The pictures of a run: `run.plot()` or `run.plot.profile()`, `run.plot.gap()`, and `run.plot.responses()`."""
 
     def __init__(self, run: Profiled) -> None:
         self._run = run
 
     def __repr__(self) -> str:
-        return "run.plot: profile (the default), gap, doses"
+        return "run.plot: profile (the default), gap, responses"
 
     def __call__(self, **asked: Any) -> Figure:
         """`profile`, with the same options."""
@@ -97,19 +97,19 @@ class Plots:
         _explain(figure, [("--", f"margin of {100 * margin:g} %"), _LINES["null", "real"]])
         return figure
 
-    def doses(
+    def responses(
         self, *, metric: str = "mase", data: Names = None, source: Names = None, forecaster: Names = None
     ) -> Figure:
         """What adding synthetic pairs does over λ, all leads, as a ratio to the real arm with its 95 % interval.
 
         The share that inner origins chose is a filled mark, the others are hollow: they are shown and choose nothing.
         """
-        from tsgap.augment_tables import doses_of
+        from tsgap.augment_tables import responses_of
 
         found = self._run.augmentations(metric, data=data, source=source, forecaster=forecaster)
-        frame = doses_of([one for one in found if not one.cheap])
+        frame = responses_of([one for one in found if not one.cheap])
         whole = frame.groupby("data")["last"].transform("max")
-        return _drawn(frame[(frame["first"] == 1) & (frame["last"] == whole)], metric, _dose_panel)
+        return _drawn(frame[(frame["first"] == 1) & (frame["last"] == whole)], metric, _response_panel)
 
 
 def _drawn(frame: pd.DataFrame, metric: str, draw: Callable[[Axes, pd.DataFrame, dict[str, str]], None]) -> Figure:
@@ -172,7 +172,7 @@ def _gap_panel(axes: Axes, block: pd.DataFrame, margin: float, colours: dict[str
     axes.set_xlabel("leads (steps)")
 
 
-def _dose_panel(axes: Axes, block: pd.DataFrame, colours: dict[str, str]) -> None:
+def _response_panel(axes: Axes, block: pd.DataFrame, colours: dict[str, str]) -> None:
     """The response to every share, one line a forecaster."""
     import numpy as np
 

@@ -109,7 +109,7 @@ def _before(store: Store | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:
 
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[k] for k in ("data", "source", "replicate", "arm", "dose", "forecaster"))
+    return tuple(row[k] for k in ("data", "source", "replicate", "arm", "share", "forecaster"))
 
 
 def _reason(

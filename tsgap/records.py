@@ -18,7 +18,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 _PLACE = ("data", "source", "arm", "forecaster", "replicate")
 _CELLS = (
-    *("data", "source", "replicate", "arm", "dose", "forecaster", "status", "n_failed", "stage", "error", "seconds"),
+    *("data", "source", "replicate", "arm", "share", "forecaster", "status", "n_failed", "stage", "error", "seconds"),
     *(
         "attempt",
         "distribution",

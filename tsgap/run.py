@@ -46,7 +46,7 @@ def bench(manifest: Mapping[str, Any], data: str) -> dict[str, Any]:
 
 
 #: Version of the rows of a plan; cells are kept under their content, whatever the rows look like.
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 
 
 class Run:
@@ -123,7 +123,7 @@ class Run:
     def cells(self) -> pd.DataFrame:
         """One row for each arm of each comparison and replicate, in the order of the plan.
 
-        `data, source, replicate, arm, dose` (of what is added to the real series), `forecaster`; `status` (ok, error,
+        `data, source, replicate, arm, share` (of what is added to the real series), `forecaster`; `status` (ok, error,
         timeout, crash, oom, contract, skipped, or missing); `n_failed` windows without a forecast; `stage` and `error`
         say what failed, or the first of those windows; `seconds` of work and `attempt`; `distribution` and `version`
         of the forecaster, its `transfer` and `scope`; then the footing: `paired, scaling, context, leads` that can be

@@ -91,7 +91,7 @@ def trial(seed: int) -> Trial:
             **asked,
         )
         [one] = found.found
-        curve = {0.0: 0.0} | {dose.gain.share: float(dose.gain.real.value[-1]) for dose in one.doses}
+        curve = {0.0: 0.0} | {response.gain.share: float(response.gain.real.value[-1]) for response in one.responses}
         chosen = one.choice.share
     true = gains(real[:, :TRAIN], synthetic)
     best = min(curve, key=curve.__getitem__)
