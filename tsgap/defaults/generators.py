@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from tsgap.blocks import let_go, room
+from tsgap.blocks import let_go, room, size
 from tsgap.errors import ForecastError
 from tsgap.panel import Floats, Panel, frozen
 from tsgap.protocols import GeneratorSpec
@@ -30,7 +32,7 @@ class PerSeries:
         for rows in row_blocks(self.train.offsets):
             for row in range(rows.start, rows.stop):
                 y = self.train.values[ends[row] : ends[row + 1]]
-                made = self.transform(y, rng) if len(y) else y
+                made = self.made(row, y, rng) if len(y) else y
                 if made.shape != y.shape:
                     raise ForecastError(
                         f"series {self.train.keys[row]!r} has {len(y)} values, what was made of it {made.shape}"
@@ -38,6 +40,10 @@ class PerSeries:
                 values[ends[row] : ends[row + 1]] = made
             let_go(self.train.values, values)
         return self.train.with_values(frozen(values))
+
+    def made(self, row: int, y: Floats, rng: np.random.Generator) -> Floats:
+        """What is made of the values `y` of a row of the training panel."""
+        return self.transform(y, rng)
 
 
 def enough(train: Panel, least: int, why: str) -> None:
@@ -110,17 +116,42 @@ class STLBootstrap(PerSeries):
     """
 
     def __init__(self) -> None:
-        super().__init__(self._resampled)
+        super().__init__(lambda y, rng: _smoothed(y, self.train.season).resampled(rng))
 
-    def _resampled(self, y: Floats, rng: np.random.Generator) -> Floats:
-        m = self.train.season
-        length = 2 * m if m > 1 else 8
-        if len(y) < 2 * m + 1 or np.ptp(y) == 0:
-            return np.asarray(_moving_blocks(y - y.mean(), length, rng) + y.mean())
-        z, back = _box_cox(y)
-        trend, seasonal = _decomposed(z, m)
-        resampled: Floats = back(trend + seasonal + _moving_blocks(z - trend - seasonal, length, rng))
-        return resampled
+    def made(self, row: int, y: Floats, rng: np.random.Generator) -> Floats:
+        """Draws of the same small panel smooth its rows once."""
+        if len(self.train.values) > size():
+            return self.transform(y, rng)
+        return _every_smoothed(self.train)[row].resampled(rng)
+
+
+@dataclass(frozen=True, eq=False)
+class _Smoothed:
+    """A series as what is kept and what is resampled in blocks of `length`, and the way back from their sum."""
+
+    kept: Floats | float
+    remainder: Floats
+    length: int
+    back: Callable[[Floats], Floats]
+
+    def resampled(self, rng: np.random.Generator) -> Floats:
+        return self.back(self.kept + _moving_blocks(self.remainder, self.length, rng))
+
+
+@lru_cache(maxsize=2)
+def _every_smoothed(train: Panel) -> list[_Smoothed]:
+    """Every row of a panel; kept, since a worker draws several samples from it."""
+    return [_smoothed(y, train.season) for y in train]
+
+
+def _smoothed(y: Floats, m: int) -> _Smoothed:
+    length = 2 * m if m > 1 else 8
+    if len(y) < 2 * m + 1 or np.ptp(y) == 0:
+        mean = float(y.mean()) if len(y) else 0.0
+        return _Smoothed(mean, y - mean, length, np.asarray)
+    z, back = _box_cox(y)
+    trend, seasonal = _decomposed(z, m)
+    return _Smoothed(trend + seasonal, z - trend - seasonal, length, back)
 
 
 def _moving_blocks(remainder: Floats, length: int, rng: np.random.Generator) -> Floats:
