@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsgap import additive, cell
-from tsgap.cell import Draw, Job, Result, View, location_and_scale, scaled
+from tsgap.cell import Draw, Job, Result, View
 from tsgap.defaults import boosting, generators, linear, naive
 from tsgap.errors import ContractError, ForecastError
 from tsgap.panel import Dataset, Floats, Panel
 from tsgap.protocols import Forecast, ForecasterSpec
+from tsgap.scaling import location_and_scale, scaled
 from tsgap.shelf import ARRAYS, write_panel
 from tsgap.splits import rolling
 

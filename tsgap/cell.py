@@ -15,18 +15,17 @@ import numpy as np
 
 from tsgap.additive import Grouping, grouped_moments
 from tsgap.blends import Blend, Blending, Rows, Stock
-from tsgap.blocks import let_go, room
 from tsgap.errors import ContractError, ForecastError
 from tsgap.footing import reach
-from tsgap.panel import Floats, Ints, Panel, frozen
+from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import Additive, Forecast, Forecaster, Generator
-from tsgap.ragged import row_blocks
 from tsgap.replies import checked, laid_out, rising, unusable
+from tsgap.scaling import Scaled, location_and_scale, scaled
 from tsgap.shelf import read_panel
 from tsgap.spool import Extent, Spool, mapped
 
-#: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.replies` or in
-#: `tsgap.local`, whose code no forecaster's identity holds: part of every cell's key.
+#: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.scaling`, `tsgap.blends`,
+#: `tsgap.replies` or `tsgap.local`, whose code no forecaster's identity holds: part of every cell's key.
 VERSION = 2
 
 
@@ -103,58 +102,6 @@ class Draw:
     output: str = "out"
 
 
-def location_and_scale(
-    panel: Panel, scaling: str, context: int | None, figures: Floats | None
-) -> tuple[Floats, Floats, int]:
-    """What each row is shifted and divided by (N,), from its last `context` values (None: all).
-
-    A row whose scale would be 0 (or below 1e-100) is divided by 1; the third figure counts those rows.
-    """
-    n = len(panel)
-    if scaling == "none" or n == 0:
-        return np.zeros(n), np.ones(n), 0
-    if scaling == "train":
-        if figures is None:
-            raise ContractError("scaling 'train' without the figures of the training part")
-        return figures[:, 0], figures[:, 1], 0
-    recent = panel if context is None else panel.tail(context)
-    if scaling not in ("mean-abs", "standard"):
-        raise ContractError(f"there is no scaling {scaling!r}")
-    location, scale = np.zeros(n), np.ones(n)
-    offsets, lengths = recent.offsets, recent.lengths
-    for rows in row_blocks(offsets):
-        # an empty row has no part in reduceat: it keeps location 0 and scale 1
-        full = rows.start + np.flatnonzero(lengths[rows])
-        if not len(full):
-            continue
-        values = recent.values[offsets[rows.start] : offsets[rows.stop]]
-        begin, count = offsets[full] - offsets[rows.start], lengths[full]
-        if scaling == "mean-abs":
-            scale[full] = np.add.reduceat(np.abs(values), begin) / count
-        else:
-            location[full] = np.add.reduceat(values, begin) / count
-            centred = values - np.repeat(location[rows], lengths[rows])
-            scale[full] = np.sqrt(np.add.reduceat(centred**2, begin) / count)
-        let_go(recent.values)
-    if scaling == "standard":
-        # a constant row has no scale; rounding must not lend it one
-        scale[scale <= 1e-12 * np.abs(location)] = 0.0
-    none = ~(scale > 1e-100)
-    scale[none] = 1.0
-    return location, scale, int(none.sum())
-
-
-def scaled(panel: Panel, location: Floats, scale: Floats) -> Panel:
-    """Every row shifted and divided by its own figures."""
-    values, lengths = room(len(panel.values)), panel.lengths
-    for rows in row_blocks(panel.offsets):
-        here = slice(panel.offsets[rows.start], panel.offsets[rows.stop])
-        shift, size = (np.repeat(of[rows], lengths[rows]) for of in (location, scale))
-        values[here] = (panel.values[here] - shift) / size
-        let_go(panel.values, values)
-    return panel.with_values(frozen(values))
-
-
 @dataclass(frozen=True, eq=False)
 class _Asked:
     """The histories of a view as a forecaster gets them, and what takes its answer back to the units of the data."""
@@ -214,11 +161,11 @@ def forecast(job: Job, folder: Path) -> Iterator[Result]:
 
 def _blended(job: Job, folder: Path, train: Panel, told: Mapping[str, Any]) -> Iterator[Result]:
     """What each view says of its own blend; what goes wrong is that of the one view."""
-    real = _Scaled(job, train, job.figures)
-    others = None if job.others is None else _Scaled(job, read_panel(folder, job.others), job.other_figures)
+    real = _rows(job, train, job.figures)
+    others = None if job.others is None else _rows(job, read_panel(folder, job.others), job.other_figures)
     if job.context is None or job.leads is None:
         raise ContractError("a blend is made of pairs of a context and leads, which a local forecaster has not")
-    stock = Stock(real.rows, None if others is None else others.rows, job.context, job.leads, train.season)
+    stock = Stock(real, others, job.context, job.leads, train.season)
     blending = Blending(stock, weighted=job.uses_weights, quantiles=bool(job.quantile_levels))
     last: tuple[Blend, Forecaster, bool] | None = None
     for view in job.views:
@@ -243,20 +190,8 @@ def _blended(job: Job, folder: Path, train: Panel, told: Mapping[str, Any]) -> I
         yield _answered(job, folder, view, train, forecaster, info)
 
 
-class _Scaled:
-    """A panel of which some rows are read at a time, scaled; `ones` counts those read that have no scale."""
-
-    def __init__(self, job: Job, panel: Panel, figures: Floats | None) -> None:
-        self._scaling, self._panel, self._figures = job.scaling, panel, figures
-        self.ones = 0
-        self.rows = Rows(self.read, panel.lengths, panel.series)
-
-    def read(self, rows: Ints) -> Panel:
-        """Some rows, scaled by themselves."""
-        some, figures = self._panel.take(rows), self._figures
-        shift, size, ones = location_and_scale(some, self._scaling, None, figures if figures is None else figures[rows])
-        self.ones += ones
-        return scaled(some, shift, size)
+def _rows(job: Job, panel: Panel, figures: Floats | None) -> Rows:
+    return Rows(Scaled(panel, job.scaling, figures).read, panel.lengths, panel.series)
 
 
 def _fit(job: Job, forecaster: Forecaster, train: Panel) -> int:
@@ -265,15 +200,14 @@ def _fit(job: Job, forecaster: Forecaster, train: Panel) -> int:
     An additive forecaster learns from moments, of which the panel is read and scaled block by block, unless quantiles
     are asked for: those need more than moments.
     """
-    real = _Scaled(
-        job, train, job.figures if job.figures is None or job.train_rows is None else job.figures[job.train_rows]
-    )
+    figures = job.figures if job.figures is None or job.train_rows is None else job.figures[job.train_rows]
+    real = Scaled(train, job.scaling, figures)
     if isinstance(forecaster, Additive) and job.context is not None and not job.quantile_levels:
         context, leads = reach(train.lengths, train.seasons, horizon=job.horizon, context=job.context)
         grouping = Grouping.of(train.lengths, train.series, context=context, leads=leads)
         forecaster.solve(grouped_moments(forecaster, real.read, grouping), seed=job.seed)
     else:
-        forecaster.fit(real.rows.whole, horizon=job.horizon, context=job.context, seed=job.seed)
+        forecaster.fit(real.read(np.arange(len(train))), horizon=job.horizon, context=job.context, seed=job.seed)
     return real.ones
 
 

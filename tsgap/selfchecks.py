@@ -12,7 +12,6 @@ import numpy as np
 
 from tsgap import checklist, resampling
 from tsgap.arms import train_figures
-from tsgap.cell import location_and_scale, scaled
 from tsgap.checklist import OK, Check
 from tsgap.engines import LOCAL
 from tsgap.errors import StoreError
@@ -25,6 +24,7 @@ from tsgap.panel import Floats, Panel
 from tsgap.plugins import registry
 from tsgap.readers import ReadOptions
 from tsgap.run import Run, bench
+from tsgap.scaling import location_and_scale, scaled
 from tsgap.store import Store
 from tsgap.sweeps import Progress, folder_of, perform
 

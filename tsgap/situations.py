@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsgap.arms import train_figures
-from tsgap.cell import location_and_scale, scaled
 from tsgap.contexts import features
 from tsgap.events import Event
 from tsgap.footing import Footing
 from tsgap.panel import Floats, Ints, digest
+from tsgap.scaling import location_and_scale, scaled
 from tsgap.splits import Split
 from tsgap.store import Store
 
