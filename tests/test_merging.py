@@ -16,7 +16,7 @@ import pytest
 import tsgap
 from tests.test_sweeps import Broken, swept
 from tests.worlds import seasonal
-from tsgap import blocks, plan
+from tsgap import blocks, fits, plan
 from tsgap.errors import StoreError, UsageError
 from tsgap.fits import fits_of
 from tsgap.formats import json_text
@@ -124,7 +124,7 @@ def test_shards_may_hold_blocks_of_other_sizes(tmp_path: Path, monkeypatch: pyte
 
 
 def test_blocks_of_one_cell_are_shared_out_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(fits, "PAIRED_BLOCK", 2)
     spec = tsgap.ForecasterSpec("mean", "", Mean, scope="local")
     whole = swept(tmp_path, SOURCES, forecasters=[spec], out=tmp_path / "whole")
     one, two = sharded(tmp_path, 2, forecasters=[spec])
@@ -258,7 +258,7 @@ def test_what_has_no_forecast_is_a_fault_of_the_share_that_has_it(tmp_path: Path
 def test_a_block_in_which_every_window_failed_is_a_fault_now_and_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(fits, "PAIRED_BLOCK", 2)
     spec = tsgap.ForecasterSpec("broken", "", Broken, scope="local")
     for _ in range(2):
         seen: list[Progress] = []

@@ -15,7 +15,7 @@ import pytest
 
 import tsgap
 from tests.worlds import seasonal
-from tsgap import cell, engines, inputs, plan, shelf
+from tsgap import cell, engines, fits, inputs, plan, shelf
 from tsgap.drawing import Wanted
 from tsgap.engines import Outcome, Task
 from tsgap.errors import DataError
@@ -615,8 +615,8 @@ def test_scaling_train_needs_the_figures_of_every_series_of_a_view() -> None:
 def test_views_of_a_local_cell_are_cut_by_the_same_training_series(
     paired: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
-    monkeypatch.setattr(plan, "POOLED_BLOCK", 2)
+    monkeypatch.setattr(fits, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(fits, "POOLED_BLOCK", 2)
     twins = seasonal(seed=9)
     made = planned(twins if paired else twins.assign(unique_id="x" + twins.unique_id), [LOCAL])
     clean = made.cells[row(made, "synthetic", "near").cell]
@@ -626,8 +626,8 @@ def test_views_of_a_local_cell_are_cut_by_the_same_training_series(
     view = next(one for one in with_view(made, split).values() if one.fit == clean.fit)
     assert split.data.keys == ("a stranger", "s0", "s1")
     found = [(b.place, None if b.train_rows is None else b.train_rows.tolist(), b.rows.tolist())
-             for b in plan.blocks(view) if b.rows is not None]  # fmt: skip
-    before = {b.place: None if b.train_rows is None else b.train_rows.tolist() for b in plan.blocks(clean)}
+             for b in fits.blocks(view) if b.rows is not None]  # fmt: skip
+    before = {b.place: None if b.train_rows is None else b.train_rows.tolist() for b in fits.blocks(clean)}
     if paired:
         assert found == [(0, [0, 1], [2, 3, 4, 5]), (2, [4, 5], [0, 1])]
         assert before == {0: [0, 1], 1: [2, 3], 2: [4, 5]}

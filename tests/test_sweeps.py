@@ -21,7 +21,7 @@ import pytest
 
 import tsgap
 from tests.worlds import seasonal
-from tsgap import plan
+from tsgap import fits, plan
 from tsgap.atoms import Atoms
 from tsgap.drawing import stand_in
 from tsgap.engines import Outcome, Task
@@ -277,7 +277,7 @@ def test_ids_that_do_not_match_are_said_loudly_and_unpair_the_control_too(tmp_pa
 def test_blocks_of_a_local_cell_give_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tsgap_statsforecast")
     whole = swept(tmp_path, forecasters=["auto-theta"], out=tmp_path / "a")
-    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(fits, "PAIRED_BLOCK", 2)
     parts = swept(tmp_path, forecasters=["auto-theta"], out=tmp_path / "b")
     assert len(list((tmp_path / "b" / "parts").rglob("*.parquet"))) > len(
         list((tmp_path / "a" / "parts").rglob("*.parquet"))
@@ -464,20 +464,20 @@ class Views:
 def test_views_are_forecast_from_one_fit_and_are_what_they_are_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str, synthetic: str, parts: int
 ) -> None:
-    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
-    monkeypatch.setattr(plan, "POOLED_BLOCK", 2)
+    monkeypatch.setattr(fits, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(fits, "POOLED_BLOCK", 2)
     given = seasonal(seed=9).assign(unique_id=lambda f: "x" + f.unique_id) if synthetic == "strangers" else synthetic
     views = Views(tmp_path, scope, synthetic=given)
     both = views("both")
     log = views.log()
-    fits = [line for line in log if line != "predict"]
-    assert len(fits) == 2 * parts
-    assert len(log) == 3 * len(fits)
+    fitted = [line for line in log if line != "predict"]
+    assert len(fitted) == 2 * parts
+    assert len(log) == 3 * len(fitted)
     if synthetic != "strangers":  # every block of a pool is fitted on the same series
-        assert len(set(fits)) == len(fits)
+        assert len(set(fitted)) == len(fitted)
     assert {view for view, _ in both} == {"clean", "later"}
     clean, later = replace(views, later=False)("clean"), replace(views, clean=False)("later")
-    assert len(views.log()) == 4 * len(fits)
+    assert len(views.log()) == 4 * len(fitted)
     for place, found in both.items():
         assert found.tobytes() == (clean | later)[place].tobytes()
         assert len(found) == {"clean": 18, "later": 12}[place[0]]
@@ -734,7 +734,7 @@ def test_what_a_task_reads_is_laid_down_when_it_is_drawn_and_not_before(
 def test_a_sweep_goes_on_from_the_parts_of_a_cell_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(fits, "PAIRED_BLOCK", 2)
     spec = tsgap.ForecasterSpec("counted", "", Counted, params={"log": str(tmp_path / "log")}, scope="local")
     given: dict[str, Any] = {"forecasters": [spec], "null": False}
     before = swept(tmp_path, **given).profile()
@@ -752,7 +752,7 @@ def test_a_sweep_goes_on_from_the_parts_of_a_cell_that_are_there(
 def test_a_cell_that_was_cut_otherwise_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = tsgap.ForecasterSpec("counted", "", Counted, params={"log": str(tmp_path / "log")}, scope="local")
     swept(tmp_path, forecasters=[spec], null=False)
-    monkeypatch.setattr(plan, "PAIRED_BLOCK", 2)
+    monkeypatch.setattr(fits, "PAIRED_BLOCK", 2)
     seen: list[Progress] = []
     swept(tmp_path, forecasters=[spec], null=False, on_progress=seen.append)
     assert (seen[-1].reused, seen[-1].ok) == (4, 0)

@@ -24,8 +24,8 @@ from tsgap.scaling import Scaled, location_and_scale, scaled
 from tsgap.shelf import read_panel
 from tsgap.spool import Extent, Spool, mapped
 
-#: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.scaling`, `tsgap.blends`,
-#: `tsgap.replies` or `tsgap.local`, whose code no forecaster's identity holds: part of every cell's key.
+#: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.scaling`,
+#: `tsgap.blends`, `tsgap.replies` or `tsgap.local`, whose code no forecaster's identity holds: part of each cell's key.
 VERSION = 2
 
 

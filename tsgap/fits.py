@@ -6,11 +6,57 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from tsgap.panel import digest
-from tsgap.plan import Block, Cell, blocks
+import numpy as np
+
+from tsgap.blocks import ranges
+from tsgap.panel import Ints, digest
+from tsgap.plan import Cell
 
 #: A part of a cell: its key, the number of the part, and of how many.
 Place = tuple[str, int, int]
+
+
+#: Series in one block of a local cell: paired ones are split, a pool is fitted once for many histories.
+PAIRED_BLOCK, POOLED_BLOCK = 50, 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The rows of one task of a cell; None is all rows. Blocks with the same `place` are trained on the same rows."""
+
+    place: int
+    train_rows: Ints | None = None
+    rows: Ints | None = None
+
+
+def blocks(work: Cell) -> list[Block]:
+    """The blocks of a cell: views of the same fit that are cut by training series are cut by the same ones.
+
+    A paired view's series that the data set has not are in the last block. What is not cut by training series is cut
+    by windows, so that no block holds more values than are worked on at once.
+    """
+    if work.chosen.spec.scope != "local" or work.training is None:
+        cut = list(ranges(len(work.split), max(work.split.horizon, work.limit or 1)))
+        return [Block(0, None, np.arange(at.start, at.stop)) for at in cut] if len(cut) > 1 else [Block(0)]
+    if not work.splits_by_series:
+        n = len(work.split.data)
+        pooled = _rows_at(work.split.series // POOLED_BLOCK, -(-n // POOLED_BLOCK))
+        return [Block(k, None, rows) for k, rows in enumerate(pooled)] if len(pooled) > 1 else [Block(0)]
+    keys = work.data.split.data.keys
+    if len(keys) <= PAIRED_BLOCK:
+        return [Block(0)]
+    last = (len(keys) - 1) // PAIRED_BLOCK
+    places = {key: i // PAIRED_BLOCK for i, key in enumerate(keys)}
+    of_window = np.array([places.get(key, last) for key in work.split.data.keys])[work.split.series]
+    of_training = np.array([places.get(key, last) for key in work.training.panel.keys])
+    twins = zip(_rows_at(of_training, last + 1), _rows_at(of_window, last + 1), strict=True)
+    return [Block(k, training, rows) for k, (training, rows) in enumerate(twins) if len(rows)]
+
+
+def _rows_at(places: Ints, n: int) -> list[Ints]:
+    """The rows at each of `n` places, in rising order."""
+    order = np.argsort(places, kind="stable")
+    return np.split(order, np.searchsorted(places[order], np.arange(1, n)))
 
 
 @dataclass(frozen=True, eq=False)
