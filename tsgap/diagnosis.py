@@ -112,7 +112,8 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
     # a bound that is NaN is below nothing and above nothing
     mismatch = (found.total.lower(LEVEL) > bound) & ~found.gain.helps
     unneeded = found.half.upper(LEVEL) < bound
-    unforetold = found.predictability.lower(LEVEL) > foretold
+    # a correction that may make errors larger has failed: it does not show that there is nothing to foretell
+    unforetold = (found.predictability.lower(LEVEL) > foretold) & (found.predictability.upper(LEVEL) < -foretold)
     unmixed = (found.reweight.upper(LEVEL) < bound) & (found.reweight.lower(LEVEL) > -bound)
     foreseen = (found.beyond.upper(LEVEL) < foretold) & (found.predictability.upper(LEVEL) < foretold)
     remixed = found.reweight.upper(LEVEL) < -bound
