@@ -12,7 +12,7 @@ import pytest
 
 import tsgap
 from tests.worlds import seasonal
-from tsgap import additive, augmentation, blends, sweeps
+from tsgap import additive, augment_reading, blends, sweeps
 from tsgap.augmentation import Augmentation
 from tsgap.curve import FRACTIONS
 from tsgap.diagnosis import CANNOT_TELL, HELPS, HURTS, MISMATCH, NOT_MEASURABLE
@@ -38,7 +38,7 @@ def noise(series: int = 14, length: int = 90, seed: int = 0, name: str = "s") ->
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Errors are not foretold: that has tests of its own."""
-    monkeypatch.setattr(augmentation, "corrected", lambda *given, **_: (given[3] ** 2, given[3] ** 2))
+    monkeypatch.setattr(augment_reading, "corrected", lambda *given, **_: (given[3] ** 2, given[3] ** 2))
 
 
 def swept(folder: Path, synthetic: Any = "gen:stl-bootstrap", **given: Any) -> Run:

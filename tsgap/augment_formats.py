@@ -24,7 +24,6 @@ from tsgap.augment_words import (
     worth,
 )
 from tsgap.decomposition import HEADLINE
-from tsgap.diagnosis import evidence
 from tsgap.formats import aligned, html_text, one_line, records
 from tsgap.ordering import DUPLICATED, Ordered
 from tsgap.ranking import AUPRC, AUROC, BEST_BALANCED, BEST_F1, F1
@@ -127,7 +126,7 @@ def _responses(one: Augmentation) -> Iterator[list[str]]:
 def _room(one: Augmentation) -> Iterator[list[str]]:
     """What the real series alone say, place by place."""
     yield ["leads", "half %", "double %", "R²", "verdict"]
-    seen, double = evidence(one.losses), one.losses.by_repeats(one.losses.curve.change(2.0))
+    seen, double = one.evidence, one.losses.by_repeats(one.losses.curve.change(2.0))
     for at, place in enumerate(one.places):
         told = figures("r", seen.predictability, at)
         # what rounds to zero from below is no negative zero

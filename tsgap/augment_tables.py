@@ -9,7 +9,7 @@ import numpy as np
 
 from tsgap.augment_words import NO_TELLING, RECOMMENDED, priced, worth
 from tsgap.decomposition import LEVEL
-from tsgap.diagnosis import NOT_MEASURABLE, Evidence, evidence
+from tsgap.diagnosis import NOT_MEASURABLE, Evidence
 from tsgap.ordering import Ordered
 from tsgap.ranking import CALLS, ORDERINGS
 from tsgap.rivals import rival
@@ -72,7 +72,7 @@ def frame_of(found: Sequence[Augmentation]) -> pd.DataFrame:
         if one.why:
             rows.append(_unmeasured(one))
             continue
-        against, arms, seen = rival(one, found) if not one.cheap else None, one.losses, evidence(one.losses)
+        against, arms, seen = rival(one, found) if not one.cheap else None, one.losses, one.evidence
         head = {**_head(one), "share": one.choice.share, "pairs": arms.pairs, "synthetic_pairs": arms.synthetic_pairs}
         head |= {"effective": arms.effective, "saw_inner": one.saw_inner, "uneven": one.uneven}
         counts = one.parts.total.counts
@@ -124,7 +124,7 @@ def room_of(found: Sequence[Augmentation]) -> pd.DataFrame:
         if one.why:
             rows.append(_unmeasured(one))
             continue
-        arms, seen = one.losses, evidence(one.losses)
+        arms, seen = one.losses, one.evidence
         counts = seen.half.counts
         head = {**_head(one), "pairs": arms.pairs, "series": counts.series, "blocks": counts.blocks, "status": "ok"}
         double = arms.by_repeats(arms.curve.change(2.0))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsgap.augmentation import CHEAP, Augmentation
 from tsgap.curve import ROUNDING
 from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE, LEVEL
 from tsgap.diagnosis import (
@@ -27,7 +28,6 @@ from tsgap.rivals import BETTER, NOT_TOLD_APART, SAME, WORSE, Rival, rival
 from tsgap.sentences import interval, leads, signed
 
 if TYPE_CHECKING:
-    from tsgap.augmentation import Augmentation
     from tsgap.gap import Estimate
 
 #: What to do about a verdict on the real series alone.
@@ -119,7 +119,7 @@ def plain(source: str) -> str:
     >>> plain("cheap mixing"), plain("mixing")
     ('mixing', 'mixing')
     """
-    return source.removeprefix("cheap ")
+    return source.removeprefix(CHEAP)
 
 
 def against(found: Rival, place: int = -1) -> str:
@@ -228,6 +228,8 @@ def remarks(one: Augmentation) -> Iterator[str]:
         yield "one file of synthetic series: what is said holds for this file, not for its generator"
     if one.uneven:
         yield f"{one.uneven} windows failed in some arm and count in none"
+    if one.unanswered:
+        yield f"{one.unanswered} windows have no forecast in any arm: they are left out"
     yield from one.leaks
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsgap.additive import Grouping
 from tsgap.arms import Rules, TrainingSet, pairing, relabelled, train_figures
-from tsgap.augmentation import AUGMENTED, DUPLICATED, FRACTION, INNER, REAL, REWEIGHTED, SHARES, SYNTHETIC
+from tsgap.augmentation import AUGMENTED, CHEAP, DUPLICATED, FRACTION, INNER, REAL, REWEIGHTED, SHARES, SYNTHETIC
 from tsgap.blends import SLICES, Blend, adds_moments
 from tsgap.curve import FRACTIONS, REPEATS
 from tsgap.drawing import Wanted
@@ -27,8 +27,6 @@ from tsgap.splits import Split
 VIEW = "inner"
 #: Draws of a simple augmentation on inner origins, which only choose its share.
 CHEAP_DRAWS = 3
-#: What the names of simple augmentations of the real series begin with.
-CHEAP = "cheap"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +97,7 @@ def subjects(
     inner = data.inner
     chosen = {name: inputs.generators.get((data.name, name)) for name in (one.source.name for one in compared)}
     # a source may be the same, under its own name
-    cheap = {f"{CHEAP} {text}": choose_generator(text) for text in (cheap_of(data) if experiment.cheap else ())}
+    cheap = {f"{CHEAP}{text}": choose_generator(text) for text in (cheap_of(data) if experiment.cheap else ())}
     wanted: dict[str, list[Wanted]] = {}
     for name, generator in [*chosen.items(), *cheap.items()]:
         if generator is None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tsgap import records
 from tsgap.atoms import Atoms, Truth
-from tsgap.augmentation import ARMS, Asked, augmentations
+from tsgap.augment_reading import Asked, augmentations
+from tsgap.augmentation import ARMS
 from tsgap.comparisons import comparisons, is_without_effect, profiled
 from tsgap.errors import StoreError, UnknownNameError, UsageError
 from tsgap.horizon import BYS, By
