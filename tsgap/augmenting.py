@@ -30,8 +30,8 @@ CHEAP_DRAWS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """One arm of one replicate: a blend of the training sets, and the windows it forecasts, None for the test."""
+class Arm:
+    """One arm of one replicate: a blend of the training sets, and the windows that it forecasts, None for the test."""
 
     arm: str
     share: float
@@ -65,8 +65,8 @@ class Subject:
     stochastic: bool = False
     fixed: bool = False
     generator_saw: str = ""
-    test: tuple[_Arms, ...] = field(default=(), repr=False)
-    inner: tuple[_Arms, ...] = field(default=(), repr=False)
+    test: tuple[_Training, ...] = field(default=(), repr=False)
+    inner: tuple[_Training, ...] = field(default=(), repr=False)
 
     @property
     def told(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Subject:
 
 
 @dataclass(frozen=True, eq=False)
-class _Arms:
+class _Training:
     """The training sets of one replicate for one set of windows, None for those of the test."""
 
     real: TrainingSet
@@ -178,13 +178,14 @@ def _subject(
     """A subject with its training sets, or with the reason why there are none."""
     if failed := _failed(given):
         return replace(subject, why=f"no synthetic series: {failed.reason}")
-    panels = [panel for panel in given if isinstance(panel, Panel)]
+    each = [panel for panel in given if not isinstance(panel, NotDrawn)]
+    panels = [panel for panel in each if panel is not None]
     inner = data.inner
     footing = _footing(data, panels, rules, windows)
     if isinstance(footing, str):
         return replace(subject, why=footing)
     try:
-        test = tuple(_arms(data, data.train, panel, footing, None) for panel in given)  # type: ignore[arg-type]
+        test = tuple(_training(data, data.train, panel, footing, None) for panel in each)
     except UsageError as err:
         return replace(subject, why=str(err))
     told: dict[str, Any] = {"footing": footing, "pairs": test[0].real.pairs}
@@ -200,9 +201,10 @@ def _subject(
     if failed := _failed(again or ()):
         why = f"no synthetic series from what lies before the inner origins: {failed.reason}"
         return replace(subject, test=test, inner_why=why, **told)
-    each = [None] * len(test) if again is None else again
+    if again is not None:
+        each = [panel for panel in again if not isinstance(panel, NotDrawn)]
     try:
-        near = tuple(_arms(data, inner.train, panel, footing, inner) for panel in each)  # type: ignore[arg-type]
+        near = tuple(_training(data, inner.train, panel, footing, inner) for panel in each)
     except UsageError as err:
         return replace(subject, test=test, inner_why=f"before the inner origins: {err}", **told)
     if not near[0].real.pairs or any(one.others is not None and not one.others.pairs for one in near):
@@ -236,7 +238,7 @@ def _footing(data: Data, panels: Sequence[Panel], rules: Rules, windows: int | N
     return Footing(scaling, context, False, leads)
 
 
-def _arms(data: Data, real: Panel, synthetic: Panel | None, footing: Footing, split: Split | None) -> _Arms:
+def _training(data: Data, real: Panel, synthetic: Panel | None, footing: Footing, split: Split | None) -> _Training:
     # those of inner arms know nothing of what follows
     figures = train_figures(real) if footing.scaling == "train" else None
 
@@ -254,13 +256,13 @@ def _arms(data: Data, real: Panel, synthetic: Panel | None, footing: Footing, sp
         return TrainingSet(name, panel, footing, pairs, pairs, rows)
 
     if synthetic is None:
-        return _Arms(training(REAL, real), None, split)
+        return _Training(training(REAL, real), None, split)
     others = replace(synthetic, series=synthetic.keys, freq=real.freq, seasons=real.seasons, groups={}, weights=None)
     if pairing(data.train.keys, synthetic.keys).paired:
         others = others.take(_twins_first(real.keys, synthetic.keys))
     else:
         others = relabelled(others, data.train.keys)
-    return _Arms(training(REAL, real), training(SYNTHETIC, others), split)
+    return _Training(training(REAL, real), training(SYNTHETIC, others), split)
 
 
 def _twins_first(real: Sequence[str], synthetic: Sequence[str]) -> list[int]:
@@ -276,7 +278,7 @@ def _twins_first(real: Sequence[str], synthetic: Sequence[str]) -> list[int]:
     return [place for place in filled if place is not None] + list(rest)
 
 
-def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) -> Iterator[Asked]:
+def arms(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) -> Iterator[Arm]:
     """Every arm of a subject for one forecaster; none where nothing can be measured.
 
     Inner origins have fewer real pairs before them. As many synthetic ones are added there as on the test: where they
@@ -290,16 +292,16 @@ def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) 
     def seed(k: int) -> int:
         return seed_of(experiment.seed, data.name, chosen.address, k)
 
-    def blended(k: int, prefix: str, arms: _Arms, *, every: bool) -> Iterator[Asked]:
+    def blended(k: int, prefix: str, training: _Training, *, every: bool) -> Iterator[Arm]:
         drawing = 0 if weighted else seed_of(experiment.seed, data.name, "blend", k)
-        alone, both = replace(arms, others=None), arms
-        times = subject.pairs / arms.real.pairs
+        alone, both = replace(training, others=None), training
+        times = subject.pairs / training.real.pairs
 
-        def one(arm: str, share: float, of: _Arms, **blend: Any) -> Asked:
-            return Asked(prefix + arm, share, k, Blend(seed=drawing, **blend), of.real, of.others, of.split, seed(k))
+        def one(arm: str, share: float, of: _Training, **blend: Any) -> Arm:
+            return Arm(prefix + arm, share, k, Blend(seed=drawing, **blend), of.real, of.others, of.split, seed(k))
 
         yield replace(one(REAL, 0.0, alone), blend=Blend())
-        if arms.others is None:
+        if training.others is None:
             return
         if every:
             yield replace(one(SYNTHETIC, 0.0, both), blend=Blend(real=False, synthetic=1.0))
@@ -310,21 +312,19 @@ def asked(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) 
                 if not subject.cheap:
                     yield one(REWEIGHTED, share, both, reweighted=share * times)
 
-    for k, arms in enumerate(subject.test):
-        yield from blended(k, "", arms, every=True)
-    for k, arms in enumerate(subject.inner):
-        yield from blended(k, INNER, arms, every=bool(experiment.event) and not subject.cheap)
+    for k, training in enumerate(subject.test):
+        yield from blended(k, "", training, every=True)
+    for k, training in enumerate(subject.inner):
+        yield from blended(k, INNER, training, every=bool(experiment.event) and not subject.cheap)
     if not subject.cheap:
         yield from _fractions(subject, experiment, seed)
 
 
-def _fractions(subject: Subject, experiment: Experiment, seed: Callable[[int], int]) -> Iterator[Asked]:
+def _fractions(subject: Subject, experiment: Experiment, seed: Callable[[int], int]) -> Iterator[Arm]:
     """Sub-samples of the real series, each slice in about as many as any other: every other one is what is left."""
-    arms = replace(subject.test[0], others=None)
-    panel = arms.real.panel
-    of = Grouping.of(
-        panel.lengths, panel.series, context=arms.real.footing.context, leads=arms.real.footing.leads, groups=SLICES
-    )
+    real = subject.test[0].real
+    panel, footing = real.panel, real.footing
+    of = Grouping.of(panel.lengths, panel.series, context=footing.context, leads=footing.leads, groups=SLICES)
     there = np.unique(of.group)
     if len(there) < SLICES:
         # what is asked for as a half would not be one
@@ -334,7 +334,7 @@ def _fractions(subject: Subject, experiment: Experiment, seed: Callable[[int], i
         order = order[::-1] if repeat % 2 else order
         for share in FRACTIONS:
             slices = tuple(sorted(order[: max(1, round(share * len(order)))].tolist()))
-            yield Asked(FRACTION, share, repeat, Blend(slices=slices), arms.real, None, None, seed(repeat))
+            yield Arm(FRACTION, share, repeat, Blend(slices=slices), real, None, None, seed(repeat))
 
 
 def refused(chosen: Chosen) -> str:

@@ -177,7 +177,7 @@ def _augmented(
         for label, chosen in forecasters.items():
             if augmenting.refused(chosen):
                 continue
-            for one in augmenting.asked(subject, chosen, data, experiment):
+            for one in augmenting.arms(subject, chosen, data, experiment):
                 view = CLEAN if one.split is None else augmenting.VIEW
                 asked: dict[str, Any] = {"quantiles": experiment.quantiles, "view": view, "split": one.split}
                 key = _cell(data, chosen, one.real, one.seed, cells, blend=one.blend, others=one.others, **asked)
