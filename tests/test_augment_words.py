@@ -239,11 +239,12 @@ def test_what_was_not_measured_is_a_row_with_its_reason() -> None:
 
 def test_what_must_be_known_beside_the_figures_is_said() -> None:
     arms = replace(planted(), residuals=None, missing={"residuals": "no inner origins"}, effective=0.02)
-    one = found(arms=arms, saw_inner=True, fixed=True, uneven=3)
+    one = found(arms=arms, saw_inner=True, fixed=True, uneven=3, unanswered=4)
     told = "\n".join(remarks(one))
     for words in (
         "1000 real pairs", "not measurable: residuals: no inner origins", "favours larger λ", "holds for this file",
-        "3 windows failed in some arm", "leaves 2% of the real pairs in effect, too few", "exactly nothing changes",
+        "3 windows failed in some arm", "4 windows have no forecast in any arm", "exactly nothing changes",
+        "leaves 2% of the real pairs in effect, too few",
     ):  # fmt: skip
         assert words in told, words
     assert told in text_of([one]).replace("- ", "")

@@ -338,6 +338,7 @@ def test_failures_have_the_traceback_and_failed_windows_a_row_each(tmp_path: Pat
     assert run.failures(forecaster="g", source="t", data="d").status.tolist() == ["error", "crash"]
     windows = run.failed_windows()
     assert windows[["unique_id", "window", "reason"]].values.tolist() == [["b", 0, "too hard"], ["b", 1, "hard"]]
+    assert list(windows.columns)[:6] == ["data", "source", "arm", "forecaster", "replicate", "share"]
     assert set(windows.arm) == {"synthetic"}
     assert len(run.failed_windows(source="t")) == 0
     assert list(run.failed_windows(source="t").columns) == list(windows.columns)

@@ -17,7 +17,7 @@ from tsgap.sweeps import sweep
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tsgap.run import Names
+    from tsgap.records import Names
 
 #: Forecasters where none is named: one that learns all arms from one pass over the series.
 FORECASTERS = ("linear",)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsgap.atoms import Atoms
+from tsgap.errors import UnknownNameError
 from tsgap.metrics import losses
 from tsgap.protocols import MetricSpec
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Rows = Sequence[Mapping[str, Any]]
+#: One name or several to keep; None keeps all.
+Names = str | Sequence[str] | None
 
 _PLACE = ("data", "source", "arm", "forecaster", "replicate")
 _CELLS = (
@@ -35,8 +38,24 @@ _CELLS = (
     ),
     *("pairs_before", "trained_on", "seed", "cell"),
 )
-_WINDOWS = (*_PLACE, "unique_id", "window", "cutoff", "reason", "cell")
+_WINDOWS = (*_PLACE, "share", "unique_id", "window", "cutoff", "reason", "cell")
 _FORECASTS = (*_PLACE, "unique_id", "window", "cutoff", "lead", "y", "forecast")
+
+
+def among(name: str, wanted: Names) -> bool:
+    """Whether a name is kept."""
+    return wanted is None or name in ([wanted] if isinstance(wanted, str) else wanted)
+
+
+def picked(rows: Sequence[dict[str, Any]], every: Rows, **wanted: Names) -> list[dict[str, Any]]:
+    """The rows of the `data`, `source` and `forecaster` that are wanted; `UnknownNameError` for a name that none has."""
+    kinds = {"data": "data set", "source": "source", "forecaster": "forecaster"}
+    for column, names in wanted.items():
+        known = {row[column] for row in every}
+        for name in [names] if isinstance(names, str) else names or ():
+            if name not in known:
+                raise UnknownNameError.of(kinds[column], name, known - {""}, note="That is what is in this run.")
+    return [row for row in rows if all(among(row[column], names) for column, names in wanted.items())]
 
 
 def cells(rows: Rows, atoms: Atoms) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from tsgap.errors import StoreError, UnknownNameError, UsageError
 from tsgap.horizon import BYS, By
 from tsgap.panel import Floats
 from tsgap.protocols import MetricSpec
+from tsgap.records import Names
 from tsgap.store import Store
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ _FIGURES = (
     *("metric", "control", "synthetic", "ratio", "skill_control", "skill_synthetic"),
     *("n_used", "n_total", "failed_control", "failed_synthetic", "valid", "status", "generator_saw"),
 )
-
-#: One name or several to keep; None keeps all.
-Names = str | Sequence[str] | None
 
 
 def load(path: str | Path) -> Run:
@@ -144,7 +142,8 @@ class Run:
     def failed_windows(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """One row for each window without a forecast; cells that failed before they had one are in `failures` alone.
 
-        `data, source, arm, forecaster, replicate, unique_id, window, cutoff`, the `reason`, and the key `cell`.
+        `data, source, arm, forecaster, replicate, share` (of what is added to the real series), `unique_id, window,
+        cutoff`, the `reason`, and the key `cell`.
         """
         return records.failed_windows(self._picked(data, source, forecaster, added=True), self._atoms)
 
@@ -295,12 +294,12 @@ class Run:
             )
         asked = Asked(self._metric(metric), lambda name: places_of(self, name), self._store.read_table, self.leaks)
         told = {
-            name: {**of, "subjects": [one for one in of["subjects"] if _among(one["source"], source)]}
+            name: {**of, "subjects": [one for one in of["subjects"] if records.among(one["source"], source)]}
             for name, of in self.manifest["augmentation"].items()
-            if _among(name, data)
+            if records.among(name, data)
         }
         rows = [row for row in self._picked(data, source, forecaster, added=True) if row["arm"] in ARMS]
-        labels = [shown for shown in self.manifest["forecasters"] if _among(shown, forecaster)]
+        labels = [shown for shown in self.manifest["forecasters"] if records.among(shown, forecaster)]
         return list(augmentations(rows, self._atoms, told, labels, asked))
 
     def gate(
@@ -397,19 +396,7 @@ class Run:
     def _picked(self, data: Names, source: Names, forecaster: Names, *, added: bool = False) -> list[dict[str, Any]]:
         """Rows of what is compared, with `added` also those of what is added to the real series."""
         every = [*self._rows, *self._added]
-        rows = every if added else self._rows
-        for kind, column, names in (
-            ("data set", "data", data),
-            ("source", "source", source),
-            ("forecaster", "forecaster", forecaster),
-        ):
-            if names is not None:
-                wanted = [names] if isinstance(names, str) else list(names)
-                known = {row[column] for row in every}
-                if unknown := [name for name in wanted if name not in known]:
-                    raise UnknownNameError.of(kind, unknown[0], known - {""}, note="That is what is in this run.")
-                rows = [row for row in rows if row[column] in wanted]
-        return rows
+        return records.picked(every if added else self._rows, every, data=data, source=source, forecaster=forecaster)
 
     def _metric(self, name: str) -> MetricSpec:
         from tsgap.plugins import registry
@@ -428,10 +415,6 @@ class Run:
         row = next((row for row in self._rows if row["data"] == data and not row["source"]), None)
         ended = None if row is None else self._atoms.ended(row)
         return ended.forecasts if ended is not None and ended.status == "ok" else None
-
-
-def _among(name: str, wanted: Names) -> bool:
-    return wanted is None or name in ([wanted] if isinstance(wanted, str) else wanted)
 
 
 __all__ = ["Run", "load"]
