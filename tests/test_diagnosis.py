@@ -22,7 +22,7 @@ from tsgap.diagnosis import (
     Diagnosis,
     diagnoses,
     effect,
-    evidence,
+    grounds,
 )
 from tsgap.gap import Clusters
 from tsgap.panel import Floats
@@ -68,7 +68,7 @@ def planted(
 
 def told(arms: ArmLosses, **options: object) -> Diagnosis:
     """The verdict at the last place."""
-    return diagnoses(evidence(arms), **options)[-1]
+    return diagnoses(grounds(arms), **options)[-1]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_errors_that_were_not_looked_at_are_not_known_to_be_unpredictable():
     arms = planted()
     before, after = (one.copy() for one in arms.residuals)
     before[..., 0] = after[..., 0] = 0
-    found = diagnoses(evidence(replace(arms, residuals=(before, after))))
+    found = diagnoses(grounds(replace(arms, residuals=(before, after))))
     assert [one.state for one in found] == [NOT_MEASURABLE, ALREADY_OPTIMAL]
     assert "whether the errors can be foretold is not known" in found[0].reason
 
@@ -165,7 +165,7 @@ def test_a_loss_that_is_not_known_spoils_the_verdict_of_its_place_alone(arm):
         bad = np.repeat(bad, DRAWS, 0) if len(bad) == 1 else bad
         bad[0, 3, 0] = np.nan
         broken = replace(arms, **{arm: {**getattr(arms, arm), at: bad}})
-    assert [one.state for one in diagnoses(evidence(broken))] == [NOT_MEASURABLE, ALREADY_OPTIMAL]
+    assert [one.state for one in diagnoses(grounds(broken))] == [NOT_MEASURABLE, ALREADY_OPTIMAL]
 
 
 def test_errors_are_foretold_only_where_that_is_proven_by_itself():
@@ -175,7 +175,7 @@ def test_errors_are_foretold_only_where_that_is_proven_by_itself():
     before, after = arms.residuals
     heavy = np.repeat(np.r_[200.0, np.ones(SERIES - 1)], BLOCKS)[None, :, None]
     after = before * np.repeat(np.r_[0.6, rng.uniform(0.9, 1.1, SERIES - 1)], BLOCKS)[None, :, None]
-    found = evidence(replace(arms, residuals=(before * heavy, after * heavy)))
+    found = grounds(replace(arms, residuals=(before * heavy, after * heavy)))
     assert found.predictability.upper(LEVEL)[-1] > np.log(0.98)
     assert diagnoses(found)[-1].state == NOT_MEASURABLE
 

@@ -126,7 +126,7 @@ def _responses(one: Augmentation) -> Iterator[list[str]]:
 def _room(one: Augmentation) -> Iterator[list[str]]:
     """What the real series alone say, place by place."""
     yield ["leads", "half %", "double %", "R²", "verdict"]
-    seen, double = one.evidence, one.losses.by_repeats(one.losses.curve.change(2.0))
+    seen, double = one.grounds, one.losses.by_repeats(one.losses.curve.change(2.0))
     for at, place in enumerate(one.places):
         told = figures("r", seen.predictability, at)
         # what rounds to zero from below is no negative zero

@@ -9,7 +9,7 @@ import numpy as np
 
 from tsgap.augment_words import NO_TELLING, RECOMMENDED, priced, worth
 from tsgap.decomposition import LEVEL
-from tsgap.diagnosis import NOT_MEASURABLE, Evidence
+from tsgap.diagnosis import NOT_MEASURABLE, Grounds
 from tsgap.ordering import Ordered
 from tsgap.ranking import CALLS, ORDERINGS
 from tsgap.rivals import rival
@@ -72,7 +72,7 @@ def frame_of(found: Sequence[Augmentation]) -> pd.DataFrame:
         if one.why:
             rows.append(_unmeasured(one))
             continue
-        against, arms, seen = rival(one, found) if not one.cheap else None, one.losses, one.evidence
+        against, arms, seen = rival(one, found) if not one.cheap else None, one.losses, one.grounds
         head = {**_head(one), "share": one.choice.share, "pairs": arms.pairs, "synthetic_pairs": arms.synthetic_pairs}
         head |= {"effective": arms.effective, "saw_inner": one.saw_inner, "uneven": one.uneven}
         counts = one.parts.total.counts
@@ -86,7 +86,7 @@ def frame_of(found: Sequence[Augmentation]) -> pd.DataFrame:
             row |= figures("gain", one.gain.real, at) | figures("gain_duplicates", one.gain.duplicates, at)
             for name in PARTS:
                 row |= figures(name, getattr(one.parts, name), at)
-            row |= _evidence(seen, at)
+            row |= _grounds(seen, at)
             row |= _worth(one, next((d for d in one.responses if d.gain.share == one.parts.share), None), at)
             if against is not None:
                 row |= {"rival_outcome": against.outcome(at), **figures("against_rival", against.ratio, at)}
@@ -124,7 +124,7 @@ def room_of(found: Sequence[Augmentation]) -> pd.DataFrame:
         if one.why:
             rows.append(_unmeasured(one))
             continue
-        arms, seen = one.losses, one.evidence
+        arms, seen = one.losses, one.grounds
         counts = seen.half.counts
         head = {**_head(one), "pairs": arms.pairs, "series": counts.series, "blocks": counts.blocks, "status": "ok"}
         double = arms.by_repeats(arms.curve.change(2.0))
@@ -132,7 +132,7 @@ def room_of(found: Sequence[Augmentation]) -> pd.DataFrame:
             told = one.diagnoses[at]
             row = {**head, "first": first, "last": last, "verdict": told.state, "reason": told.reason}
             row |= {"recommendation": RECOMMENDED.get(told.state, NO_TELLING)}
-            rows.append(row | _evidence(seen, at) | figures("double", double, at))
+            rows.append(row | _grounds(seen, at) | figures("double", double, at))
     return _framed(pd.DataFrame(rows, columns=list(ROOM)))
 
 
@@ -175,7 +175,7 @@ def _unmeasured(one: Augmentation) -> dict[str, Any]:
     return {**_head(one), "verdict": NOT_MEASURABLE, "reason": one.why, "status": one.why}
 
 
-def _evidence(seen: Evidence, at: int) -> dict[str, float]:
+def _grounds(seen: Grounds, at: int) -> dict[str, float]:
     """What half of the pairs cost, and R² of the errors."""
     told = figures("", seen.predictability, at)
     # R² rises as ln(1 − R²) falls

@@ -159,7 +159,7 @@ def worth(value: float, *, priced: bool) -> str:
 
 def priced(one: Augmentation, place: int = -1) -> bool:
     """Whether real pairs have a price: half of them are proven to cost something."""
-    half = one.losses.by_repeats(one.losses.curve.half)
+    half = one.grounds.half
     return half.counts.enough and bool(half.lower(LEVEL)[place] > ROUNDING)
 
 

@@ -13,10 +13,10 @@ from tsgap.diagnosis import (
     MISMATCH,
     NOT_MEASURABLE,
     Diagnosis,
-    Evidence,
+    Grounds,
     diagnoses,
     effect,
-    evidence,
+    grounds,
 )
 from tsgap.evidence import Place
 from tsgap.findings import LEAST_REPLICATES
@@ -94,26 +94,26 @@ class Augmentation:
         """The verdict at each place."""
         if self.few_draws:
             return (Diagnosis(NOT_MEASURABLE, self.few_draws),) * len(self.places)
-        found = diagnoses(self.evidence, synthetic=bool(self.source))
+        found = diagnoses(self.grounds, synthetic=bool(self.source))
         if not self.uneven:
             return found
         told = f"{self.uneven} windows have a forecast in one arm and none in another"
         return tuple(one if one.state == MISMATCH else Diagnosis(NOT_MEASURABLE, told) for one in found)
 
     @cached_property
-    def evidence(self) -> Evidence:
+    def grounds(self) -> Grounds:
         """What the verdicts rest on."""
-        return evidence(self.losses)
+        return grounds(self.losses)
 
     @property
     def choice(self) -> Choice:
         """The share that the inner origins choose."""
-        return self.evidence.choice
+        return self.grounds.choice
 
     @property
     def gain(self) -> Gain:
         """What the chosen share does on the test windows."""
-        return self.evidence.gain
+        return self.grounds.gain
 
     @cached_property
     def effects(self) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def effect(one: Gain, margin: float = MARGIN) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class Grounds:
     """What a verdict rests on; all of it ln ratios of mean losses, or of squared ones.
 
     `half`, what half of the pairs cost; `predictability`, ln(1 − R²) of the errors; `beyond`, the same less what any
@@ -78,13 +78,13 @@ class Evidence:
         return gain(self.arms, self.choice.share)
 
 
-def evidence(arms: ArmLosses) -> Evidence:
-    """What the losses of all arms tell a verdict."""
+def grounds(arms: ArmLosses) -> Grounds:
+    """What the losses of all arms give a verdict to rest on."""
     curve = arms.curve
     b, errors = curve.steepness, arms.predictability
     # ln(1 − R²) + 2 b: squared errors would fall by exp(-2 b), as b is a slope of mean or root mean squared errors
     curable = Linear(-2 * b.value, -2 * b.contributions, b.shares)
-    return Evidence(
+    return Grounds(
         arms,
         arms.by_repeats(curve.half),
         arms.estimated(errors),
@@ -95,7 +95,7 @@ def evidence(arms: ArmLosses) -> Evidence:
     )
 
 
-def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True) -> tuple[Diagnosis, ...]:
+def diagnoses(found: Grounds, *, margin: float = MARGIN, synthetic: bool = True) -> tuple[Diagnosis, ...]:
     """The verdict at each place (P,).
 
     MISMATCH: the headline share is proven worse by more than the margin, and the chosen one does not help.
@@ -147,7 +147,7 @@ def diagnoses(found: Evidence, *, margin: float = MARGIN, synthetic: bool = True
     return tuple(out)
 
 
-def _lack(found: Evidence, place: int, synthetic: bool) -> str | None:
+def _lack(found: Grounds, place: int, synthetic: bool) -> str | None:
     """What is missing for any verdict at a place, None where nothing is."""
     arms = found.arms
     if synthetic and not _known(found.total, place):
@@ -159,7 +159,7 @@ def _lack(found: Evidence, place: int, synthetic: bool) -> str | None:
     return None
 
 
-def _lack_of_optimal(found: Evidence, place: int, synthetic: bool) -> str | None:
+def _lack_of_optimal(found: Grounds, place: int, synthetic: bool) -> str | None:
     """What is missing to say whether the forecaster is optimal already, None where nothing is."""
     arms = found.arms
     if not _known(found.predictability, place):
@@ -194,7 +194,7 @@ def _squares(one: Estimate, place: int) -> str:
 class _Words:
     """The reasons, each in a sentence."""
 
-    found: Evidence
+    found: Grounds
     margin: float
     synthetic: bool
 

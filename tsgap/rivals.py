@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsgap.augmentation import Augmentation
 from tsgap.curve import ROUNDING
 from tsgap.decomposition import LEVEL, ArmLosses, difference, once
 from tsgap.gap import Estimate, log_ratio
 from tsgap.panel import Floats
-
-if TYPE_CHECKING:
-    from tsgap.augmentation import Augmentation
 
 BETTER, WORSE, NOT_TOLD_APART, SAME, UNKNOWN = "better", "worse", "not told apart", "the same", "unknown"
 

@@ -30,7 +30,7 @@ from trials import Rate
 import tsgap
 from tsgap.augmentation import Augmentation
 from tsgap.defaults.linear import Linear
-from tsgap.diagnosis import ALREADY_OPTIMAL, DATA_LIMITED, MISSPECIFIED, evidence
+from tsgap.diagnosis import ALREADY_OPTIMAL, DATA_LIMITED, MISSPECIFIED, grounds
 from tsgap.moments import Moments, less_level
 from tsgap.panel import Floats
 from tsgap.weighting import CLIP
@@ -301,7 +301,7 @@ def found(case: Case, runs: int, seed: int = 0) -> Found:
     for _ in range(runs):
         run = drawn(case, rng, fresh)
         arms = run.found.losses
-        told, seen, verdict = run.found.parts, evidence(arms), run.found.diagnoses[-1]
+        told, seen, verdict = run.found.parts, grounds(arms), run.found.diagnoses[-1]
         for name in PARTS:
             out.parts[name].append(getattr(told, name).value[-1])
             out.truth[name].append(run.truth[name])
