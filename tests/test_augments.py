@@ -213,7 +213,7 @@ def test_a_sweep_can_add_as_well_and_says_how_to_see_it(capsys: pytest.CaptureFi
     assert one.events
     assert run(["sweep", "w.toml", "--augment"]) == USAGE
     assert run([*flags, "--event", "y > q0.8"]) == USAGE
-    assert "it goes with --augment" in capsys.readouterr().err
+    assert "event is for augmentation: ask for that too (--augment" in capsys.readouterr().err
 
 
 def test_a_file_may_ask_for_augmentation_alone(capsys: pytest.CaptureFixture[str]) -> None:

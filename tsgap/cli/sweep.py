@@ -193,8 +193,6 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
         if given["replicates"] is not None:
             raise UsageError("--fast is one replicate without the shuffled arm; it does not go with --replicates")
         given |= {"replicates": 1, "null": False}
-    if given["event"] and not given["augment"]:
-        raise UsageError("--event is for what is added to the real series: it goes with --augment")
     given |= {"augment": "also" if given["augment"] else "", "cheap": bool(given["augment"])}
     return Experiment(data, sources, forecasters, **{name: given[name] for name in SHARED})
 
