@@ -142,6 +142,19 @@ def test_slices_take_about_as_many_pairs_from_everywhere(n: int) -> None:
         assert np.ptp((counts > 0).sum(0)) <= 1
 
 
+@pytest.mark.parametrize(
+    ("n", "length", "expected"), [(45, LENGTH, {False, True}), (6, LENGTH, {False, True}), (45, 40, {False})]
+)
+def test_half_of_the_sub_samples_are_of_periods_where_series_are_long_enough(
+    n: int, length: int, expected: set[bool]
+) -> None:
+    made = added(real=seasonal(n, length), context=12, windows=1)
+    blends = [made.cells[r.cell].blend for r in rows(made, "fraction") if r.share == 0.5]
+    kinds = [blend.periods for blend in blends if blend is not None]
+    assert set(kinds) == expected
+    assert len(expected) == 1 or sum(kinds) == REPEATS // 2
+
+
 def test_series_too_short_for_slices_have_no_learning_curve() -> None:
     made = added(real=seasonal(3, 40), context=12, windows=1)
     assert not rows(made, "fraction")

@@ -133,6 +133,25 @@ def test_slices_hold_every_real_window_once_and_teach_what_they_hold(lengths: li
         np.testing.assert_allclose(found.coefficients, least_squares(windows, weights), atol=1e-8)
 
 
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+def test_periods_hold_the_same_share_of_time_of_every_series_and_teach_what_they_hold(lengths: list[int]) -> None:
+    real = panel_of([40 + n for n in lengths])
+    stock = stock_of(real)
+    blend = Blend(slices=tuple(range(0, SLICES, 2)), periods=True)
+    other = replace(blend, slices=tuple(range(1, SLICES, 2)))
+    counts = count_pairs(real.lengths, stock.context, stock.leads)
+    nth = np.concatenate([np.arange(n) for n in counts])
+    period = np.concatenate(
+        [np.searchsorted(np.arange(1, SLICES) * n // SLICES, np.arange(n), side="right") for n in counts]
+    )
+    assert len(nth) == len(windows_of(real))
+    for one in (blend, other):
+        weights = np.isin(period, one.slices).astype(float)
+        found = taught(stock, one)
+        np.testing.assert_allclose(found.coefficients, least_squares(windows_of(real), weights), atol=1e-8)
+        assert count_pairs(Blending(stock).panel(one).lengths, stock.context, stock.leads).sum() == weights.sum()
+
+
 @pytest.mark.parametrize("ridge", [None, RIDGE])
 def test_duplicates_teach_an_additive_forecaster_what_the_real_series_do_to_the_bit(ridge: float | None) -> None:
     blending = Blending(stock_of(panel_of([60, 45, 80])))

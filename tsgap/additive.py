@@ -42,16 +42,27 @@ class Grouping:
     leads: int
 
     @classmethod
-    def of(cls, lengths: Ints, series: Sequence[str], *, context: int, leads: int, groups: int = GROUPS) -> Grouping:
+    def of(
+        cls,
+        lengths: Ints,
+        series: Sequence[str],
+        *,
+        context: int,
+        leads: int,
+        groups: int = GROUPS,
+        in_time: bool | None = None,
+    ) -> Grouping:
         """Groups for rows of these lengths and series, for windows of `context` values and `leads` more.
 
         All rows of a series belong to one group: series take turns in the order of their names, so that two panels with
-        the same names have the same groups. Where there are fewer than two series to a group, each row is cut into as
-        many stretches instead, which share no window; a row with fewer windows than that stays whole.
+        the same names have the same groups. `in_time`, or None where there are fewer than two series to a group: each
+        row is cut into as many stretches instead, which share no window; a row with fewer windows than that stays
+        whole.
         """
         names, turn = np.unique(np.array(series, dtype=np.str_), return_inverse=True)
         windows = count_pairs(lengths, context, leads)
-        pieces = np.where((windows >= groups) & (len(names) < 2 * groups), groups, np.minimum(windows, 1))
+        cut = len(names) < 2 * groups if in_time is None else in_time
+        pieces = np.where((windows >= groups) & cut, groups, np.minimum(windows, 1))
         row, nth = _pieces(pieces)
         group = np.where(pieces[row] > 1, nth, (turn % groups)[row])
         return cls(lengths, row, *_even(windows, pieces, row, nth), group, context, leads)

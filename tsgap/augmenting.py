@@ -321,20 +321,27 @@ def arms(subject: Subject, chosen: Chosen, data: Data, experiment: Experiment) -
 
 
 def _fractions(subject: Subject, experiment: Experiment, seed: Callable[[int], int]) -> Iterator[Arm]:
-    """Sub-samples of the real series, each slice in about as many as any other: every other one is what is left."""
+    """Sub-samples of the real series, each slice in about as many as any other: every other one is what is left.
+
+    Every second pair of them is of periods, where series are long enough: more series of the same times say less than
+    more times, if shocks are common to them.
+    """
     real = subject.test[0].real
-    panel, footing = real.panel, real.footing
-    of = Grouping.of(panel.lengths, panel.series, context=footing.context, leads=footing.leads, groups=SLICES)
-    there = np.unique(of.group)
-    if len(there) < SLICES:
-        # what is asked for as a half would not be one
-        return
-    for repeat in range(REPEATS):
-        order = np.random.default_rng(seed_of(experiment.seed, "fraction", repeat // 2)).permutation(there)
+    panel, asked = real.panel, {"context": real.footing.context, "leads": real.footing.leads, "groups": SLICES}
+    kinds = []
+    for periods in (False, True):
+        of = Grouping.of(panel.lengths, panel.series, in_time=True if periods else None, **asked)
+        # slices of which some are missing are not equal parts; a row that is not cut is whole in one of them
+        cut = not periods or np.bincount(of.row, minlength=len(panel)).min() == SLICES
+        if cut and len(np.unique(of.group)) == SLICES:
+            kinds.append(periods)
+    for repeat in range(REPEATS if kinds else 0):
+        order = np.random.default_rng(seed_of(experiment.seed, "fraction", repeat // 2)).permutation(SLICES)
         order = order[::-1] if repeat % 2 else order
+        blend = Blend(periods=kinds[repeat // 2 % len(kinds)])
         for share in FRACTIONS:
-            slices = tuple(sorted(order[: max(1, round(share * len(order)))].tolist()))
-            yield Arm(FRACTION, share, repeat, Blend(slices=slices), real, None, None, seed(repeat))
+            slices = tuple(sorted(order[: round(share * SLICES)].tolist()))
+            yield Arm(FRACTION, share, repeat, replace(blend, slices=slices), real, None, None, seed(repeat))
 
 
 def refused(chosen: Chosen) -> str:

@@ -25,13 +25,15 @@ SLICES = 20
 class Blend:
     """Shares of what is learned from, in pairs (context, leads) to each real pair.
 
-    `real`: all real pairs, or those of its `slices` alone where some are named. On top of them `duplicated` real
-    pairs, `reweighted` real pairs as far as they look like the synthetic ones, and `synthetic` pairs. Without `real`
-    the synthetic series are all there is. `seed` draws pairs for a forecaster that takes neither weights nor moments.
+    `real`: all real pairs, or those of its `slices` alone where some are named: of its series where there are many,
+    else of time, which they always are as `periods`. On top of them `duplicated` real pairs, `reweighted` real pairs as
+    far as they look like the synthetic ones, and `synthetic` pairs. Without `real` the synthetic series are all there
+    is. `seed` draws pairs for a forecaster that takes neither weights nor moments.
     """
 
     real: bool = True
     slices: tuple[int, ...] = ()
+    periods: bool = False
     duplicated: float = 0.0
     reweighted: float = 0.0
     synthetic: float = 0.0
@@ -151,7 +153,14 @@ class Blending:
                 more = part if weight == 1.0 else part * weight
                 sums[group] = sums[group] + more if group in sums else more
 
-        if blend.real:
+        if blend.real and blend.periods:
+            of_period = self._kept("periods", lambda: moments_by_group(forecaster, stock.real.read, self._periods))
+            for label, part in of_period.items():
+                if label % SLICES in blend.slices:
+                    # a ridge is chosen by the same groups as with all pairs
+                    group = label // SLICES
+                    sums[group] = sums[group] + part if group in sums else part
+        elif blend.real:
             real = self._kept("real", lambda: moments_by_group(forecaster, stock.real.read, self._slices))
             add({k: part for k, part in real.items() if not blend.slices or k in blend.slices}, self._slices, 1.0)
         if blend.reweighted:
@@ -171,6 +180,14 @@ class Blending:
     @cached_property
     def _slices(self) -> Grouping:
         return self.stock.grouping(self.stock.real, SLICES)
+
+    @cached_property
+    def _periods(self) -> Grouping:
+        """Slices of time of each of the groups that all pairs have, numbered group by group."""
+        stock = self.stock
+        of = {"context": stock.context, "leads": stock.leads}
+        cut = Grouping.of(stock.real.lengths, stock.real.series, groups=SLICES, in_time=True, **of)
+        return _crossed(stock.grouping(stock.real, GROUPS), cut, SLICES)
 
     def _kept(self, name: str, gather: Callable[[], Mapping[int, Any]]) -> Mapping[int, Any]:
         if name not in self._moments:
@@ -197,8 +214,9 @@ class Blending:
         for share in (blend.duplicated, blend.reweighted, blend.synthetic):
             if share and not self._weighted and not round(share * pairs):
                 raise ForecastError(f"a share of {share:g} of {pairs} real pairs is less than one pair")
-        kept = np.flatnonzero(np.isin(self._slices.group, blend.slices))
-        base = [self._slices.cut(real, kept) if blend.slices else real]
+        slices = self._periods if blend.periods else self._slices
+        kept = np.flatnonzero(np.isin(slices.group % SLICES, blend.slices))
+        base = [slices.cut(real, kept) if blend.slices else real]
         cut = stock.stretches
         ways: tuple[tuple[float, Callable[[], Floats]], ...] = (
             (blend.duplicated, lambda: np.ones(len(cut.row))),
