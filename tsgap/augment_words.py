@@ -39,7 +39,7 @@ RECOMMENDED = {
 NO_TELLING = "cannot tell"
 #: What follows from a verdict on adding synthetic series, where its reason does not say so.
 ADVICE = {
-    ALREADY_OPTIMAL: ("nothing that is added can help by more",),
+    ALREADY_OPTIMAL: ("nothing that is added can help by more, as long as the series go on as they did",),
     MISSPECIFIED: ("a richer forecaster, or re-weighted pairs, come first",),
 }
 

@@ -186,7 +186,7 @@ def _range(one: Estimate, place: int) -> str:
 
 def _squares(one: Estimate, place: int) -> str:
     """R² of an estimate of ln(1 − R²)."""
-    value, low, high = (-np.expm1(x[place]) for x in (one.value, one.upper(LEVEL), one.lower(LEVEL)))
+    value, low, high = (-round(np.expm1(x[place]), 3) + 0.0 for x in (one.value, one.upper(LEVEL), one.lower(LEVEL)))
     return f"R² {value:.3f} ({low:.3f} to {high:.3f})"
 
 
