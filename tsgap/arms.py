@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,14 +74,15 @@ def relabelled(panel: Panel, real: Sequence[str]) -> Panel:
     return panel.renamed([f"{label} {i}" for i in range(len(panel))])
 
 
-def _figures(panel: Panel, figures: dict[str, tuple[float, float]]) -> Floats:
-    missing = [s for s in panel.series if s not in figures]
+def figures_of(series: Sequence[str], figures: Mapping[str, tuple[float, float]]) -> Floats:
+    """Location and scale (N, 2) of rows of these series; `UsageError` where a series has none."""
+    missing = [s for s in series if s not in figures]
     if missing:
         raise UsageError(
             f"scaling 'train' needs the real series of every training series, there is none for {missing[0]!r} "
-            f"({len(missing)} of {len(panel)}); use scaling 'standard' or 'mean-abs'"
+            f"({len(missing)} of {len(series)}); use scaling 'standard' or 'mean-abs'"
         )
-    return np.array([figures[s] for s in panel.series])
+    return np.array([figures[s] for s in series])
 
 
 def train_figures(train: Panel) -> dict[str, tuple[float, float]]:
@@ -204,7 +205,7 @@ class _Making:
         else:
             cut = panel if limit is None else subsample(panel, limit, footing, self.seed)
             before, after = _pairs(whole, footing), _pairs(cut, footing)
-        rows = None if self.figures is None else _figures(cut, self.figures)
+        rows = None if self.figures is None else figures_of(cut.series, self.figures)
         return TrainingSet(name, cut if self.paired else relabelled(cut, self.real), footing, after, before, rows)
 
 

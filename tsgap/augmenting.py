@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tsgap.additive import Grouping
-from tsgap.arms import Rules, TrainingSet, pairing, relabelled, train_figures
+from tsgap.arms import Rules, TrainingSet, figures_of, pairing, relabelled, train_figures
 from tsgap.augmentation import AUGMENTED, CHEAP, DUPLICATED, FRACTION, INNER, REAL, REWEIGHTED, SHARES, SYNTHETIC
 from tsgap.blends import SLICES, Blend, adds_moments
 from tsgap.curve import FRACTIONS, REPEATS
@@ -244,15 +244,7 @@ def _training(data: Data, real: Panel, synthetic: Panel | None, footing: Footing
 
     def training(name: str, panel: Panel) -> TrainingSet:
         pairs = int(count_pairs(panel.lengths, footing.context, footing.leads).sum())
-        rows = None
-        if figures is not None:
-            missing = [key for key in panel.keys if key not in figures]
-            if missing:
-                raise UsageError(
-                    f"scaling 'train' needs the real series of every training series, there is none for {missing[0]!r} "
-                    f"({len(missing)} of {len(panel)}); use scaling 'standard' or 'mean-abs'"
-                )
-            rows = np.array([figures[key] for key in panel.keys])
+        rows = None if figures is None else figures_of(panel.keys, figures)
         return TrainingSet(name, panel, footing, pairs, pairs, rows)
 
     if synthetic is None:

@@ -48,7 +48,7 @@ def among(name: str, wanted: Names) -> bool:
 
 
 def picked(rows: Sequence[dict[str, Any]], every: Rows, **wanted: Names) -> list[dict[str, Any]]:
-    """The rows of the `data`, `source` and `forecaster` that are wanted; `UnknownNameError` for a name that none has."""
+    """The rows of the `data`, `source` and `forecaster` that are wanted; `UnknownNameError` where none has a name."""
     kinds = {"data": "data set", "source": "source", "forecaster": "forecaster"}
     for column, names in wanted.items():
         known = {row[column] for row in every}
