@@ -132,8 +132,8 @@ class _Reading:
             inner=self._inner(),
             residuals=None if self.subject["cheap"] else self._residuals(),
             synthetic_pairs=self.subject["other_pairs"] or None,
-            weighted=self._info((AUGMENTED, HEADLINE), "weighted", False),
-            effective=self._info((REWEIGHTED, HEADLINE), "effective", np.nan),
+            weighted=bool(self._least(AUGMENTED, "weighted", False)),
+            effective=self._least(REWEIGHTED, "effective", np.nan),
             root=self.asked.metric.aggregate == "root-mean",
             missing=self.missing,
         )
@@ -184,9 +184,10 @@ class _Reading:
         rows = self.rows.get((AUGMENTED, HEADLINE)) or self.rows[REAL, 0.0]
         return np.array([row["draw"] for row in sorted(rows, key=lambda row: int(row["replicate"]))], dtype=np.int64)
 
-    def _info(self, arm: Arm, name: str, default: Any) -> Any:
-        """The least of what the cells of an arm say."""
-        told = [self.atoms.info(row["cell"]).get(name, default) for row in self.rows.get(arm, ())]
+    def _least(self, name: str, what: str, default: Any) -> Any:
+        """The least of what the cells of an arm, at any share, say; cells that failed say nothing."""
+        cells = {row["cell"] for (arm, _), rows in self.rows.items() if arm == name for row in rows}
+        told = [info[what] for cell in cells if what in (info := self.atoms.info(cell))]
         return min(told, default=default)
 
     @cached_property

@@ -328,7 +328,7 @@ def _fractions(subject: Subject, experiment: Experiment, seed: Callable[[int], i
         if cut and len(np.unique(of.group)) == SLICES:
             kinds.append(periods)
     for repeat in range(REPEATS if kinds else 0):
-        order = np.random.default_rng(seed_of(experiment.seed, "fraction", repeat // 2)).permutation(SLICES)
+        order = np.random.default_rng(seed_of(seed(0), "fraction", repeat // 2)).permutation(SLICES)
         order = order[::-1] if repeat % 2 else order
         blend = Blend(periods=kinds[repeat // 2 % len(kinds)])
         for share in FRACTIONS:

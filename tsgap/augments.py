@@ -148,7 +148,8 @@ def saturation(
 def of_run(run: Run, metric: str = "mase", **only: Any) -> Augmentations:
     """What a run says: `Saturation` where nothing was added, else `Augmentations`."""
     found = Augmentations.of(run, metric, **only)
-    return Saturation(run, metric, found.found) if all(not one.source for one in found.found) else found
+    alone = found.found and all(not one.source for one in found.found)
+    return Saturation(run, metric, found.found) if alone else found
 
 
 __all__ = ["Augmentations", "Saturation", "augment", "of_run", "saturation"]
