@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,34 +9,32 @@ from hypothesis import strategies as st
 from worlds import autoregressions
 
 from tsgap import blocks, weighting
+from tsgap.additive import Grouping
 from tsgap.errors import UsageError
 from tsgap.footing import count_pairs
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.weighting import CLIP, Ratio, classes, density_ratio, drawn, kish
-
-Stretches = tuple[Ints, Ints, Ints]
 
 
 def panel_of(rows: Floats) -> Panel:
     return Panel.of({f"s{i}": y for i, y in enumerate(rows)})
 
 
-def stretches(lengths: Ints, context: int, leads: int, step: int) -> Stretches:
+def stretches(lengths: Ints, context: int, leads: int, step: int) -> Grouping:
     found = [
         (row, first, min(step, windows - first))
         for row, windows in enumerate(count_pairs(lengths, context, leads).tolist())
         for first in range(0, windows, step)
     ]
     row, first, windows = np.array(found).T
-    return row, first, windows
+    return Grouping(lengths, row, first, windows, np.zeros_like(row), context, leads)
 
 
 def weighed(
     real: Panel, synthetic: Panel, *, context: int = 24, leads: int = 6, step: int = 8, seed: int = 0
-) -> tuple[Ratio, Stretches]:
+) -> tuple[Ratio, Grouping]:
     of = stretches(real.lengths, context, leads, step)
-    settings: dict[str, Any] = {"context": context, "leads": leads, "season": 1, "seed": seed}
-    return density_ratio(real.take, synthetic.take, real.lengths, synthetic.lengths, *of, **settings), of
+    return density_ratio(real.take, synthetic.take, of, synthetic.lengths, season=1, seed=seed), of
 
 
 def regimes(rng: np.random.Generator, series: int, share: float) -> tuple[Floats, Floats]:
@@ -52,7 +48,8 @@ def test_weights_are_the_known_ratio_of_two_densities() -> None:
     rng = np.random.default_rng(0)
     real = panel_of(rng.normal(size=(40, 200)))
     synthetic = panel_of(rng.normal(size=(40, 200)) + 0.5)
-    found, (row, first, _) = weighed(real, synthetic, context=1, leads=1, step=1)
+    found, of = weighed(real, synthetic, context=1, leads=1, step=1)
+    row, first = of.row, of.first
     truth = np.clip(np.exp(real.values[real.offsets[row] + first] / 2 - 1 / 8), 1 / CLIP, CLIP)
     assert np.abs(np.log(found.weights / truth)).mean() < 0.05
     assert found.auc == pytest.approx(0.638, abs=0.02)  # Φ(½ / √2)
@@ -62,7 +59,8 @@ def test_weights_are_the_known_ratio_of_two_densities() -> None:
 def test_a_rare_regime_that_the_synthetic_series_show_more_often_weighs_more() -> None:
     rng = np.random.default_rng(1)
     (real, wild), (synthetic, _) = regimes(rng, 60, 0.1), regimes(rng, 60, 0.4)
-    found, (row, _, windows) = weighed(panel_of(real), panel_of(synthetic))
+    found, of = weighed(panel_of(real), panel_of(synthetic))
+    row, windows = of.row, of.windows
     mine = wild[row]
     assert np.average(found.weights[mine], weights=windows[mine]) == pytest.approx(0.4 / 0.1, rel=0.2)
     assert np.average(found.weights[~mine], weights=windows[~mine]) == pytest.approx(0.6 / 0.9, rel=0.1)
@@ -97,7 +95,7 @@ def test_series_that_differ_among_themselves_are_no_reason_to_weigh(monkeypatch:
         return float(np.mean(found))
 
     assert effective() > 0.98
-    monkeypatch.setattr(weighting, "_fold", lambda row, at, *_: (7 * row + at // 8) % weighting.FOLDS)
+    monkeypatch.setattr(weighting, "_fold", lambda _, row, at: (7 * row + at // 8) % weighting.FOLDS)
     assert effective() < 0.9
 
 
@@ -142,8 +140,7 @@ def test_the_seed_decides_and_blocks_do_not_and_no_more_than_a_block_is_asked_fo
         return real.take(rows)
 
     of = stretches(real.lengths, 24, 6, 8)
-    lengths = (real.lengths, synthetic.lengths)
-    found = density_ratio(read, synthetic.take, *lengths, *of, context=24, leads=6, season=1, seed=1)
+    found = density_ratio(read, synthetic.take, of, synthetic.lengths, season=1, seed=1)
     np.testing.assert_allclose(found.weights, one.weights, rtol=1e-9)
     assert max(asked) <= 700
 
@@ -201,8 +198,8 @@ def test_equal_weights_and_as_many_pairs_are_the_panel_once_more() -> None:
     real = ragged()
     of = stretches(real.lengths, 4, 2, 7)
     for times in (1, 2):
-        pairs = times * int(of[2].sum())
-        found = drawn(*of, np.ones(len(of[0])), pairs=pairs, context=4, leads=2, panel=real, seed=3)
+        pairs = times * int(of.windows.sum())
+        found = drawn(of, np.ones(len(of.row)), real, pairs=pairs, seed=3)
         assert windows_in(found, 4, 2) == sorted(times * windows_in(real, 4, 2))
         assert set(found.series) == {"s0", "s1", "s2", "s3"}
         assert found.seasons == (7,)
@@ -214,8 +211,8 @@ def test_exactly_as_many_pairs_are_drawn_as_are_asked_for_and_all_of_them_are_re
 ) -> None:
     real = ragged()
     of = stretches(real.lengths, 4, 2, step)
-    weights = np.exp(2 * np.random.default_rng(seed).normal(size=len(of[0])))
-    found = drawn(*of, weights, pairs=pairs, context=4, leads=2, panel=real, seed=seed)
+    weights = np.exp(2 * np.random.default_rng(seed).normal(size=len(of.row)))
+    found = drawn(of, weights, real, pairs=pairs, seed=seed)
     assert count_pairs(found.lengths, 4, 2).sum() == pairs
     assert found.lengths.min() >= 6
     assert set(windows_in(found, 4, 2)) <= set(windows_in(real, 4, 2))
@@ -225,13 +222,14 @@ def test_exactly_as_many_pairs_are_drawn_as_are_asked_for_and_all_of_them_are_re
 @pytest.mark.parametrize("pairs", [40, 300])
 def test_a_window_is_drawn_as_often_as_it_weighs(pairs: int) -> None:
     real = ragged()
-    row, first, windows = stretches(real.lengths, 4, 2, 7)
+    of = stretches(real.lengths, 4, 2, 7)
+    row, first, windows = of.row, of.first, of.windows
     weights = np.exp(np.random.default_rng(1).normal(size=len(row)))
     counts = np.zeros(len(row))
     place = {real.values[real.offsets[r] + f]: i for i, (r, f) in enumerate(zip(row, first, strict=True))}
     runs = 600
     for seed in range(runs):
-        found = drawn(row, first, windows, weights, pairs=pairs, context=4, leads=2, panel=real, seed=seed)
+        found = drawn(of, weights, real, pairs=pairs, seed=seed)
         for y, n in zip(found, count_pairs(found.lengths, 4, 2).tolist(), strict=True):
             counts[place[y[0]]] += n / runs
     expected = pairs * weights * windows / (weights @ windows)
@@ -241,8 +239,8 @@ def test_a_window_is_drawn_as_often_as_it_weighs(pairs: int) -> None:
 def test_stretches_of_no_weight_are_not_drawn() -> None:
     real = ragged()
     of = stretches(real.lengths, 4, 2, 7)
-    weights = np.where(of[0] == 3, 1.0, 0.0)
-    assert set(drawn(*of, weights, pairs=33, context=4, leads=2, panel=real, seed=0).series) == {"s3"}
+    weights = np.where(of.row == 3, 1.0, 0.0)
+    assert set(drawn(of, weights, real, pairs=33, seed=0).series) == {"s3"}
 
 
 @pytest.mark.parametrize(("weight", "pairs"), [(0.0, 5), (np.nan, 5), (-1.0, 5), (1.0, 0)])
@@ -250,4 +248,4 @@ def test_what_cannot_be_drawn_is_refused(weight: float, pairs: int) -> None:
     real = ragged()
     of = stretches(real.lengths, 4, 2, 7)
     with pytest.raises(UsageError, match="cannot be drawn" if pairs == 0 else "must be finite, none below 0"):
-        drawn(*of, np.full(len(of[0]), weight), pairs=pairs, context=4, leads=2, panel=real, seed=0)
+        drawn(of, np.full(len(of.row), weight), real, pairs=pairs, seed=0)

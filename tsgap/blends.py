@@ -105,20 +105,8 @@ class Stock:
     @cached_property
     def ratio(self) -> Ratio:
         """How much each stretch of the real rows looks like the synthetic ones."""
-        real, others, cut = self.real, self.synthetic, self.stretches
-        return density_ratio(
-            real.read,
-            others.read,
-            real.lengths,
-            others.lengths,
-            cut.row,
-            cut.first,
-            cut.windows,
-            context=self.context,
-            leads=self.leads,
-            season=self.season,
-            seed=0,
-        )
+        real, others = self.real.read, self.synthetic
+        return density_ratio(real, others.read, self.stretches, others.lengths, season=self.season, seed=0)
 
 
 class Blending:
@@ -227,8 +215,7 @@ class Blending:
                 again = cut.cut(real, np.arange(len(cut.row)))
                 base.append(_weighing(again, share * weights()))
             elif share:
-                drawing = {"pairs": round(share * pairs), "context": stock.context, "leads": stock.leads}
-                base.append(drawn(cut.row, cut.first, cut.windows, weights(), panel=real, seed=blend.seed, **drawing))
+                base.append(drawn(cut, weights(), real, pairs=round(share * pairs), seed=blend.seed))
         if blend.synthetic:
             others, many = stock.synthetic.whole, stock.pairs(stock.synthetic)
             if self._weighted:

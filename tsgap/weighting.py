@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsgap import blocks
+from tsgap.additive import Grouping
 from tsgap.contexts import features
 from tsgap.errors import UsageError
 from tsgap.footing import count_pairs
@@ -53,51 +54,43 @@ class Ratio:
 def density_ratio(
     real: Callable[[Ints], Panel],
     synthetic: Callable[[Ints], Panel],
-    lengths: Ints,
+    cut: Grouping,
     other_lengths: Ints,
-    row: Ints,
-    first: Ints,
-    windows: Ints,
     *,
-    context: int,
-    leads: int,
     season: int,
     seed: int,
 ) -> Ratio:
     """Weights for real stretches by which their contexts are distributed as those of the synthetic series.
 
-    `real(rows)` and `synthetic(rows)` give some rows, scaled as a learner sees them; `lengths` and `other_lengths` are
-    those of all rows. At most a block of values is asked for at a time. The ratio of densities is that of a logistic
-    regression on features of the context and their squares (Sugiyama, Suzuki & Kanamori 2012, Density ratio estimation
-    in machine learning, chapter 4), learned without the part of the series that it weighs; twins have equal row
-    numbers, so that no classifier sees the twin of what it weighs. Its penalty is chosen on the parts left out, and
-    where nothing is better there than a constant every weight is 1. `UsageError` where a side has fewer than `LEAST`
-    windows.
+    `real(rows)` and `synthetic(rows)` give some rows, scaled as a learner sees them; `cut` are the real stretches,
+    `other_lengths` the lengths of all synthetic rows. At most a block of values is asked for at a time. The ratio of
+    densities is that of a logistic regression on features of the context and their squares (Sugiyama, Suzuki & Kanamori
+    2012, Density ratio estimation in machine learning, chapter 4), learned without the part of the series that it
+    weighs; twins have equal row numbers, so that no classifier sees the twin of what it weighs. Its penalty is chosen
+    on the parts left out, and where nothing is better there than a constant every weight is 1. `UsageError` where a
+    side has fewer than `LEAST` windows.
     """
-    other_row = np.arange(len(other_lengths))
-    other_windows = count_pairs(other_lengths, context, leads)
-    for side, these, n in (("real", windows, len(lengths)), ("synthetic", other_windows, len(other_lengths))):
-        if these.sum() < LEAST:
+    others = Grouping.stretches(other_lengths, context=cut.context, leads=cut.leads)
+    for side, of in (("real", cut), ("synthetic", others)):
+        if of.windows.sum() < LEAST:
             raise UsageError(
-                f"{these.sum()} windows of {context} values and {leads} more lie in the {n} {side} series: their "
-                f"contexts cannot be weighed, which takes {LEAST}; ask for a shorter context or horizon"
+                f"{of.windows.sum()} windows of {of.context} values and {of.leads} more lie in the {len(of.lengths)} "
+                f"{side} series: their contexts cannot be weighed, which takes {LEAST}; ask for a shorter context or "
+                "horizon"
             )
     rng = np.random.default_rng(seed)
-    sides = (
-        _sampled(real, lengths, row, first, windows, context, leads, season, rng),
-        _sampled(synthetic, other_lengths, other_row, 0 * other_row, other_windows, context, leads, season, rng),
-    )
+    sides = (_sampled(real, cut, season, rng), _sampled(synthetic, others, season, rng))
     x, fold = (np.concatenate(both) for both in zip(*sides, strict=True))
     label = np.repeat([0, 1], [len(side[0]) for side in sides])
     learned, found = _learned(x, fold, label)
-    log_ratio = np.zeros(len(row))
-    middle = first + (windows - 1) // 2
-    for these, seen in _features(real, lengths, row, middle, context, season):
-        log_ratio[these] = learned(seen, _fold(row[these], middle[these], lengths, context, leads))
+    log_ratio = np.zeros(len(cut.row))
+    middle = cut.first + (cut.windows - 1) // 2
+    for these, seen in _features(real, cut, cut.row, middle, season):
+        log_ratio[these] = learned(seen, _fold(cut, cut.row[these], middle[these]))
     weights = np.clip(np.exp(log_ratio), 1 / CLIP, CLIP)
-    weights *= windows.sum() / (weights @ windows)
+    weights *= cut.windows.sum() / (weights @ cut.windows)
     covered = float((found[label == 1] <= np.log(CLIP)).mean())
-    return Ratio(frozen(weights), kish(weights, windows) * covered, _auc(found, label))
+    return Ratio(frozen(weights), kish(weights, cut.windows) * covered, _auc(found, label))
 
 
 def kish(weights: Floats, windows: Ints) -> float:
@@ -110,51 +103,43 @@ def kish(weights: Floats, windows: Ints) -> float:
 
 
 def _sampled(
-    read: Callable[[Ints], Panel],
-    lengths: Ints,
-    row: Ints,
-    first: Ints,
-    windows: Ints,
-    context: int,
-    leads: int,
-    season: int,
-    rng: np.random.Generator,
+    read: Callable[[Ints], Panel], cut: Grouping, season: int, rng: np.random.Generator
 ) -> tuple[Floats, Ints]:
     """Features of at most `SAMPLE` windows of the stretches (n, F), and the fold of each."""
-    ends = np.cumsum(windows)
+    ends = np.cumsum(cut.windows)
     total = int(ends[-1])
     flat = np.sort(rng.choice(total, SAMPLE, replace=False)) if total > SAMPLE else np.arange(total)
     stretch = np.searchsorted(ends, flat, side="right")
-    row, at = row[stretch], first[stretch] + flat - (ends - windows)[stretch]
+    row, at = cut.row[stretch], cut.first[stretch] + flat - (ends - cut.windows)[stretch]
     found, fold = [], []
-    for these, seen in _features(read, lengths, row, at, context, season):
+    for these, seen in _features(read, cut, row, at, season):
         found.append(seen)
-        fold.append(_fold(row[these], at[these], lengths, context, leads))
+        fold.append(_fold(cut, row[these], at[these]))
     return np.concatenate(found), np.concatenate(fold)
 
 
-def _fold(row: Ints, at: Ints, lengths: Ints, context: int, leads: int) -> Ints:
+def _fold(cut: Grouping, row: Ints, at: Ints) -> Ints:
     """Which part each window belongs to: series take turns; a single one is cut in time."""
-    if len(lengths) > 1:
+    if len(cut.lengths) > 1:
         return np.asarray(row % FOLDS)
-    return np.asarray(at * FOLDS // count_pairs(lengths[row], context, leads))
+    return np.asarray(at * FOLDS // count_pairs(cut.lengths[row], cut.context, cut.leads))
 
 
 def _features(
-    read: Callable[[Ints], Panel], lengths: Ints, row: Ints, at: Ints, context: int, season: int
+    read: Callable[[Ints], Panel], cut: Grouping, row: Ints, at: Ints, season: int
 ) -> Iterator[tuple[Ints, Floats]]:
     """Features of the contexts that begin at `at` (n,) in `row` (n,), block by block: which ones, and (k, F)."""
     order = np.lexsort((at, row))
     wanted, starts = np.unique(row[order], return_index=True)
     starts = np.append(starts, len(row))
-    for rows in row_blocks(offsets_of(lengths[wanted])):
+    for rows in row_blocks(offsets_of(cut.lengths[wanted])):
         panel = read(wanted[rows])
         these = order[starts[rows.start] : starts[rows.stop]]
         begins = panel.offsets[np.searchsorted(wanted[rows], row[these])] + at[these]
-        for some in blocks.ranges(len(these), context):
-            size = np.full(some.stop - some.start, context)
+        for some in blocks.ranges(len(these), cut.context):
+            size = np.full(some.stop - some.start, cut.context)
             seen, _ = gathered(panel.values, begins[some], size)
-            yield these[some], features(seen.reshape(len(size), context), season)
+            yield these[some], features(seen.reshape(len(size), cut.context), season)
 
 
 def _learned(x: Floats, fold: Ints, label: Ints) -> tuple[Callable[[Floats, Ints], Floats], Floats]:
@@ -231,18 +216,7 @@ def classes(weights: Floats, windows: Ints, n: int = 16) -> tuple[Ints, Floats]:
     return number, np.bincount(number, weights=weights * windows) / np.bincount(number, weights=windows)
 
 
-def drawn(
-    row: Ints,
-    first: Ints,
-    windows: Ints,
-    weights: Floats,
-    *,
-    pairs: int,
-    context: int,
-    leads: int,
-    panel: Panel,
-    seed: int,
-) -> Panel:
+def drawn(cut: Grouping, weights: Floats, panel: Panel, *, pairs: int, seed: int) -> Panel:
     """A panel of real stretches, drawn again until it holds `pairs` windows; each counts as often as its weight says.
 
     Every stretch is there as many whole times as it is expected to be, and once more by chance for the rest
@@ -250,6 +224,7 @@ def drawn(
     proportion to its weight. Rows are called 'again 0', …, and belong to the series that they are from. `UsageError`
     where `pairs` is below 1 or no window weighs anything.
     """
+    windows = cut.windows
     if pairs < 1:
         raise UsageError(f"a training set of {pairs} pairs cannot be drawn; ask for at least one")
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights @ windows > 0):
@@ -259,7 +234,7 @@ def drawn(
     # what rounding leaves below a whole copy is one
     copies = np.floor(expected + 1e-9).astype(np.int64)
     rest, left = pairs - int(copies @ windows), np.maximum(expected - copies, 0)
-    picked = [np.repeat(np.arange(len(row)), copies)]
+    picked = [np.repeat(np.arange(len(cut.row)), copies)]
     while rest > 0:
         order = rng.permutation(np.flatnonzero((left if left.any() else expected) * windows))
         these = _systematic(order, (left if left.any() else expected)[order], rng)
@@ -268,17 +243,17 @@ def drawn(
         rest -= int(windows[these].sum())
     stretch = np.concatenate(picked)
     stretch = stretch[windows[stretch] > 0]
-    sizes = windows[stretch] + context + leads - 1
+    row, sizes = cut.row[stretch], windows[stretch] + cut.context + cut.leads - 1
     sizes[-1] += rest
-    values, offsets = gathered(panel.values, panel.offsets[row[stretch]] + first[stretch], sizes)
+    values, offsets = gathered(panel.values, panel.offsets[row] + cut.first[stretch], sizes)
     return Panel(
         frozen(values),
         frozen(offsets),
         tuple(f"again {i}" for i in range(len(stretch))),
         panel.freq,
         panel.seasons,
-        tuple(panel.series[r] for r in row[stretch].tolist()),
-        weights=None if panel.weights is None else frozen(panel.weights[row[stretch]]),
+        tuple(panel.series[r] for r in row.tolist()),
+        weights=None if panel.weights is None else frozen(panel.weights[row]),
     )
 
 
