@@ -154,7 +154,7 @@ PERSISTENT, FLIPPING, HALF_WRONG = (0.9,), (-0.5,), (-0.3,)
 ONE, RARE, OFTEN = Process((AR2,)), Process((PERSISTENT, FLIPPING), 0.1), Process((PERSISTENT, FLIPPING), 0.5)
 MIXED_UP = Process((PERSISTENT, HALF_WRONG), 0.5)
 _MUCH = {"series": 50, "train": 500, "windows": 60, "real": ONE, "often": 0.0}
-_LITTLE = {"series": 6, "train": 33, "windows": 100, "real": ONE, "often": 0.0}
+_LITTLE = {"series": 6, "train": 33, "windows": 160, "real": ONE, "often": 0.0}
 _REGIMES = {"series": 100, "train": 400, "windows": 20, "real": RARE, "often": 0.5}
 CASES = (
     Case("A much data, the process itself", **_MUCH, verdict=ALREADY_OPTIMAL, synthetic=ONE),  # type: ignore[arg-type]
