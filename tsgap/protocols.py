@@ -132,11 +132,11 @@ class ForecasterSpec:
     whatever the seed. `min_history` is the fewest values of a history, a number or a function of
     `(seasons, horizon)`; `max_history`, likewise, limits how many are sent (None: all for a local forecaster, the
     context for a global one). `uses_weights`: every training row counts as much as `weights` of the panel say; arms
-    that re-weight pairs or add synthetic ones are then weighted, for other forecasters they are drawn. `requires` names the packages it imports in `fit`, each as 'package' or
-    'package: how to install it'. `refused` is not empty for a well-known model that cannot take part: it is
-    listed as refused, and asking for it raises `UsageError` with this reason. `memory` is the dependence that it can
-    learn: ``"linear"``; ``"nonlinear"``; ``"lag"`` for a probe that sees one lag alone, which is never gated and
-    shows how far memory reaches; "" is undeclared and never counts as nonlinear.
+    that re-weight pairs or add synthetic ones are then weighted, for other forecasters they are drawn. `requires`
+    names the packages it imports in `fit`, each as 'package' or 'package: how to install it'. `refused` is not empty
+    for a well-known model that cannot take part: it is listed as refused, and asking for it raises `UsageError` with
+    this reason. `memory` is the dependence that it can learn: ``"linear"``; ``"nonlinear"``; ``"lag"`` for a probe that
+    sees one lag alone, which is never gated and shows how far memory reaches; "" is undeclared and never counts as nonlinear.
     """
 
     name: str
