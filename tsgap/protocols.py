@@ -136,7 +136,8 @@ class ForecasterSpec:
     names the packages it imports in `fit`, each as 'package' or 'package: how to install it'. `refused` is not empty
     for a well-known model that cannot take part: it is listed as refused, and asking for it raises `UsageError` with
     this reason. `memory` is the dependence that it can learn: ``"linear"``; ``"nonlinear"``; ``"lag"`` for a probe that
-    sees one lag alone, which is never gated and shows how far memory reaches; "" is undeclared and never counts as nonlinear.
+    sees one lag alone, which is never gated and shows how far memory reaches; "" is undeclared and never counts as
+    nonlinear.
     """
 
     name: str
