@@ -21,7 +21,7 @@ def test_a_correction_that_makes_errors_larger_does_not_show_that_they_cannot_be
 
 def test_optimal_already_is_said_of_series_that_go_on_as_they_did() -> None:
     # a source that knows of a change after the training part helps whatever the training part says
-    assert "can help by more, as long as the series go on as they did" in sentence(source())
+    assert "can help by more than 1 %, as long as the series go on as they did" in sentence(source())
 
 
 def test_nothing_is_not_less_than_nothing() -> None:

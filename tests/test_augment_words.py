@@ -49,7 +49,7 @@ PLANTED = ("half", "total", "reweight", "r2", "chosen", "at_chosen", "noise", "s
             "λ = 0.5, chosen on inner origins, helps by 4.9 % (95 % interval 4.",
         ),
         ({"at_chosen": 0.05}, "λ = 0.5, chosen on inner origins, hurts by 5.1 % (95 % interval 4."),
-        ({"at_chosen": 0.0}, "makes no difference of 1% or more"),
+        ({"at_chosen": 0.0}, "makes no difference of 1 % or more"),
         ({"at_chosen": 0.0, "noise": 0.5}, "is not proven to help or to hurt"),
         ({"chosen": 0.0}, "on inner origins adding nothing was best"),
     ],
@@ -102,7 +102,7 @@ def test_the_verdict_comes_first_with_its_reason_and_what_follows() -> None:
         ({}, "no room: half of the real pairs"),
         ({"half": 0.05}, "room for more data like these: half of the real pairs"),
         ({"r2": 0.3}, "a richer forecaster or re-weighting comes first: the errors can be foretold"),
-        ({"noise": 0.9}, "cannot tell because not proven"),
+        ({"noise": 0.9}, "cannot tell: not proven"),
     ],
 )
 def test_the_real_series_alone_say_whether_there_is_room(effects: dict[str, float], says: str) -> None:
@@ -183,6 +183,17 @@ def test_where_adding_nothing_is_best_of_both_they_are_the_same() -> None:
     assert "adding nothing was best among the simple augmentations" in against(met)
 
 
+@pytest.mark.parametrize(
+    ("at_chosen", "says"), [(-0.05, "it beats "), (0.0, "it is not proven better than "), (0.05, "")]
+)
+def test_adding_nothing_is_named_where_it_is_best_of_the_simple_augmentations(at_chosen: float, says: str) -> None:
+    arms = planted(at_chosen=at_chosen)
+    met = rival(found(arms=arms), [cheap(0.9, arms=arms, inner=1.5)])
+    assert met is not None
+    assert against(met).startswith(f"{says}adding nothing, which was best among the simple augmentations of the real")
+    assert ",," not in against(met)
+
+
 @pytest.mark.parametrize("lost", ["windows", "uneven", "share", "all", "few"])
 def test_what_cannot_be_compared_is_not_compared(lost: str) -> None:
     arms = planted(at_chosen=-0.05)
@@ -244,7 +255,7 @@ def test_what_must_be_known_beside_the_figures_is_said() -> None:
     for words in (
         "1000 real pairs", "not measurable: residuals: no inner origins", "favours larger λ", "holds for this file",
         "3 windows failed in some arm", "4 windows have no forecast in any arm", "exactly nothing changes",
-        "leaves 2% of the real pairs in effect, too few",
+        "leaves 2 % of the real pairs in effect, too few",
     ):  # fmt: skip
         assert words in told, words
     assert told in text_of([one]).replace("- ", "")
@@ -253,12 +264,12 @@ def test_what_must_be_known_beside_the_figures_is_said() -> None:
 def test_events_are_always_counted_also_where_nothing_is_measured() -> None:
     few = Ordered(1, 6, 7, 593, 2, {"augmented": 4}, NOT_MEASURABLE, ("7 events, fewer than 20",))
     assert told_of_events(few) == (
-        "7 events in 600 pairs (1.17%): NOT_MEASURABLE: 7 events, fewer than 20; no forecast, so ordered wrongly: 4 of "
-        "augmented; 2 pairs that no arm forecast do not count"
+        "7 events in 600 pairs (1.17 %): NOT_MEASURABLE: 7 events, fewer than 20; no forecast, so ordered wrongly: 4 "
+        "of augmented; 2 pairs that no arm forecast do not count"
     )
     one = found(event="y > q0.95", events=(few,))
     for shown in (text_of([one]), html_of([one]).replace("&gt;", ">")):
-        assert "y > q0.95, leads 1 to 6: 7 events in 600 pairs (1.17%)" in shown
+        assert "y > q0.95, leads 1 to 6: 7 events in 600 pairs (1.17 %)" in shown
     assert events_of([one])[["events", "pairs", "prevalence"]].to_numpy().tolist() == [[7, 600, 7 / 600]]
 
 

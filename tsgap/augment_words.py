@@ -39,7 +39,9 @@ RECOMMENDED = {
 NO_TELLING = "cannot tell"
 #: What follows from a verdict on adding synthetic series, where its reason does not say so.
 ADVICE = {
-    ALREADY_OPTIMAL: ("nothing that is added can help by more, as long as the series go on as they did",),
+    ALREADY_OPTIMAL: (
+        f"nothing that is added can help by more than {100 * MARGIN:g} %, as long as the series go on as they did",
+    ),
     MISSPECIFIED: ("a richer forecaster, or re-weighted pairs, come first",),
 }
 
@@ -76,7 +78,7 @@ def room(one: Augmentation, place: int = -1) -> str:
     found = one.diagnoses[place]
     recommended = RECOMMENDED.get(found.state)
     if recommended is None:
-        return f"{NO_TELLING} because {found.reason}"
+        return f"{NO_TELLING}: {found.reason}"
     return f"{recommended}: {found.reason}"
 
 
@@ -100,7 +102,7 @@ def effect(one: Augmentation, place: int = -1) -> str:
     if state == HURTS:
         return f"{what} hurts by {_size(found, place, 1)}; {over})"
     if state == NO_DIFFERENCE:
-        return f"{what} makes no difference of {MARGIN:.0%} or more: {told}"
+        return f"{what} makes no difference of {100 * MARGIN:g} % or more: {told}"
     if found.counts.enough and found.upper(LEVEL)[place] < -ROUNDING:
         return f"{what} is better than real pairs alone, not proven better than duplicates of them: {told}"
     return f"{what} is not proven to help or to hurt: {told}"
@@ -130,16 +132,15 @@ def against(found: Rival, place: int = -1) -> str:
         return f"not compared with simple augmentations of the real series{told}: {found.reason}"
     if not found.share and found.outcome(place) == SAME:
         return "adding nothing was best among the simple augmentations of the real series too"
-    what = f"{name} at λ = {found.share:g}" if found.share else "adding nothing,"
     figure = f"{signed(found.ratio.value[place])} % against it, 95 % interval {span(found.ratio, place)} %"
+    nothing = "adding nothing, which was best among the simple augmentations of the real series"
+    best = f"the best simple augmentation of the real series, {name} at λ = {found.share:g}" if found.share else nothing
     return {
-        BETTER: f"it beats the best simple augmentation of the real series, {what} ({figure})",
-        WORSE: f"the best simple augmentation of the real series, {what}, does better ({figure})",
-        SAME: f"the best simple augmentation of the real series, {what}, does exactly as well",
-        NOT_TOLD_APART: (
-            f"it is not proven better than the best simple augmentation of the real series, {what} ({figure})"
-        ),
-    }.get(found.outcome(place), f"not compared with {what}: losses are not known")
+        BETTER: f"it beats {best} ({figure})",
+        WORSE: f"{best}, does better ({figure})",
+        SAME: f"{best}, does exactly as well",
+        NOT_TOLD_APART: f"it is not proven better than {best} ({figure})",
+    }.get(found.outcome(place), f"not compared with {best}: losses are not known")
 
 
 def worth(value: float, *, priced: bool) -> str:
@@ -216,7 +217,7 @@ def remarks(one: Augmentation) -> Iterator[str]:
         yield f"mechanical check, duplicates of real pairs: {moved}"
     if one.source and not one.cheap and np.isfinite(arms.effective):
         few = ", too few to say what re-weighting does" if arms.effective <= LEAST_EFFECTIVE else ""
-        yield f"re-weighting leaves {arms.effective:.0%} of the real pairs in effect{few}"
+        yield f"re-weighting leaves {100 * arms.effective:.0f} % of the real pairs in effect{few}"
     for name, why in arms.missing.items():
         yield f"not measurable: {name}: {why}"
     if one.saw_inner:
@@ -235,7 +236,7 @@ def remarks(one: Augmentation) -> Iterator[str]:
 
 def told_of_events(found: Ordered) -> str:
     """How many events there are, and what augmentation does to their order."""
-    share = f"{found.prevalence:.2%}" if found.events + found.others else "none"
+    share = f"{100 * found.prevalence:.2f} %" if found.events + found.others else "none"
     head = f"{found.events} events in {found.events + found.others} pairs ({share})"
     why = "; ".join([*([_EVENTS[found.verdict]] if found.verdict in _EVENTS else []), *found.reasons])
     lost = {name: n for name, n in found.lost.items() if n}
