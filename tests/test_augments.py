@@ -98,6 +98,11 @@ def test_the_printed_result_says_what_it_rests_on(made: Made) -> None:
         "may be made from the inner origins", "jitter:sd=0.1", "events in ", "AUROC: total ",
     ):  # fmt: skip
         assert words in made.out, words
+    assert made.out.splitlines()[1].startswith("real, bad, linear: y > q0.8, leads 1 to 3: ")
+    tables = [line for line in made.out.splitlines() if line.count("  ") > 1]
+    assert max(map(len, tables)) <= 120
+    assert "-0.000 " not in made.out
+    assert "-0.000)" not in made.out
     html = made.found._repr_html_()
     assert "<table" in html
     assert "AUROC" in html

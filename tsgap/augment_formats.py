@@ -26,7 +26,7 @@ from tsgap.augment_words import (
 from tsgap.decomposition import HEADLINE
 from tsgap.formats import aligned, html_text, one_line, records
 from tsgap.ordering import DUPLICATED, Ordered
-from tsgap.ranking import AUPRC, AUROC, BEST_BALANCED, BEST_F1, F1
+from tsgap.ranking import AUPRC, AUROC, BEST_BALANCED, BEST_F1, F1, ORDERINGS
 from tsgap.sentences import leads, signed
 
 if TYPE_CHECKING:
@@ -50,21 +50,30 @@ _EVENT_LEGEND = (
     "AUROC and AUPRC look at the order of scores; F1 at the call that the event itself sets, 'best' ones at the call "
     "that was best on inner origins. 95 % intervals. λ = 1."
 )
-_SCORES = (AUROC, AUPRC, F1, BEST_F1, BEST_BALANCED)
+_CALLS = (F1, BEST_F1, BEST_BALANCED)
+_HEADS = {AUROC: "AUROC", AUPRC: "AUPRC", F1: "F1", BEST_F1: "best F1", BEST_BALANCED: "best balanced accuracy"}
 
 
 def text_of(found: Sequence[Augmentation]) -> str:
     """The sentences of all sources, then the tables of each, its remarks, and its events."""
     own = [one for one in found if not one.cheap]
-    lines = [sentence(one, found) for one in own]
+    lines = [line for one in own for line in _answers(one, found)]
     for one in own:
         if not one.why:
             lines += ["", f"{place_of(one)}", *_block(one)]
     lines += _cheap(found)
     measured = [one for one in own if not one.why]
     lines += ["", _LEGEND if any(one.source for one in measured) else _ROOM_LEGEND] if measured else []
-    lines += [_EVENT_LEGEND] if any(one.events for one in measured) else []
+    lines += [_EVENT_LEGEND] if any(place.figures for one in measured for place in one.events) else []
     return "\n".join(one_line(line) for line in lines) + "\n"
+
+
+def _answers(one: Augmentation, found: Sequence[Augmentation]) -> Iterator[str]:
+    """The verdict in a sentence, and that on events in another where they were asked for."""
+    yield sentence(one, found)
+    if one.events:
+        last = one.events[-1]
+        yield f"{place_of(one)}: {_where(one, last)}: {told_of_events(last)}"
 
 
 def _block(one: Augmentation) -> Iterator[str]:
@@ -81,7 +90,8 @@ def _block(one: Augmentation) -> Iterator[str]:
             yield ""
         yield f"{_where(one, place)}: {told_of_events(place)}"
         if place.figures:
-            yield from aligned(list(_arms(place, again=not nothing_by_size(one))))
+            for scores in (ORDERINGS, _CALLS):
+                yield from aligned(list(_arms(place, scores, again=not nothing_by_size(one))))
         if told := _order(place):
             yield told
         if told := optimal_order(place):
@@ -152,15 +162,15 @@ def _cheap(found: Sequence[Augmentation]) -> Iterator[str]:
         yield from aligned(rows, left=2)
 
 
-def _arms(place: Ordered, *, again: bool) -> Iterator[list[str]]:
+def _arms(place: Ordered, names: Sequence[str], *, again: bool) -> Iterator[list[str]]:
     """How well each arm orders and calls events, then the changes; those of duplicates where they are any (`again`)."""
-    yield ["arm", "AUROC", "AUPRC", "F1", "best F1", "best balanced accuracy", ""]
+    yield ["arm", *(_HEADS[name] for name in names), ""]
     for arm, scores in place.figures.items():
         if again or arm != DUPLICATED:
-            yield [arm, *(_score(scores.get(name)) for name in _SCORES), ""]
+            yield [arm, *(_score(scores.get(name)) for name in names), ""]
     for other, scores in place.changes.items():
         if again or other != DUPLICATED:
-            yield [f"augmented - {other}", *(_score(scores.get(name), signed=True) for name in _SCORES), ""]
+            yield [f"augmented - {other}", *(_score(scores.get(name), signed=True) for name in names), ""]
 
 
 def _order(place: Ordered) -> str:
@@ -176,13 +186,13 @@ def _score(found: Estimate | None, *, signed: bool = False) -> str:
     if found is None or not np.isfinite(found.value[0]):
         return "-"
     told = figures("s", found, 0)
+    value, low, high = (round(told[name], 3) + 0.0 for name in ("s", "s_low", "s_high"))  # + 0.0: no negative zero
     sign = "+" if signed else ""
-    if not math.isfinite(told["s_low"]):
-        return f"{told['s']:{sign}.3f}"
-    low, high = told["s_low"], told["s_high"]
+    if not math.isfinite(low):
+        return f"{value:{sign}.3f}"
     if not signed:
         low, high = max(low, 0.0), min(high, 1.0)
-    return f"{told['s']:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
+    return f"{value:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
 
 
 def _cell(found: Estimate, at: int) -> str:
@@ -199,7 +209,7 @@ def _leads(place: tuple[int, int]) -> str:
 def markdown_of(found: Sequence[Augmentation]) -> str:
     """For a comment under a pull request: the sentences, then the tables folded."""
     own = [one for one in found if not one.cheap]
-    lines = ["## tsgap augment", "", *(f"- {_markdown(sentence(one, found))}" for one in own), ""]
+    lines = ["## tsgap augment", "", *(f"- {_markdown(line)}" for one in own for line in _answers(one, found)), ""]
     # a fence longer than any run of backticks within it cannot be closed from inside
     text = text_of(found).replace("```", "'''")
     lines += ["<details><summary>tables</summary>", "", "````text", text.rstrip("\n"), "````", "", "</details>", ""]
@@ -209,7 +219,7 @@ def markdown_of(found: Sequence[Augmentation]) -> str:
 def html_of(found: Sequence[Augmentation]) -> str:
     """Sentences, and the tables, for a notebook."""
     own = [one for one in found if not one.cheap]
-    said = "".join(f"<p>{html.escape(one_line(sentence(one, found)))}</p>" for one in own)
+    said = "".join(f"<p>{html.escape(one_line(line))}</p>" for one in own for line in _answers(one, found))
     for one in own:
         if one.why:
             continue
@@ -217,7 +227,7 @@ def html_of(found: Sequence[Augmentation]) -> str:
             said += _html_table(table(one), place_of(one))
         for place in one.events:
             where = f"{place_of(one)}, {_where(one, place)}: {told_of_events(place)}"
-            arms = _arms(place, again=not nothing_by_size(one))
+            arms = _arms(place, (*ORDERINGS, *_CALLS), again=not nothing_by_size(one))
             said += _html_table(arms, where) if place.figures else f"<p>{html.escape(one_line(where))}</p>"
     return said
 
