@@ -98,6 +98,8 @@ def test_the_printed_result_says_what_it_rests_on(made: Made) -> None:
         "may be made from the inner origins", "jitter:sd=0.1", "events in ", "AUROC: total ",
     ):  # fmt: skip
         assert words in made.out, words
+    # one that learns nothing is refused once for each source, not with every simple augmentation again
+    assert made.out.count("seasonal-naive") == 2
     assert made.out.splitlines()[1].startswith("real, bad, linear: y > q0.8, leads 1 to 3: ")
     tables = [line for line in made.out.splitlines() if line.count("  ") > 1]
     assert max(map(len, tables)) <= 120
@@ -135,6 +137,20 @@ def test_a_run_is_shown_again_as_text_and_as_tables(made: Made, capsys: pytest.C
 @pytest.mark.parametrize("more", [["--by", "lead"], ["--gap"], ["--validation"], ["--failures"], ["--group", "g"]])
 def test_what_does_not_go_with_augmentation_is_refused(made: Made, more: list[str]) -> None:
     assert run(["show", "made", "--augmentation", *more]) == USAGE
+
+
+def test_values_that_were_filled_and_a_context_that_was_cut_are_said_beside_the_figures() -> None:
+    holes = pd.read_csv("calm.csv", parse_dates=["ds"])
+    holes.loc[50:54, "y"] = np.nan
+    short = daily(10 + autoregressions(np.random.default_rng(1), 40, 6, phi=0.6)).y.to_numpy().reshape(40, 6)
+    settings = {"horizons": [1, 3], "windows": 8, "jobs": 0, "cheap": False, "out": "holes"}
+    found = tsgap.augment(pd.read_csv("real.csv", parse_dates=["ds"]), {"holes": holes, "short": short}, **settings)
+    told = str(found)
+    assert "5 missing values of the synthetic series filled" in told
+    assert "data, short, linear: scaling standard, context 3" in told
+    assert json.loads(found.to_json())["notes"] == found.notes
+    alone = tsgap.Augmentations.of(found.run, source="short")
+    assert alone.notes == ["data, short, linear: scaling standard, context 3"]
 
 
 def test_a_mismatch_is_a_finding_and_no_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 _LEGEND = (
-    "Change of the error in %, below 0 is better, with 95 % intervals. At λ = 1, as many synthetic as real pairs: "
+    "Change of the error in %, below 0 is better, with 95 % intervals; (-) where too few series or test periods reach "
+    "these leads for one. At λ = 1, as many synthetic as real pairs: "
     "total = size (what as many further real pairs would give) + re-weighting (what real pairs give that are weighted "
     "like the synthetic ones) + shortfall (what the synthetic ones lack). Worth: so many further real pairs change the "
     "error as much; 'fewer': as bad as so many real pairs fewer; 'unbounded': more than any number of them would."
@@ -54,14 +55,15 @@ _CALLS = (F1, BEST_F1, BEST_BALANCED)
 _HEADS = {AUROC: "AUROC", AUPRC: "AUPRC", F1: "F1", BEST_F1: "best F1", BEST_BALANCED: "best balanced accuracy"}
 
 
-def text_of(found: Sequence[Augmentation]) -> str:
-    """The sentences of all sources, then the tables of each, its remarks, and its events."""
+def text_of(found: Sequence[Augmentation], notes: Sequence[str] = ()) -> str:
+    """The sentences of all sources, then the tables of each, its remarks and its events, and notes on all."""
     own = [one for one in found if not one.cheap]
     lines = [line for one in own for line in _answers(one, found)]
     for one in own:
         if not one.why:
             lines += ["", f"{place_of(one)}", *_block(one)]
     lines += _cheap(found)
+    lines += ["", "Notes", *(f"- {note}" for note in notes)] if notes else []
     measured = [one for one in own if not one.why]
     lines += ["", _LEGEND if any(one.source for one in measured) else _ROOM_LEGEND] if measured else []
     lines += [_EVENT_LEGEND] if any(place.figures for one in measured for place in one.events) else []
@@ -147,10 +149,13 @@ def _room(one: Augmentation) -> Iterator[list[str]]:
 
 def _cheap(found: Sequence[Augmentation]) -> Iterator[str]:
     """Simple augmentations of the real series, each at the share that inner origins chose, by data set."""
-    for data in dict.fromkeys(one.data for one in found if one.cheap):
+    # a forecaster that is refused with every source is refused in the first lines already
+    told = {(one.data, one.forecaster, one.why) for one in found if one.why and not one.cheap}
+    shown = [one for one in found if one.cheap and (one.data, one.forecaster, one.why) not in told]
+    for data in dict.fromkeys(one.data for one in shown):
         rows = [["forecaster", "augmentation", "λ", "inner origins %", "change on the test %", ""]]
-        for one in found:
-            if one.cheap and one.data == data:
+        for one in shown:
+            if one.data == data:
                 share = math.nan if one.why else one.choice.share
                 figure = "-" if math.isnan(share) else f"{share:g}"
                 inner = "-" if math.isnan(share) else signed(one.choice.inner.get(share, math.nan))
@@ -206,12 +211,12 @@ def _leads(place: tuple[int, int]) -> str:
     return f"{place[0]}" if place[0] == place[1] else f"{place[0]}-{place[1]}"
 
 
-def markdown_of(found: Sequence[Augmentation]) -> str:
+def markdown_of(found: Sequence[Augmentation], notes: Sequence[str] = ()) -> str:
     """For a comment under a pull request: the sentences, then the tables folded."""
     own = [one for one in found if not one.cheap]
     lines = ["## tsgap augment", "", *(f"- {_markdown(line)}" for one in own for line in _answers(one, found)), ""]
     # a fence longer than any run of backticks within it cannot be closed from inside
-    text = text_of(found).replace("```", "'''")
+    text = text_of(found, notes).replace("```", "'''")
     lines += ["<details><summary>tables</summary>", "", "````text", text.rstrip("\n"), "````", "", "</details>", ""]
     return "\n".join(lines)
 
@@ -239,10 +244,16 @@ def _html_table(rows: Iterator[list[str]], title: str) -> str:
     return html_text(pd.DataFrame(rest, columns=head, dtype=object), title=title)
 
 
-def json_of(found: Sequence[Augmentation], metric: str, run: str) -> str:
+def json_of(found: Sequence[Augmentation], metric: str, run: str, notes: Sequence[str] = ()) -> str:
     """Everything that was found, and what from, as JSON; what is not known or not finite is null."""
     saturation = all(not one.source for one in found)
-    told: dict[str, Any] = {"schema": SCHEMA, "run": run, "metric": metric, "headline_share": HEADLINE}
+    told: dict[str, Any] = {
+        "schema": SCHEMA,
+        "run": run,
+        "metric": metric,
+        "headline_share": HEADLINE,
+        "notes": [*notes],
+    }
     told["findings"] = [
         {
             **{name: getattr(one, name) for name in ("data", "source", "cheap", "forecaster", "why")},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsgap import augment_formats, augment_tables
+from tsgap.augment_words import place_of
 from tsgap.augmentation import Augmentation
 from tsgap.diagnosis import NOT_MEASURABLE
 from tsgap.plugins import registry
@@ -49,6 +50,25 @@ class Augmentations:
         reached = measured and any(one.diagnoses[-1].state != NOT_MEASURABLE for one in own)
         return self.run.complete and not self.run.n_failed and reached
 
+    @property
+    def notes(self) -> list[str]:
+        """What was filled, dropped or cut, and on what footing the arms stand: scaling and context."""
+        manifest, cells = self.run.manifest, self.run.cells()
+        data, hidden = {one.data for one in self.found}, set(cells.source) - {one.source for one in self.found}
+        told = []
+        for note in manifest["notes"]:
+            of, _, rest = note.partition(": ")
+            if of not in manifest["data"] or (of in data and rest.partition(": ")[0] not in hidden):
+                told.append(note)
+        for one in self.found:
+            if one.why or one.cheap:
+                continue
+            same = (cells.data == one.data) & (cells.source == one.source) & (cells.forecaster == one.forecaster)
+            footing = cells[same & cells.context.notna()].drop_duplicates(["scaling", "context"])
+            for scaling, context in zip(footing.scaling, footing.context, strict=True):
+                told.append(f"{place_of(one)}: scaling {scaling}, context {context:.0f}")
+        return [*told, *self.run.warnings]
+
     def to_frame(self) -> pd.DataFrame:
         """One row for each data set, source, forecaster and place (leads `first` to `last`; the last is all leads).
 
@@ -78,14 +98,14 @@ class Augmentations:
 
     def to_json(self) -> str:
         """Sentences and all tables as JSON; what is not known or not finite is null."""
-        return augment_formats.json_of(self.found, self.metric, str(self.folder))
+        return augment_formats.json_of(self.found, self.metric, str(self.folder), self.notes)
 
     def to_markdown(self) -> str:
         """Sentences, and the rest folded, for a comment under a pull request."""
-        return augment_formats.markdown_of(self.found)
+        return augment_formats.markdown_of(self.found, self.notes)
 
     def __str__(self) -> str:
-        return augment_formats.text_of(self.found)
+        return augment_formats.text_of(self.found, self.notes)
 
     __repr__ = __str__
 
