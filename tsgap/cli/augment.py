@@ -32,8 +32,8 @@ def augment(
     REAL is a file or card:ID, SYNTHETIC files or gen:GENERATOR, as in the sweep. How much is added is chosen inside the
     training part and judged on the test. Forecasters that learn each series by itself are refused.
 
-    Exit codes: 0 done, whatever was found; 2 usage; 3 where nothing could be measured of a source, no verdict was
-    reached, or cells failed.
+    Exit codes: 0 done, whatever was found; 2 usage; 3 where a source was refused, every source ended NOT_MEASURABLE
+    over all leads, or cells failed.
 
     \b
     tsgap augment sales.csv samples.parquet --horizons 1,6,12
