@@ -102,7 +102,7 @@ def test_the_verdict_comes_first_with_its_reason_and_what_follows() -> None:
         ({}, "no room: half of the real pairs"),
         ({"half": 0.05}, "room for more data like these: half of the real pairs"),
         ({"r2": 0.3}, "a richer forecaster or re-weighting comes first: the errors can be foretold"),
-        ({"noise": 0.9}, "cannot tell: not proven"),
+        ({"noise": 0.9}, "cannot tell: undecided"),
     ],
 )
 def test_the_real_series_alone_say_whether_there_is_room(effects: dict[str, float], says: str) -> None:

@@ -86,19 +86,19 @@ def told(arms: ArmLosses, **options: object) -> Diagnosis:
             MISSPECIFIED,
             "real pairs alone, weighted like the synthetic ones, change the loss by -4.",
         ),
-        ({"reweight": -0.05, "half": 0.05}, MISSPECIFIED, "proven more than -1%"),
+        ({"reweight": -0.05, "half": 0.05}, MISSPECIFIED, "proven more than -1 %"),
         ({"reweight": -0.01}, NOT_MEASURABLE, "what re-weighting changes"),
-        ({"total": 0.05}, MISMATCH, "proven more than +1%; the share of 0.5 that was chosen"),
+        ({"total": 0.05}, MISMATCH, "proven more than +1 %; the share of 0.5 that was chosen"),
         ({"total": 0.05, "half": 0.05}, MISMATCH, "change the loss by +5."),
         ({"total": 0.05, "at_chosen": -0.005}, ALREADY_OPTIMAL, ""),
         ({"total": 0.05, "at_chosen": -0.05}, NOT_MEASURABLE, "not proven to be of no use"),
         ({"total": -0.05}, NOT_MEASURABLE, "nothing shows that the real arm falls short, but"),
         ({"total": -0.05, "chosen": 0.0}, NOT_MEASURABLE, "as many change the loss by -5."),
         ({"total": 0.05, "chosen": 0.0}, MISMATCH, "inside the training part adding nothing was best"),
-        ({"half": 0.01}, NOT_MEASURABLE, "not proven to be small, nor large: what half of the real pairs change, +1."),
+        ({"half": 0.01}, NOT_MEASURABLE, "undecided: what half of the real pairs change, +1."),
         ({"reweight": 0.03}, NOT_MEASURABLE, "what re-weighting changes, +3."),
         ({"r2": 0.02}, NOT_MEASURABLE, "whether the errors can be foretold, R² 0.0"),
-        ({"noise": 0.9}, NOT_MEASURABLE, "not proven to be small, nor large: what half"),
+        ({"noise": 0.9}, NOT_MEASURABLE, "undecided: what half"),
     ],
 )
 def test_every_planted_case_gets_its_verdict_and_a_reason(effects, state, says):
@@ -184,7 +184,7 @@ def test_too_few_windows_prove_nothing():
     clusters = Clusters(CLUSTERS.series, CLUSTERS.blocks % 4, CLUSTERS.replicates)
     for effects in ({}, {"half": 0.2}, {"r2": 0.5}, {"total": 0.5}):
         found = told(replace(planted(**effects), clusters=clusters))
-        assert found == Diagnosis(NOT_MEASURABLE, "10 series and 4 blocks of origins are too few to prove anything")
+        assert found == Diagnosis(NOT_MEASURABLE, "10 series and 4 test periods are too few to prove anything")
 
 
 def test_a_proven_mismatch_needs_no_other_arm():

@@ -59,11 +59,11 @@ def test_what_a_linear_learner_leaves_of_a_threshold_process_is_foreseen(named: 
 
 
 def test_what_a_well_specified_learner_leaves_is_not_foreseen() -> None:
-    found = [share(*judged(linear_autoregressions, series=100, length=300, seed=seed)) for seed in range(2)]
+    found = [share(*judged(linear_autoregressions, series=140, length=300, seed=seed)) for seed in range(2)]
     assert np.abs(found).max() < 0.005
 
 
-@pytest.mark.parametrize("series", [70, 200])
+@pytest.mark.parametrize("series", [140, 250])
 def test_noise_is_not_foreseen(series: int) -> None:
     found = [share(*judged(heavy_noise, series=series, length=100, seed=seed)) for seed in range(2)]
     assert np.abs(found).max() < 0.005

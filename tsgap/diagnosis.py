@@ -150,6 +150,9 @@ def diagnoses(found: Grounds, *, margin: float = MARGIN, synthetic: bool = True)
 def _lack(found: Grounds, place: int, synthetic: bool) -> str | None:
     """What is missing for any verdict at a place, None where nothing is."""
     arms = found.arms
+    for one in (found.half, *((found.total,) if synthetic else ())):
+        if np.isfinite(one.value[place]) and not np.isfinite(one.se[place]):
+            return "too few series or test periods reach these leads to say how sure any figure is"
     if synthetic and not _known(found.total, place):
         return arms.missing.get("augmented", f"the arm with a share of {HEADLINE:g} has losses that are not known")
     # `beyond` needs all sub-samples, where it is not for want of the errors
@@ -176,7 +179,8 @@ def _known(one: Estimate, place: int) -> bool:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * np.expm1(value):+.1f} %"
+    rounded = round(100 * np.expm1(value), 1)
+    return f"{rounded:+.1f} %" if rounded else "0.0 %"
 
 
 def _range(one: Estimate, place: int) -> str:
@@ -185,7 +189,9 @@ def _range(one: Estimate, place: int) -> str:
 
 
 def _squares(one: Estimate, place: int) -> str:
-    """R² of an estimate of ln(1 − R²)."""
+    """R² of an estimate of ln(1 − R²); a correction that was shrunk to nothing is exactly 0, and says so."""
+    if one.value[place] == 0 and one.se[place] == 0:
+        return "nothing was found that foretells them"
     value, low, high = (-round(np.expm1(x[place]), 3) + 0.0 for x in (one.value, one.upper(LEVEL), one.lower(LEVEL)))
     return f"R² {value:.3f} ({low:.3f} to {high:.3f})"
 
@@ -200,7 +206,7 @@ class _Words:
 
     def too_few(self) -> str:
         counts = self.found.half.counts
-        return f"{counts.series} series and {counts.blocks} blocks of origins are too few to prove anything"
+        return f"{counts.series} series and {counts.blocks} test periods are too few to prove anything"
 
     def mismatch(self, place: int) -> str:
         chosen = self.found.choice.share
@@ -213,7 +219,7 @@ class _Words:
         )
         return (
             f"as many synthetic as real pairs change the loss by {_range(self.found.total, place)}, "
-            f"proven more than {self.margin:+.0%}; {other}"
+            f"proven more than {100 * self.margin:+.0f} %; {other}"
         )
 
     def optimal(self, place: int) -> str:
@@ -226,7 +232,7 @@ class _Words:
     def remixed(self, place: int) -> str:
         return (
             f"real pairs alone, weighted like the synthetic ones, change the loss by "
-            f"{_range(self.found.reweight, place)}, proven more than {-self.margin:+.0%}"
+            f"{_range(self.found.reweight, place)}, proven more than {-100 * self.margin:+.0f} %"
         )
 
     def foreseen(self, place: int) -> str:
@@ -240,7 +246,7 @@ class _Words:
         unseen = "" if _known(self.found.predictability, place) else f"; {_UNSEEN}"
         return (
             f"half of the real pairs change the loss by {_range(self.found.half, place)}, proven more than "
-            f"{self.margin:+.0%}: further pairs of the same kind would help{unseen}"
+            f"{100 * self.margin:+.0f} %: further pairs of the same kind would help{unseen}"
         )
 
     def undecided(self, place: int, unneeded: Flags, unforetold: Flags, unmixed: Flags, helpless: Flags) -> str:
@@ -259,4 +265,4 @@ class _Words:
                 "nothing shows that the real arm falls short, but synthetic pairs are not proven to be of no use: as "
                 f"many change the loss by {_range(self.found.total, place)}{', ' * bool(helps)}{helps}"
             )
-        return f"not proven to be small, nor large: {'; '.join(left)}"
+        return f"undecided: {'; '.join(left)}"

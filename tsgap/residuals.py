@@ -11,8 +11,9 @@ from tsgap.panel import Floats, Ints
 
 #: Residuals that are learned from, at most.
 SAMPLE = 25_000
-#: Inner windows from which on there is nothing to find where nothing is found: a tenth of the squares would have been.
-LEAST = 400
+#: Inner windows from which on nothing found means that nothing is there: a twentieth of the squares would most likely
+#: have been seen.
+LEAST = 800
 #: Parts of the series, each foreseen by trees that learned from the others.
 FOLDS = 3
 #: Numbers of trees that are tried; the one that foresees best what was left out is taken.

@@ -59,7 +59,7 @@ def cli() -> None:
 
     Exit codes: 0 done, 2 usage or data, 3 done with failed cells, 74 input or output, 130 interrupted.
     'gate' exits with 0 for PASS, 1 for FAIL and 3 for neither; 'check' with 1 where a law is broken; 'selfcheck' with 1
-    where the bench is broken, 3 where nothing was shown.
+    where the bench is broken, 3 where nothing was shown; 'augment' and 'saturation' with 3 where there is no verdict.
     """
 
 

@@ -100,6 +100,9 @@ def show(
         else:
             _export(frame, fmt, out)
         return DONE if found.complete and not found.n_failed else FAILED_CELLS
+    if not (augmentation or gap) and found.manifest["experiment"].get("augment") == "only":
+        # nothing was compared in this run: what was added is all there is to show
+        augmentation = True
     if augmentation:
         if by is not None or group is not None or gap:
             raise UsageError("--augmentation is by bins of leads: it does not go with --by, --group or --gap")

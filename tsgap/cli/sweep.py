@@ -213,13 +213,16 @@ def _show(run: Run, given: dict[str, Any]) -> int:
     from tsgap.remarks import all_well
 
     metrics = _metrics(given)
-    if given["quiet"]:
-        return DONE if run.complete and not run.n_failed else FAILED_CELLS
     if run.manifest["experiment"].get("augment") == "only":
         from tsgap.augments import of_run
         from tsgap.cli.augment import shown
 
-        return max(shown(of_run(run, metric), as_json=given["as_json"]) for metric in metrics)
+        every = [of_run(run, metric) for metric in metrics]
+        if given["quiet"]:
+            return DONE if all(found.ok for found in every) else FAILED_CELLS
+        return max(shown(found, as_json=given["as_json"]) for found in every)
+    if given["quiet"]:
+        return DONE if run.complete and not run.n_failed else FAILED_CELLS
     if given["as_json"]:
         from tsgap.formats import json_text
 
