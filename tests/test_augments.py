@@ -244,6 +244,12 @@ def test_a_file_may_ask_for_augmentation_alone(capsys: pytest.CaptureFixture[str
     )
     assert run(["sweep", "only.toml", "--out", "o", "--jobs", "0"]) == DONE
     assert capsys.readouterr().out.startswith("real, bad, linear: MISMATCH: ")
+    assert run(["show", "o"]) == DONE
+    assert capsys.readouterr().out.startswith("real, bad, linear: MISMATCH: ")
+    Path("refused.toml").write_text(Path("only.toml").read_text().replace('["linear"]', '["linear", "seasonal-naive"]'))
+    for more in ([], ["--quiet"]):
+        assert run(["sweep", "refused.toml", "--out", "o", "--jobs", "0", *more]) == FAILED_CELLS
+        assert bool(capsys.readouterr().out) != bool(more)
     Path("bad.toml").write_text(Path("only.toml").read_text().replace('"only"', '"sometimes"'))
     assert run(["sweep", "bad.toml"]) == USAGE
 

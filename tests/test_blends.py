@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_additive import Bag
 
 from tsgap import additive, blends
 from tsgap.blends import SLICES, Blend, Blending, Rows, Stock, joined
@@ -198,14 +199,6 @@ class Seen:
 
     def predict(self, history: Panel, *, horizon: int, quantile_levels: tuple[float, ...] = ()) -> Forecast:
         return Forecast(np.zeros((len(history), horizon)))
-
-
-class Bag(dict[tuple[float, ...], float]):
-    def __add__(self, other: Any) -> Bag:
-        return Bag({k: self.get(k, 0.0) + other.get(k, 0.0) for k in {*self, *other}})
-
-    def __mul__(self, weight: float) -> Bag:
-        return Bag({k: weight * v for k, v in self.items()})
 
 
 class Learner:

@@ -187,6 +187,24 @@ def test_too_few_windows_prove_nothing():
         assert found == Diagnosis(NOT_MEASURABLE, "10 series and 4 test periods are too few to prove anything")
 
 
+def test_a_place_that_few_blocks_reach_says_so_and_the_others_keep_their_verdict():
+    few = np.ones((1, N, PLACES))
+    few[0, CLUSTERS.blocks >= 3, 0] = 0
+    arms = planted()
+    cut = {name: {q: one * few for q, one in getattr(arms, name).items()} for name in ("augmented", "fractions")}
+    found = diagnoses(grounds(replace(arms, real=arms.real * few, **cut)))
+    assert found[0].reason == "too few series or test periods reach these leads to say how sure any figure is"
+    assert [one.state for one in found] == [NOT_MEASURABLE, ALREADY_OPTIMAL]
+
+
+def test_a_correction_that_was_shrunk_to_nothing_is_not_shown_as_an_interval():
+    arms = planted()
+    assert arms.residuals is not None
+    found = told(replace(arms, residuals=(arms.residuals[0],) * 2))
+    assert found.state == ALREADY_OPTIMAL
+    assert found.reason.endswith("the errors cannot be foretold, nothing was found that foretells them")
+
+
 def test_a_proven_mismatch_needs_no_other_arm():
     arms = replace(planted(total=0.05), fractions={}, reweighted={}, residuals=None, inner=None)
     found = told(arms)
