@@ -22,6 +22,7 @@ import pytest
 import tsgap
 from tsgap import cli, hookspecs
 from tsgap.plugins import choose_forecaster, choose_generator, register, registry
+from tsgap.diagnostics import contrasted
 from tsgap.protocols import DiagnosticSpec, ForecasterSpec, GeneratorSpec, MetricSpec
 from tsgap.testing import check_forecaster, check_generator, check_metric
 from tsgap.testing.forecaster_laws import FORECASTER_LAWS
@@ -175,10 +176,11 @@ def test_the_metric_of_the_guide_is_what_it_says(import_block: Any) -> None:
 
 def test_the_diagnostic_of_the_guide_is_what_it_says(import_block: Any) -> None:
     roughness = import_block("tsgap_diagnostics").roughness
-    real = panel("one", 6, (90, 100), seed=0)
+    real = panel("one", 12, (90, 100), seed=0)
     noise = np.random.default_rng(0).normal(size=len(real.values))
-    assert roughness(real, real, seed=0) == 0
-    assert roughness(real, real.with_values(real.values + noise), seed=0) > 0.3
+    found = roughness(contrasted(real, real.with_values(real.values + noise), seed=0), seed=0)
+    assert found.figures[0].value > 0.3
+    assert roughness(contrasted(real, real, seed=0).floor, seed=0).figures[0].value < 0.1
 
 
 def test_the_data_set_of_the_guide_is_a_long_frame(import_block: Any) -> None:

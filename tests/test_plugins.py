@@ -269,7 +269,7 @@ def test_a_spec_that_cannot_be_called_as_it_will_be_is_broken_and_costs_only_its
             "'lacking': its build cannot be called with () as its params say: missing a required argument: 'lags'",
             "'misspelt-too': its build cannot be called with (lag=…) as its params say",
             "metric 'two-arguments': its loss cannot be called with (truth, forecast, scale): too many positional",
-            "diagnostic 'seedless': its build cannot be called with (real, synthetic, *, seed): got an unexpected",
+            "diagnostic 'seedless': its measure cannot be called with (contrast, *, seed): got an unexpected",
             "data set 'wants': its load cannot be called with (): missing a required argument: 'path'",
             "data set 'card-wants': its card cannot be called with (): missing a required argument: 'path'",
         ],

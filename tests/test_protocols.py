@@ -64,7 +64,7 @@ SPECS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "forecaster": (ForecasterSpec, {"build": build}, "build"),
     "generator": (GeneratorSpec, {"build": build}, "build"),
     "metric": (MetricSpec, {"loss": build}, "loss"),
-    "diagnostic": (DiagnosticSpec, {"build": build}, "build"),
+    "diagnostic": (DiagnosticSpec, {"measure": build}, "measure"),
     "data set": (DatasetSpec, {"load": build, "card": build}, "load"),
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tsgap.augments import Augmentations, Saturation, augment, saturation
+    from tsgap.diagnostics import Contrast, Diagnosed, Figure, Sample
     from tsgap.errors import ForecastError, TsgapError
     from tsgap.hookspecs import hookimpl
     from tsgap.merging import merge
@@ -45,6 +46,10 @@ _HOMES = {
     "TsgapError": "tsgap.errors",
     "hookimpl": "tsgap.hookspecs",
     "register": "tsgap.plugins",
+    "Contrast": "tsgap.diagnostics",
+    "Diagnosed": "tsgap.diagnostics",
+    "Figure": "tsgap.diagnostics",
+    "Sample": "tsgap.diagnostics",
     "augment": "tsgap.augments",
     "Augmentations": "tsgap.augments",
     "saturation": "tsgap.augments",
@@ -60,9 +65,12 @@ _HOMES = {
 
 __all__ = [
     "Augmentations",
+    "Contrast",
     "Dataset",
     "DatasetSpec",
+    "Diagnosed",
     "DiagnosticSpec",
+    "Figure",
     "Forecast",
     "ForecastError",
     "Forecaster",
@@ -72,6 +80,7 @@ __all__ = [
     "MetricSpec",
     "Panel",
     "Run",
+    "Sample",
     "Saturation",
     "SelfCheck",
     "TsgapError",

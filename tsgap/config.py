@@ -67,6 +67,10 @@ class _File(_Table):
     augment: Literal["", "also", "only"] = ""
     cheap: bool = False
     event: str = ""
+    diagnose: bool = False
+    rules: list[str] = []
+    features: str = ""
+    stress: bool = False
     quantiles: list[float] = []
     generator_cutoff: Annotated[str | int | None, _dated] = None
 

@@ -79,7 +79,10 @@ class Experiment:
     synthetic series can be trusted. `augment`: ``"also"`` adds what shows when adding synthetic series to the real ones
     helps, ``"only"`` computes nothing else; without a source that is what the real series say by themselves. `cheap`
     puts simple augmentations of the real series beside the sources, `event` is what rare events are, as
-    `tsgap.events.Event` reads it; both say something with `augment` alone.
+    `tsgap.events.Event` reads it; both say something with `augment` alone. `diagnose` compares the synthetic series
+    themselves with the real ones, `rules` (such as ``"y >= 0"``) are the user's own for what is plausible, `features`
+    (``"module:function"``) stands in for the features of windows; both say something with `diagnose` alone. `stress`
+    adds forecasts from perturbed histories.
     """
 
     data: tuple[DataSpec, ...]
@@ -98,6 +101,10 @@ class Experiment:
     augment: Literal["", "also", "only"] = ""
     cheap: bool = False
     event: str = ""
+    diagnose: bool = False
+    rules: tuple[str, ...] = ()
+    features: str = ""
+    stress: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quantiles", levels_of(self.quantiles))
@@ -108,8 +115,12 @@ class Experiment:
         for name, given in (("cheap", self.cheap), ("event", self.event)):
             if given and not self.augment:
                 raise UsageError(f"{name} is for augmentation: ask for that too (--augment, or augment='also')")
-        for name, given in (("oracle_split", self.oracle_split), ("validation", self.validation)):
-            if given and self.augment == "only":
+        object.__setattr__(self, "rules", tuple(self.rules))
+        for name, said in (("rules", self.rules), ("features", self.features)):
+            if said and not self.diagnose:
+                raise UsageError(f"{name} are for diagnostics: ask for these too (--diagnose, or diagnose=True)")
+        for name in ("oracle_split", "validation", "diagnose", "stress"):
+            if getattr(self, name) and self.augment == "only":
                 raise UsageError(f"{name} is not for augmentation alone: leave it out, or ask for augment='also'")
         if self.event:
             Event.parse(self.event)

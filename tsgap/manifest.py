@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Settings that say nothing unless they are asked for.
-_ASKED_FOR = ("quantiles", "oracle_split", "validation", "augment", "cheap", "event")
+_ASKED_FOR = (
+    *("quantiles", "oracle_split", "validation", "augment", "cheap", "event"),
+    *("diagnose", "rules", "features", "stress"),
+)
 
 
 def write(experiment: Experiment, made: Plan, store: Store) -> None:

@@ -14,6 +14,8 @@ from tsgap.panel import Floats, Panel
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tsgap.diagnostics import Diagnosed
+
 #: Version of these contracts; a plugin written for another one is refused.
 API = 1
 
@@ -116,7 +118,8 @@ def _check_spec(spec: Any, kind: str) -> None:
     name = spec.name
     if not isinstance(name, str) or not name or name.strip() != name or set(name) & set(":=,/\\ \t\n"):
         raise PluginError(f"a {kind}'s name must be words joined by '-', got {name!r}")
-    if not callable(getattr(spec, "build", None) or getattr(spec, "loss", None) or getattr(spec, "load", None)):
+    calls = (getattr(spec, name, None) for name in ("build", "loss", "load", "measure"))
+    if not callable(next(filter(None, calls), None)):
         raise PluginError(f"{kind} {name!r}: what builds it cannot be called")
 
 
@@ -237,11 +240,18 @@ class MetricSpec:
 
 @dataclass(frozen=True)
 class DiagnosticSpec:
-    """How a diagnostic is offered: `build(real, synthetic, *, seed)` compares two panels without a forecaster."""
+    """How a diagnostic is offered: something that tells synthetic from real series without a forecaster.
+
+    `measure(contrast, *, seed)` gets a `tsgap.diagnostics.Contrast` and returns a `tsgap.diagnostics.Diagnosed`. It is
+    called twice, for real against synthetic and for real against held-back real series; what the second call says is
+    put beside the first one as its reference. All chance comes from `seed`. Permutations, splits and intervals go by
+    units, never by windows. `requires` names the packages it imports when it is called, as a forecaster's.
+    """
 
     name: str
     summary: str
-    build: Callable[..., Any]
+    measure: Callable[..., Diagnosed]
+    requires: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_spec(self, "diagnostic")

@@ -37,7 +37,7 @@ def tsgap_metrics():
 
 @tsgap.hookimpl
 def tsgap_diagnostics():
-    yield tsgap.DiagnosticSpec("seedless", "Takes no seed.", lambda real, synthetic: 0.0)
+    yield tsgap.DiagnosticSpec("seedless", "Takes no seed.", lambda contrast: None)
 
 
 @tsgap.hookimpl

@@ -34,8 +34,8 @@ def squared(truth, forecast, scale):
     return (truth - forecast) ** 2
 
 
-def compare(real, synthetic, *, seed):
-    return 0.0
+def compare(contrast, *, seed):
+    return tsgap.Diagnosed((tsgap.Figure("nothing", 0.0),))
 
 
 def frame():

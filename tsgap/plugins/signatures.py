@@ -22,7 +22,7 @@ def misfit(spec: Any) -> str:
         called = "(truth, forecast, scale)" if spec.needs == "mean" else "(truth, quantiles, scale, levels)"
         return _refusal(spec.loss, f"metric {name!r}: its loss", called, called.count(",") + 1)
     if isinstance(spec, DiagnosticSpec):
-        return _refusal(spec.build, f"diagnostic {name!r}: its build", "(real, synthetic, *, seed)", 2, seed=0)
+        return _refusal(spec.measure, f"diagnostic {name!r}: its measure", "(contrast, *, seed)", 1, seed=0)
     if isinstance(spec, DatasetSpec):
         load = _refusal(spec.load, f"data set {name!r}: its load", "()", 0)
         return load or _refusal(spec.card, f"data set {name!r}: its card", "()", 0)

@@ -1,0 +1,288 @@
+"""Real against synthetic series on equal terms: independent units, their windows, and the noise floor beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from tsgap.arms import pairing
+from tsgap.diagnostics.features import features
+from tsgap.errors import DataError
+from tsgap.halves import SERIES
+from tsgap.panel import Dataset, Floats, Ints, Panel, frozen
+from tsgap.ragged import gathered
+
+#: Fewest values of a window, and how long one is where the series are long enough: seasons, or values.
+SHORTEST, SEASONS, VALUES = 8, 4, 64
+#: Windows of a side at most, windows of a unit at most, and units of a side at most.
+WINDOWS, PER_UNIT, UNITS = 2000, 8, 1000
+#: Stretches of time that few series are cut into, all together; fewest units of a side.
+STRETCHES, LEAST = 40, 4
+
+#: Features (N, F) of windows (N, L) with a season length.
+Featurise = Callable[[Floats, int], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side: units that are taken for independent, and N windows of `length` values, none overlapping another.
+
+    A row of `panel` is a unit: a series, or a stretch of one where series are few. `unit` (N,) is the row of each
+    window, `begins` (N,) where in that row it starts. With `scaling` ``"standard"`` every window has mean 0 and
+    standard deviation 1, else it is in the units of the data.
+    """
+
+    panel: Panel
+    unit: Ints
+    begins: Ints
+    length: int
+    scaling: Literal["none", "standard"]
+    featurise: Featurise
+
+    @cached_property
+    def windows(self) -> Floats:
+        """The windows (N, L)."""
+        values, _ = gathered(
+            self.panel.values, self.panel.offsets[self.unit] + self.begins, np.full(len(self.unit), self.length)
+        )
+        found = values.reshape(len(self.unit), self.length)
+        if self.scaling == "standard":
+            found = found - found.mean(1, keepdims=True)
+            deviation = found.std(1, keepdims=True)
+            found = found / np.where(deviation > 0, deviation, 1.0)
+        return frozen(found)
+
+    @cached_property
+    def features(self) -> Floats:
+        """Features of the windows (N, F), finite."""
+        found = np.asarray(self.featurise(self.windows, self.panel.season), dtype=np.float64)
+        if found.ndim != 2 or len(found) != len(self.windows) or not np.isfinite(found).all():
+            raise DataError(
+                f"features must be finite numbers, a row for each of {len(self.windows)} windows, got an array "
+                f"{found.shape} with {int((~np.isfinite(found)).sum())} that are not finite"
+            )
+        return frozen(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of who has seen what: `synthetic` was made from `members`, and never from `outsiders`.
+
+    Members and outsiders are real series of the same period. `by_host`: the host fitted the generator itself.
+    """
+
+    members: Panel
+    outsiders: Panel
+    synthetic: Panel
+    by_host: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Real against synthetic series, with as many windows on either side, and what of real series was held back.
+
+    The real units are dealt into two halves: `real` is one, `held_back` the other. `synthetic` are units of the
+    synthetic series, where these are twins of real ones those of the held-back half: no series is on both sides.
+    `floor` is the contrast between the two real halves: what every figure is held against. Of a window the last
+    `leads` values are what would be forecast from the others. `all_real` and `all_synthetic` are the panels that
+    all this was taken from, uncut; `as_read` the same two (``"real"``, ``"synthetic"``) before gaps were filled, where
+    that is known. `rules` are the user's own, in words. `known` says who has seen what, None where nobody knows.
+    """
+
+    real: Side
+    synthetic: Side
+    held_back: Side
+    leads: int
+    all_real: Panel
+    all_synthetic: Panel
+    paired: bool = False
+    as_read: Mapping[str, Dataset] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
+    known: Known | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def season(self) -> int:
+        """The main season length in steps."""
+        return self.all_real.season
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether both sides are real."""
+        return self.synthetic is self.held_back
+
+    @cached_property
+    def floor(self) -> Contrast:
+        """Real against held-back real series."""
+        return replace(
+            self,
+            synthetic=self.held_back,
+            all_real=self.real.panel,
+            all_synthetic=self.held_back.panel,
+            paired=False,
+            as_read={},
+            known=None,
+            notes=(),
+        )
+
+    @cached_property
+    def features(self) -> tuple[Floats, Floats]:
+        """Features of the real and of the synthetic windows (N, F) each, in standard deviations of the real ones.
+
+        A feature that does not vary on the real side is only centred.
+        """
+        centre, spread = self.real.features.mean(0), self.real.features.std(0)
+        spread = np.where(spread > 1e-9 * np.abs(centre), spread, 1.0)
+        return (self.real.features - centre) / spread, (self.synthetic.features - centre) / spread
+
+
+def contrasted(
+    real: Panel,
+    synthetic: Panel,
+    *,
+    seed: int,
+    scaling: Literal["none", "standard"] = "none",
+    featurise: Featurise = features,
+    rules: Sequence[str] = (),
+    as_read: Mapping[str, Dataset] | None = None,
+    known: Known | None = None,
+) -> Contrast:
+    """Set real against synthetic series; `DataError` where they are too short or too few for it.
+
+    A unit is a series; fewer than `halves.SERIES` are cut into stretches of time. Windows are `SEASONS` seasons or
+    `VALUES` values long, or as long as four fifths of the series of either side are.
+    """
+    rng = np.random.default_rng(seed)
+    length = _length(real, synthetic)
+    twins = pairing(real.keys, synthetic.keys).paired
+    ours, ours_at = _units(real, length)
+    theirs, theirs_at = _units(synthetic, length)
+    order = rng.permutation(len(ours))
+    half = len(ours) // 2
+    sides = np.sort(order[:half]), np.sort(order[half : 2 * half])
+    rows = np.arange(len(theirs))
+    if twins:
+        held = {ours_at[i] for i in sides[1].tolist()}
+        rows = np.array([i for i, at in enumerate(theirs_at) if at in held], dtype=np.int64)
+    if min(half, len(rows)) < LEAST:
+        raise DataError(
+            f"{len(ours)} real and {len(theirs)} synthetic series, or stretches of them, have windows of {length} "
+            f"values; it takes {2 * LEAST} real and {LEAST} synthetic ones, or longer series"
+        )
+    panels = [_some(panel, rng) for panel in (*(ours.take(of) for of in sides), theirs.take(rows))]
+    many = min(WINDOWS, *(int(_room(panel, length).sum()) for panel in panels))
+    made = [_side(panel, length, many, scaling, featurise, rng) for panel in panels]
+    return Contrast(
+        made[0],
+        made[2],
+        made[1],
+        max(1, length // 4),
+        real,
+        synthetic,
+        twins,
+        as_read or {},
+        tuple(rules),
+        known,
+        _notes(made, ours, theirs, real),
+    )
+
+
+def _length(real: Panel, synthetic: Panel) -> int:
+    """How long windows are."""
+    wanted = max(SEASONS * real.season, VALUES)
+    for panel in (real, synthetic):
+        if not len(panel):
+            raise DataError("there is no series to compare")
+        wanted = min(wanted, int(np.quantile(panel.lengths, 0.2, method="lower")))
+        if len(panel) < SERIES:
+            # as many stretches as it takes for two halves
+            wanted = min(wanted, int(panel.lengths.min()) // -(-4 * LEAST // len(panel)))
+    if wanted < SHORTEST:
+        raise DataError(
+            f"the series are too short for windows of {SHORTEST} values: a fifth of {len(real)} real ones has "
+            f"{int(np.quantile(real.lengths, 0.2))} values at most, of {len(synthetic)} synthetic ones "
+            f"{int(np.quantile(synthetic.lengths, 0.2))}"
+        )
+    return wanted
+
+
+def _units(panel: Panel, length: int) -> tuple[Panel, list[tuple[str, int]]]:
+    """Series that have a window, or stretches of time where these are few; the key and number of each."""
+    if len(panel) >= SERIES:
+        rows = np.flatnonzero(panel.lengths >= length)
+        return panel.take(rows), [(panel.keys[i], 0) for i in rows.tolist()]
+    begins, sizes, names = [], [], []
+    for row, size in enumerate(panel.lengths.tolist()):
+        n = int(np.clip(size // (2 * length), size // length > 0, -(-STRETCHES // len(panel))))
+        n = max(n, min(-(-4 * LEAST // len(panel)), size // length))
+        edges = np.linspace(0, size, n + 1).astype(np.int64)
+        begins.append(panel.offsets[row] + edges[:-1])
+        sizes.append(np.diff(edges))
+        names += [(panel.keys[row], k) for k in range(n)]
+    values, offsets = gathered(panel.values, np.concatenate(begins), np.concatenate(sizes))
+    cut = replace(
+        panel,
+        values=frozen(values),
+        offsets=frozen(offsets),
+        keys=tuple(f"{key} part {k}" for key, k in names),
+        series=tuple(key for key, _ in names),
+        groups={},
+        weights=None,
+    )
+    return cut, names
+
+
+def _room(panel: Panel, length: int) -> Ints:
+    """How many windows each unit has room for, at most `PER_UNIT`."""
+    return np.minimum(panel.lengths // length, PER_UNIT)
+
+
+def _some(panel: Panel, rng: np.random.Generator) -> Panel:
+    """At most `UNITS` units, by chance."""
+    if len(panel) <= UNITS:
+        return panel
+    return panel.take(np.sort(rng.choice(len(panel), UNITS, replace=False)))
+
+
+def _side(
+    panel: Panel,
+    length: int,
+    many: int,
+    scaling: Literal["none", "standard"],
+    featurise: Featurise,
+    rng: np.random.Generator,
+) -> Side:
+    """`many` windows, as evenly over the units as there is room, each unit's one after another from a random step."""
+    room = _room(panel, length)
+    each = np.zeros(len(panel), dtype=np.int64)
+    while (left := many - int(each.sum())) > 0:
+        open_ = rng.permutation(np.flatnonzero(each < room))
+        each[open_[:left]] += 1
+    unit = np.repeat(np.arange(len(panel)), each)
+    slots = panel.lengths // length
+    spare = panel.lengths - slots * length
+    chosen = [np.sort(rng.choice(slots[i], each[i], replace=False)) for i in np.flatnonzero(each)]
+    slot = np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
+    shift = rng.integers(0, spare + 1)[unit]
+    return Side(panel, unit, slot * length + shift, length, scaling, featurise)
+
+
+def _notes(made: Sequence[Side], ours: Panel, theirs: Panel, real: Panel) -> tuple[str, ...]:
+    n, used = ([of(side) for side in made] for of in (_count, _used))
+    kind = "series" if len(real) >= SERIES else "stretches of series"
+    return (
+        f"{n[0]} real and {n[2]} synthetic windows of {made[0].length} values, of {used[0]} of {len(ours)} and of "
+        f"{used[2]} of {len(theirs)} {kind}; the noise floor has {n[1]} of {used[1]} others",
+    )
+
+
+def _count(side: Side) -> int:
+    return len(side.unit)
+
+
+def _used(side: Side) -> int:
+    return len(np.unique(side.unit))
