@@ -69,7 +69,8 @@ class _File(_Table):
     event: str = ""
     diagnose: bool = False
     rules: list[str] = []
-    features: str = ""
+    features: str | None = None
+    outsiders: str | None = None
     stress: bool = False
     quantiles: list[float] = []
     generator_cutoff: Annotated[str | int | None, _dated] = None
@@ -116,6 +117,8 @@ def from_toml(path: str | Path, *, data_dir: str | Path | None = None) -> Experi
     shared = {key: getattr(found, key) for key in SHARED}
     if shared["generator_cutoff"] is not None:
         shared["generator_cutoff"] = str(shared["generator_cutoff"])
+    if shared["outsiders"] is not None:
+        shared["outsiders"] = _placed(shared["outsiders"], path.parent)
     return Experiment(tuple(data), tuple(sources), tuple(found.forecasters), **shared)
 
 
@@ -139,6 +142,8 @@ def to_toml(experiment: Experiment, home: str | Path = ".") -> str:
     lines = []
     for key in SHARED:
         value = getattr(experiment, key)
+        if key in ("outsiders", "features") and value is not None:
+            value = _text(value, key, home if key == "outsiders" else None)
         if value is not None and value != ():
             lines.append(f"{key} = {_toml(value)}")
     lines.append(f"forecasters = {_toml([_text(f, 'forecaster', None) for f in experiment.forecasters])}")

@@ -81,7 +81,9 @@ class Experiment:
     puts simple augmentations of the real series beside the sources, `event` is what rare events are, as
     `tsgap.events.Event` reads it; both say something with `augment` alone. `diagnose` compares the synthetic series
     themselves with the real ones, `rules` (such as ``"y >= 0"``) are the user's own for what is plausible, `features`
-    (``"module:function"``) stands in for the features of windows; both say something with `diagnose` alone. `stress`
+    (``"module:function"``, or a function of windows (N, L) and a season length) stands in for the features of windows, `outsiders` are real series of the same period that the
+    makers of the synthetic files never saw (``{data}`` is the name of the data set); all three say something with
+    `diagnose` alone. `stress`
     adds forecasts from perturbed histories.
     """
 
@@ -103,7 +105,8 @@ class Experiment:
     event: str = ""
     diagnose: bool = False
     rules: tuple[str, ...] = ()
-    features: str = ""
+    features: Any = None
+    outsiders: Any = None
     stress: bool = False
 
     def __post_init__(self) -> None:
@@ -116,8 +119,8 @@ class Experiment:
             if given and not self.augment:
                 raise UsageError(f"{name} is for augmentation: ask for that too (--augment, or augment='also')")
         object.__setattr__(self, "rules", tuple(self.rules))
-        for name, said in (("rules", self.rules), ("features", self.features)):
-            if said and not self.diagnose:
+        for name, said in (("rules", self.rules), ("features", self.features), ("outsiders", self.outsiders)):
+            if said is not None and said != () and not self.diagnose:
                 raise UsageError(f"{name} are for diagnostics: ask for these too (--diagnose, or diagnose=True)")
         for name in ("oracle_split", "validation", "diagnose", "stress"):
             if getattr(self, name) and self.augment == "only":

@@ -84,6 +84,8 @@ class Source:
     notes: tuple[str, ...] = ()
     generator_saw: str = "the training part"
     stochastic: bool = False
+    as_read: Dataset | None = None
+    normalised: bool = False
 
     @property
     def fixed(self) -> bool:
@@ -219,7 +221,15 @@ def _handed(spec: SourceSpec, data: Data, generator_saw: str) -> Source:
         # the same series again say nothing about chance
         notes.append(f"its {len(found)} replicates hold {len(panels)} different ones: equal ones count once")
     return Source(
-        spec.name, data.name, panels, found[0].windows, tuple(notes), generator_saw, stochastic=len(panels) > 1
+        spec.name,
+        data.name,
+        panels,
+        found[0].windows,
+        tuple(notes),
+        generator_saw,
+        stochastic=len(panels) > 1,
+        as_read=found[0],
+        normalised=found[0].windows is not None and spec.inverse is None,
     )
 
 

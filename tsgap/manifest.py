@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Settings that say nothing unless they are asked for.
 _ASKED_FOR = (
     *("quantiles", "oracle_split", "validation", "augment", "cheap", "event"),
-    *("diagnose", "rules", "features", "stress"),
+    *("diagnose", "rules", "features", "outsiders", "stress"),
 )
 
 
@@ -91,8 +91,20 @@ def described(experiment: Experiment) -> dict[str, Any]:
         ],
         "forecasters": [shown(f) for f in experiment.forecasters],
         # what is not asked for changes neither what is written nor the folder of a run
-        **{name: value for name in SHARED if (value := getattr(experiment, name)) or name not in _ASKED_FOR},
+        **{
+            name: _setting(name, experiment) for name in SHARED if name not in _ASKED_FOR or _is_asked(name, experiment)
+        },
     }
+
+
+def _setting(name: str, experiment: Experiment) -> Any:
+    value = getattr(experiment, name)
+    return shown(value) if name in ("outsiders", "features") else value
+
+
+def _is_asked(name: str, experiment: Experiment) -> bool:
+    value = getattr(experiment, name)
+    return value is not None and value is not False and value != "" and value != ()
 
 
 def shown(what: Any) -> str:

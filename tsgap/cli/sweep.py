@@ -59,7 +59,8 @@ if TYPE_CHECKING:
 @click.option("--event", default="", metavar="TEXT", help="With --augment: rare events too, like 'y > q0.95'.")
 @click.option("--diagnose", is_flag=True, help="Also compare the synthetic series themselves with the real ones.")
 @click.option("--rule", "rules", multiple=True, metavar="TEXT", help="With --diagnose: what holds, as 'y >= 0'.")
-@click.option("--features", default="", metavar="MODULE:FUNCTION", help="With --diagnose: features of windows.")
+@click.option("--features", metavar="MODULE:FUNCTION", help="With --diagnose: features of windows.")
+@click.option("--outsiders", metavar="FILE", help="With --diagnose: real series that the generator never saw.")
 @click.option("--stress", is_flag=True, help="Also forecast from perturbed histories: noise, gaps, a shift.")
 @click.option("--inverse", type=click.Choice(["minmax", "zscore"]), help="Undo the normalisation of arrays of windows.")
 @click.option("--channels", default="", metavar="A,B,…", help="Names of the channels of arrays (N, L, C).")
@@ -204,7 +205,7 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
 _SWEEP_OPTIONS = (
     *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "fast"),
     *("seed", "scaling", "context", "match", "null", "inverse", "channels", "quantiles", "generator_cutoff"),
-    *("oracle_split", "validation", "augment", "event", "diagnose", "rules", "features", "stress"),
+    *("oracle_split", "validation", "augment", "event", "diagnose", "rules", "features", "outsiders", "stress"),
 )
 _READ_OPTIONS = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
 

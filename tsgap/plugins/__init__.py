@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tsgap.plugins.choosing import (
     Chosen,
+    choose_features,
     choose_forecaster,
     choose_generator,
     choose_metric,
@@ -19,6 +20,7 @@ __all__ = [
     "Clash",
     "Registered",
     "Registry",
+    "choose_features",
     "choose_forecaster",
     "choose_generator",
     "choose_metric",

@@ -96,6 +96,24 @@ def choose_metric(what: Any) -> MetricSpec:
     return spec
 
 
+def choose_features(what: Any) -> Callable[..., Any]:
+    """A function of windows (N, L) and a season length to features (N, F): itself, or what stands at module:function.
+
+    Raises `UsageError` for anything else.
+    """
+    if callable(what):
+        found: Callable[..., Any] = what
+        return found
+    address = re.fullmatch(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)", str(what))
+    if address is None:
+        raise UsageError(f"features are a function, or written module:function, got {what!r}")
+    at = _imported("diagnostic", "diagnostics", address[1], address[2], registry())
+    if not callable(at):
+        raise UsageError(f"{what}: a {type(at).__name__} is no function of windows (N, L) and a season length")
+    found = at
+    return found
+
+
 def missing_requirements(spec: Any) -> list[str]:
     """Those of the packages in `spec.requires` that are not installed, each with its hint."""
 
