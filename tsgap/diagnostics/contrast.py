@@ -23,6 +23,9 @@ WINDOWS, PER_UNIT, UNITS = 2000, 8, 1000
 #: Stretches of time that few series are cut into, all together; fewest units of a side.
 STRETCHES, LEAST = 40, 4
 
+#: Deviations beyond which a feature says no more.
+FAR = 5.0
+
 #: Features (N, F) of windows (N, L) with a season length.
 Featurise = Callable[[Floats, int], Floats]
 
@@ -131,13 +134,20 @@ class Contrast:
 
     @cached_property
     def features(self) -> tuple[Floats, Floats]:
-        """Features of the real and of the synthetic windows (N, F) each, in standard deviations of the real ones.
+        """Features of the real and of the synthetic windows (N, F) each, in deviations from the real median.
 
-        A feature that does not vary on the real side is only centred.
+        One deviation is half of what holds the middle 68 % of the real windows, a standard deviation where these are
+        normal: the level of a few large series does not make all others look alike. Beyond `FAR` a feature says no
+        more. Where these 68 % are equal it is the standard deviation; one that does not vary at all is only centred.
         """
-        centre, spread = self.real.features.mean(0), self.real.features.std(0)
-        spread = np.where(spread > 1e-9 * np.abs(centre), spread, 1.0)
-        return (self.real.features - centre) / spread, (self.synthetic.features - centre) / spread
+        low, centre, high = np.quantile(self.real.features, [0.159, 0.5, 0.841], axis=0)
+        spread, least = (high - low) / 2, 1e-9 * np.abs(self.real.features).max(0)
+        spread = np.where(spread > least, spread, self.real.features.std(0))
+        spread = np.where(spread > least, spread, 1.0)
+        real, synthetic = (
+            np.clip((x - centre) / spread, -FAR, FAR) for x in (self.real.features, self.synthetic.features)
+        )
+        return real, synthetic
 
 
 def contrasted(
@@ -174,8 +184,14 @@ def contrasted(
             f"values; it takes {2 * LEAST} real and {LEAST} synthetic ones, or longer series"
         )
     panels = [_some(panel, rng) for panel in (*(ours.take(of) for of in sides), theirs.take(rows))]
-    many = min(WINDOWS, *(int(_room(panel, length).sum()) for panel in panels))
-    made = [_side(panel, length, many, scaling, featurise, rng) for panel in panels]
+    rooms = [_room(panel, length) for panel in panels]
+    many = min(WINDOWS, *(int(room.sum()) for room in rooms))
+    # as many windows of a unit on all sides, where there is room
+    most = max(_filled(room, many) for room in rooms)
+    made = [
+        _side(panel, length, np.minimum(room, most), many, scaling, featurise, rng)
+        for panel, room in zip(panels, rooms, strict=True)
+    ]
     return Contrast(
         made[0],
         made[2],
@@ -248,20 +264,25 @@ def _some(panel: Panel, rng: np.random.Generator) -> Panel:
     return panel.take(np.sort(rng.choice(len(panel), UNITS, replace=False)))
 
 
+def _filled(room: Ints, many: int) -> int:
+    """How many windows a unit must give at most for `many` together."""
+    return next(n for n in range(1, PER_UNIT + 1) if int(np.minimum(room, n).sum()) >= many)
+
+
 def _side(
     panel: Panel,
     length: int,
+    room: Ints,
     many: int,
     scaling: Literal["none", "standard"],
     featurise: Featurise,
     rng: np.random.Generator,
 ) -> Side:
-    """`many` windows, as evenly over the units as there is room, each unit's one after another from a random step."""
-    room = _room(panel, length)
+    """`many` windows of units by chance, each of which gives what it has `room` for, from a random step on."""
+    order = rng.permutation(len(panel))
+    before = np.cumsum(room[order]) - room[order]
     each = np.zeros(len(panel), dtype=np.int64)
-    while (left := many - int(each.sum())) > 0:
-        open_ = rng.permutation(np.flatnonzero(each < room))
-        each[open_[:left]] += 1
+    each[order] = np.clip(many - before, 0, room[order])
     unit = np.repeat(np.arange(len(panel)), each)
     slots = panel.lengths // length
     spare = panel.lengths - slots * length
