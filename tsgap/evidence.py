@@ -23,6 +23,9 @@ from tsgap.protocols import MetricSpec
 #: The control of each view of the gap, the first that there is: real windows as short as the synthetic ones, or all.
 CONTROLS = {"total": ("real",), "fidelity": ("real-short", "real")}
 
+#: Status where none of the windows that are asked for is there.
+NO_WINDOWS = "no windows"
+
 #: First and last lead of a place (both count from 1).
 Place = tuple[int, int]
 
@@ -118,14 +121,18 @@ def gathered(
     naive: Floats | None = None,
     without_effect: bool = False,
     overlapping: bool = False,
+    among: NDArray[np.bool_] | None = None,
 ) -> Evidence:
     """The evidence in the rows of a plan that belong to one data set, source and forecaster.
 
     `places` are ranges of leads. `on` says which control (see `CONTROLS`). `naive` (N, H) are the seasonal-naive
-    forecasts. Weighted as the series are.
+    forecasts. Weighted as the series are. With `among` (N,) it is that of some of the windows alone: the others are
+    not there, whether they failed or not.
     """
     first = rows[0]
     truth = atoms.truth(first["data"])
+    kept = slice(None) if among is None else np.flatnonzero(among)
+    series, block = truth.series[kept], truth.block[kept]
     by_arm: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["replicate"]):
         by_arm.setdefault(row["arm"], []).append(row)
@@ -144,7 +151,7 @@ def gathered(
         "overlapping": overlapping,
     }
     draws = np.array([row["draw"] for row in arms["synthetic"]], dtype=np.int64)
-    facts["clusters"] = Clusters.of(truth.series, truth.block, draws)
+    facts["clusters"] = Clusters.of(series, block, draws)
     facts["missing"] = tuple(
         f"{arm} arm: {e.status}" for arm, of_arm in ended.items() for e in of_arm if e.status != "ok"
     )
@@ -153,16 +160,18 @@ def gathered(
         status = "no control" if arms["synthetic"] else "missing"
     if status == "ok" and without_effect:
         status = NO_EFFECT
+    if status == "ok" and not len(series):
+        status = NO_WINDOWS
     if status != "ok":
         return Evidence(losses={}, status=status, **facts)
     whole = {arm: of_arm for arm, of_arm in ended.items() if all(e.under(metric) == "ok" for e in of_arm)}
-    failed = np.stack([one.failures(len(truth.values)) > 0 for of_arm in whole.values() for one in of_arm])
+    failed = np.stack([one.failures(len(truth.values))[kept] > 0 for of_arm in whole.values() for one in of_arm])
     if failed.any(0).mean() > 0.5:
         # also where they failed in every arm: the windows that are left are no fair sample of those that were asked for
         return Evidence(losses={}, status=TOO_MANY_FAILED, **facts)
     distinct = {arm: _distinct(arms[arm], of_arm) for arm, of_arm in whole.items()}
     try:
-        found = scored(distinct, metric, truth, places, naive)
+        found = scored(distinct, metric, truth, places, naive, kept if isinstance(kept, np.ndarray) else None)
     except ContractError as err:
         return Evidence(losses={}, status=f"{METRIC_FAILED}: {err}", **facts)
     if not found.naive:
@@ -172,7 +181,7 @@ def gathered(
     reached = min(e.forecasts.shape[1] for of_arm in whole.values() for e in of_arm)
     taught = np.array([last <= reached for _, last in places])
     # a series or block without a single pair that counts must not make the others look like a larger sample
-    facts["clusters"] = Clusters.of(truth.series, truth.block, draws, np.asarray(found.counting.any(1)))
+    facts["clusters"] = Clusters.of(series, block, draws, np.asarray(found.counting.any(1)))
     for one in found.losses.values():
         # no error because of no pairs is not the same as no error
         one[:, :, taught & ~found.counting.any(0)] = np.nan
@@ -213,9 +222,15 @@ def scored(
     truth: Truth,
     places: Sequence[Place],
     naive: Floats | None,
+    kept: Ints | None = None,
 ) -> Scored:
-    """What the arms lost at each place: a few windows at a time, in all arms, so that no loss is kept for each lead."""
+    """What the arms lost at each place: a few windows at a time, in all arms, so that no loss is kept for each lead.
+
+    Of the windows that are `kept` alone, where these are given.
+    """
     n, horizon = truth.values.shape
+    if kept is not None:
+        n = len(kept)
     of = {arm: len(ended) for arm, ended in arms.items()} | ({} if naive is None else {"naive": 1})
     all_of_them = room(sum(of.values()), n, len(places), large=1)
     ends = np.cumsum(list(of.values()))
@@ -224,13 +239,14 @@ def scored(
     scale, whole, h = truth.scale(metric), naive is not None, hashlib.sha256()
     h.update((8 * n * horizon).to_bytes(8, "little"))  # as `digest` hashes all of them at once
     for rows in windows_at_once(n, horizon):
-        found = {arm: _losses(ended, metric, truth.values[rows], scale[rows], rows) for arm, ended in arms.items()}
+        at = rows if kept is None else kept[rows]
+        found = {arm: _losses(ended, metric, truth.values[at], scale[at], at) for arm, ended in arms.items()}
         known = ~np.logical_or.reduce([np.isnan(one).any(0) for one in found.values()])
         if naive is not None:
             levels = next(e.levels for e in arms["control"])
-            found["naive"] = _of_naive(naive[rows], metric, truth.values[rows], scale[rows], levels)[None]
+            found["naive"] = _of_naive(naive[at], metric, truth.values[at], scale[at], levels)[None]
             whole = whole and not np.isnan(found["naive"][0][known]).any()
-        weights = truth.weights[rows, None] * known
+        weights = truth.weights[at, None] * known
         h.update(weights.tobytes())
         for arm, one in found.items():
             _by_place(np.where(known, one, 0.0) * weights, places, out=summed[arm][:, rows])
@@ -240,7 +256,7 @@ def scored(
     return Scored(summed, used, counting, h.hexdigest()[:32], whole)
 
 
-def _losses(ended: Sequence[Ended], metric: MetricSpec, truth: Floats, scale: Floats, rows: slice) -> Floats:
+def _losses(ended: Sequence[Ended], metric: MetricSpec, truth: Floats, scale: Floats, rows: slice | Ints) -> Floats:
     """Losses of the replicates of an arm on some windows (K, n, H), NaN in leads that were not taught."""
     out = np.full((len(ended), *truth.shape), np.nan)
     for k, one in enumerate(ended):

@@ -19,10 +19,13 @@ from tsgap.records import Names
 from tsgap.store import Store
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from tsgap.augmentation import Augmentation
     from tsgap.evidence import Evidence
+    from tsgap.examinations import Diagnostics
     from tsgap.plots import Plots
     from tsgap.verdicts import GapBy, Gate, Horizons
 
@@ -343,8 +346,14 @@ class Run:
         source: Names = None,
         forecaster: Names = None,
         on: str = "total",
+        whole: bool = False,
+        among: NDArray[np.bool_] | None = None,
     ) -> Iterator[tuple[tuple[str, str], list[Evidence]]]:
-        """What gaps and verdicts rest on: ((data, source), evidence of each forecaster), in the order of the plan."""
+        """What gaps and verdicts rest on: ((data, source), evidence of each forecaster), in the order of the plan.
+
+        With `whole` the last place is all leads together. `among` (N,) are the windows of the one data set that are
+        looked at; the others are left out.
+        """
         from tsgap.evidence import gathered
         from tsgap.verdicts import places_of
 
@@ -356,6 +365,8 @@ class Run:
         for (name, where), of_source in there.items():
             places, naive = places_of(self, name, by, horizons), self._naive(name)
             told = self.manifest["data"][name]
+            if whole:
+                places = (*places, (1, places[-1][1]))
             yield (
                 (name, where),
                 [
@@ -368,10 +379,17 @@ class Run:
                         naive=naive,
                         without_effect=self._is_without_effect(name, label),
                         overlapping=told["step"] < max(told["horizons"]),
+                        among=among,
                     )
                     for label, rows in of_source.items()
                 ],
             )
+
+    def diagnostics(self) -> Diagnostics:
+        """What the diagnostics say of the synthetic series themselves; `UsageError` where none were asked for."""
+        from tsgap.examinations import of_store
+
+        return of_store(self._store)
 
     def truth(self, data: str) -> Truth:
         """The truth of the windows of a data set, with the weights and denominators that metrics need."""
