@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tsgap.augments import Augmentations, Saturation, augment, saturation
+    from tsgap.diagnosing import Diagnostics, diagnose
     from tsgap.diagnostics import Contrast, Diagnosed, Figure, Sample
     from tsgap.errors import ForecastError, TsgapError
     from tsgap.hookspecs import hookimpl
@@ -46,6 +47,8 @@ _HOMES = {
     "TsgapError": "tsgap.errors",
     "hookimpl": "tsgap.hookspecs",
     "register": "tsgap.plugins",
+    "diagnose": "tsgap.diagnosing",
+    "Diagnostics": "tsgap.examinations",
     "Contrast": "tsgap.diagnostics",
     "Diagnosed": "tsgap.diagnostics",
     "Figure": "tsgap.diagnostics",
@@ -70,6 +73,7 @@ __all__ = [
     "DatasetSpec",
     "Diagnosed",
     "DiagnosticSpec",
+    "Diagnostics",
     "Figure",
     "Forecast",
     "ForecastError",
@@ -86,6 +90,7 @@ __all__ = [
     "TsgapError",
     "__version__",
     "augment",
+    "diagnose",
     "hookimpl",
     "load",
     "merge",

@@ -81,10 +81,10 @@ class Experiment:
     puts simple augmentations of the real series beside the sources, `event` is what rare events are, as
     `tsgap.events.Event` reads it; both say something with `augment` alone. `diagnose` compares the synthetic series
     themselves with the real ones, `rules` (such as ``"y >= 0"``) are the user's own for what is plausible, `features`
-    (``"module:function"``, or a function of windows (N, L) and a season length) stands in for the features of windows, `outsiders` are real series of the same period that the
-    makers of the synthetic files never saw (``{data}`` is the name of the data set); all three say something with
-    `diagnose` alone. `stress`
-    adds forecasts from perturbed histories.
+    (``"module:function"``, or a function of windows (N, L) and a season length) stands in for the features of windows,
+    `outsiders` are real series of the same period that the makers of the synthetic files never saw (``{data}`` is the
+    name of the data set); all three say something with `diagnose` alone. `stress` adds forecasts from perturbed
+    histories.
     """
 
     data: tuple[DataSpec, ...]

@@ -16,7 +16,7 @@ from tsgap.errors import DataError, UsageError
 from tsgap.experiment import BASELINE, Experiment
 from tsgap.halves import ORACLE
 from tsgap.holdout import HEAD, ON_SYNTHETIC, VIEW, HeldOut, held_out
-from tsgap.inputs import Data, Inputs, NotDrawn
+from tsgap.inputs import Data, Inputs, NotDrawn, Source
 from tsgap.panel import digest
 from tsgap.plugins import Chosen, choose_forecaster
 from tsgap.protocols import Scope
@@ -137,6 +137,7 @@ class Plan:
     held: tuple[Held, ...] = field(default=())
     augmented: Mapping[str, tuple[augmenting.Subject, ...]] = field(default_factory=dict)
     forecasters: Mapping[str, Chosen] = field(default_factory=dict)
+    sources: tuple[Source, ...] = field(default=())
 
 
 def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
@@ -147,10 +148,12 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
     notes: list[str] = []
     held: list[Held] = []
     augmented: dict[str, tuple[augmenting.Subject, ...]] = {}
+    every: list[Source] = []
     for data in inputs.data:
         untrained = _cell(data, baseline, None, 0, cells, quantiles=experiment.quantiles)
         rows.append(Row(data.name, "", 0, "real", baseline.label, untrained, "none", baseline.spec.scope))
         sources = list(compared(data, inputs, experiment, draw))
+        every += [one.source for one in sources]
         for one in sources:
             told = list(one.source.notes)
             for replicate in one.replicates if experiment.augment != "only" else ():
@@ -161,7 +164,7 @@ def made(experiment: Experiment, inputs: Inputs, draw: Drawing) -> Plan:
             augmented[data.name] = tuple(augmenting.subjects(data, added, inputs, experiment, draw))
             rows += _augmented(data, augmented[data.name], experiment, inputs.forecasters, cells)
     notes = [f"{d.name}: {note}" for d in inputs.data for note in d.notes] + list(dict.fromkeys(notes))
-    return Plan(inputs.data, tuple(rows), cells, tuple(notes), tuple(held), augmented, inputs.forecasters)
+    return Plan(inputs.data, tuple(rows), cells, tuple(notes), tuple(held), augmented, inputs.forecasters, tuple(every))
 
 
 def _augmented(

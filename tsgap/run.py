@@ -254,6 +254,37 @@ class Run:
 
         return gaps(self, metric, by, data=data, source=source, forecaster=forecaster, on=on)
 
+    def calibration(
+        self, by: GapBy = "bin", *, data: Names = None, source: Names = None, forecaster: Names = None
+    ) -> pd.DataFrame:
+        """Share of true values inside of central 50, 80 and 95 % intervals, after real and after synthetic training.
+
+        One row for each `data`, `source`, `forecaster`, place (as in `gap`) and `interval` (0.5, 0.8, 0.95).
+        `coverage_control` and `coverage_synthetic` with their 95 % intervals `low_…` to `high_…`; `difference` is
+        synthetic less control, `low` to `high` its 95 % interval. `verdict`: equivalent where that interval lies within
+        5 points (two one-sided tests at 2.5 % each), differs where it lies beyond 5 points, else cannot tell; with less
+        data than decides anything, and for equivalent also where a window failed in some arm or replicate and not in
+        all, it is cannot tell. `crossed_…` is the share of the pairs of an arm whose quantiles crossed before they were
+        sorted, over all leads. Pairs count as in `gap`. `status` as there, or not asked for: the sweep did not ask
+        for both quantiles that the interval ends at. Raises `UsageError` where it asked for none.
+        """
+        from tsgap.calibration import table
+
+        picked = {"data": data, "source": source, "forecaster": forecaster}
+        return table(self, self._picked(**picked), self._atoms, by, **picked)
+
+    def pit(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
+        """Share of true values between neighbouring quantiles, over all leads, by arm: a histogram of the PIT.
+
+        One row for each `data`, `source`, `forecaster`, `arm` and pair of levels `above` and `below`: the `share` with
+        its 95 % interval `low` to `high`, and what is `expected`. `deviation` is how far the share below a level is
+        from that level where it is furthest, the same in all rows of an arm. A true value that is the quantile itself
+        lies half below it. `status` as in `calibration`.
+        """
+        from tsgap.calibration import pit
+
+        return pit(self, data=data, source=source, forecaster=forecaster)
+
     def validation(
         self, metric: str = "mase", *, data: Names = None, source: Names = None, forecaster: Names = None
     ) -> pd.DataFrame:
@@ -338,7 +369,7 @@ class Run:
 
     def evidence(
         self,
-        metric: str = "mase",
+        metric: str | MetricSpec = "mase",
         by: GapBy = "bin",
         *,
         horizons: Horizons = (),
@@ -357,7 +388,7 @@ class Run:
         from tsgap.evidence import gathered
         from tsgap.verdicts import places_of
 
-        spec = self._metric(metric)
+        spec = metric if isinstance(metric, MetricSpec) else self._metric(metric)
         there: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
         for row in self._picked(data, source, forecaster):
             if row["source"]:

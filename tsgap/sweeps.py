@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tsgap import cell, drawing, engines, inputs, manifest, plan
+from tsgap import cell, drawing, engines, examining, inputs, manifest, plan
 from tsgap.engines import Outcome
 from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs, whole
 from tsgap.fits import Fit, fits_of
-from tsgap.panel import digest
+from tsgap.panel import Panel, digest
 from tsgap.plugins import choose_forecaster
 from tsgap.readers import ReadOptions
 from tsgap.run import Run
@@ -89,7 +89,8 @@ def sweep(
     for arrays of windows.
 
     `settings` are those of `Experiment` (`replicates`, `seed`, `scaling`, `context`, `match`, `null`,
-    `generator_cutoff`, `quantiles`, `oracle_split`, `validation`, `augment`, `cheap`, `event`) and of `ReadOptions`
+    `generator_cutoff`, `quantiles`, `oracle_split`, `validation`, `augment`, `cheap`, `event`, `diagnose`, `rules`,
+    `features`, `outsiders`, `stress`) and of `ReadOptions`
     (`freq`, `season_length`, `id_col`, `time_col`, `target_col`, `wide`, `groups`, `weights`, `missing`, `data_dir`).
 
     Results go to the folder `out` (default: one under ``tsgap-runs/`` that the same experiment always gets); the
@@ -159,11 +160,11 @@ def perform(
     folder = folder_of(experiment, given.data, out)
     with Store.open(folder) as store:
         work, logs = store.work, store.path / "logs"
-        made = plan.made(
-            experiment,
-            given,
-            lambda wanted: drawing.drawn(wanted, store, work=work, jobs=jobs, engine=engine, timeout=timeout),
-        )
+
+        def draw(wanted: Sequence[drawing.Wanted]) -> Mapping[str, Panel | inputs.NotDrawn]:
+            return drawing.drawn(wanted, store, work=work, jobs=jobs, engine=engine, timeout=timeout)
+
+        made = plan.made(experiment, given, draw)
         manifest.write(experiment, made, store)
         # what was damaged since it was written is found before it is counted as done
         store.check()
@@ -190,6 +191,8 @@ def perform(
                 state = replace(state, last=fit.group, seconds_left=left)
                 if on_progress:
                     on_progress(state)
+        if experiment.diagnose and (share is None or share.number == 1):
+            examining.record(experiment, given, made.sources, draw, store)
     forget()
     return Run(folder)
 

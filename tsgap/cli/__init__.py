@@ -21,6 +21,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "merge": ("merge", "Put the shards of a sweep together in one run folder."),
     "show": ("show", "The tables of a finished or running sweep."),
     "gate": ("gate", "The verdict on a run, as an exit code and in words."),
+    "diagnose": (
+        "diagnose",
+        "Synthetic against real series themselves: how do they differ?",
+    ),
     "augment": ("augment", "Add synthetic series to real ones: does that help, why, and how much of them?"),
     "saturation": ("saturation", "Real series alone: is there room for more data?"),
     "selfcheck": ("selfcheck", "Known answers on your own data: does the bench see what it claims to see?"),
@@ -30,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "forecasters": ("plugins", "Forecasters there are, and plugins that failed to load."),
     "generators": ("plugins", "Generators of synthetic series there are."),
     "metrics": ("plugins", "Metrics there are."),
+    "diagnostics": ("plugins", "Diagnostics there are."),
     "check": ("check", "Hold a forecaster, generator or metric against its contract."),
 }
 

@@ -1,4 +1,4 @@
-"""`tsgap forecasters | generators | metrics`: what plugins offer, and which of them failed to load."""
+"""`tsgap forecasters | generators | metrics | diagnostics`: what plugins offer, and which of them failed to load."""
 
 from __future__ import annotations
 
@@ -83,6 +83,23 @@ def metrics(as_json: bool) -> None:
         for name, r in registry().metrics.items()
     ]
     _show(rows, ("name", "distribution", "units", "needs", "aggregate", "gateable", "summary"), as_json)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of rows instead of a table.")
+def diagnostics(as_json: bool) -> None:
+    """Diagnostics there are: what 'tsgap diagnose' compares synthetic with real series by."""
+    rows = [
+        {
+            "name": name,
+            "distribution": r.distribution,
+            "version": r.version,
+            "missing": missing_requirements(r.spec),
+            "summary": r.spec.summary,
+        }
+        for name, r in registry().diagnostics.items()
+    ]
+    _show(rows, ("name", "distribution", "summary"), as_json)
 
 
 def _forecaster(name: str, r: Registered) -> dict[str, Any]:

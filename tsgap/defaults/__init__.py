@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from tsgap.defaults.datasets import tsgap_datasets
 from tsgap.hookspecs import hookimpl
-from tsgap.protocols import ForecasterSpec, GeneratorSpec, MetricSpec
+from tsgap.protocols import DiagnosticSpec, ForecasterSpec, GeneratorSpec, MetricSpec
 
-__all__ = ["tsgap_datasets", "tsgap_forecasters", "tsgap_generators", "tsgap_metrics"]
+__all__ = ["tsgap_datasets", "tsgap_diagnostics", "tsgap_forecasters", "tsgap_generators", "tsgap_metrics"]
 
 
 @hookimpl
@@ -34,3 +35,10 @@ def tsgap_metrics() -> Iterable[MetricSpec]:
     from tsgap.metrics import METRICS
 
     return METRICS
+
+
+@hookimpl
+def tsgap_diagnostics() -> Iterable[DiagnosticSpec]:
+    """The host's own diagnostics."""
+    own: tuple[Any, ...] = ()
+    return tuple(spec for module in own for spec in module.SPECS)

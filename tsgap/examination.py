@@ -1,0 +1,140 @@
+"""What the diagnostics say of one source: figures beside the noise floor, the worst samples, and what failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from math import isnan, nan
+from typing import Any
+
+from tsgap.diagnostics import Contrast, Diagnosed, Figure, Sample
+from tsgap.errors import ContractError, TsgapError
+from tsgap.protocols import DiagnosticSpec
+
+#: Worst samples of a diagnostic that are kept.
+WORST = 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one diagnostic found; `failed` is not empty where it did not run to its end, and says why."""
+
+    diagnostic: str
+    figures: tuple[Figure, ...] = ()
+    worst: tuple[Sample, ...] = ()
+    notes: tuple[str, ...] = ()
+    failed: str = ""
+    seconds: float = nan
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What all diagnostics found of one source of a data set.
+
+    `leaks` says what was found of the test among the synthetic series; that alone decides a verdict. `why` is not empty
+    where nothing could be compared. `notes` say what was compared, and what was left out.
+    """
+
+    data: str
+    source: str
+    found: tuple[Found, ...] = ()
+    leaks: tuple[str, ...] = ()
+    why: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[tuple[str, Figure], ...]:
+        """The figures that are proven to differ, each with its diagnostic."""
+        return tuple((one.diagnostic, figure) for one in self.found for figure in one.figures if figure.flag == "warn")
+
+    @property
+    def failed(self) -> tuple[Found, ...]:
+        """The diagnostics that failed."""
+        return tuple(one for one in self.found if one.failed)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything ran; what was found plays no part."""
+        return not self.why and not self.failed
+
+    def figure(self, diagnostic: str, name: str) -> Figure | None:
+        """One figure, None where there is none of that name."""
+        for one in self.found:
+            if one.diagnostic == diagnostic:
+                return next((figure for figure in one.figures if figure.name == name), None)
+        return None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As plain values, NaN as None; `of_told` reads it."""
+        told: dict[str, Any] = _plain(asdict(self))
+        return told
+
+    @classmethod
+    def of_told(cls, told: Mapping[str, Any]) -> Examination:
+        """From what `told` gave."""
+        found = tuple(
+            Found(
+                one["diagnostic"],
+                tuple(_restored(Figure, figure) for figure in one["figures"]),
+                tuple(_restored(Sample, sample) for sample in one["worst"]),
+                tuple(one["notes"]),
+                one["failed"],
+                nan if one["seconds"] is None else one["seconds"],
+            )
+            for one in told["found"]
+        )
+        return cls(told["data"], told["source"], found, tuple(told["leaks"]), told["why"], tuple(told["notes"]))
+
+
+def examined(contrast: Contrast, specs: Iterable[DiagnosticSpec], *, seed: int) -> tuple[Found, ...]:
+    """Every diagnostic of a contrast, its figures beside those of the floor; one that fails takes no other with it."""
+    return tuple(_found(contrast, spec, seed) for spec in specs)
+
+
+def _found(contrast: Contrast, spec: DiagnosticSpec, seed: int) -> Found:
+    begun = time.perf_counter()
+    try:
+        here = _checked(spec.measure(contrast, seed=seed))
+        floor = {figure.name: figure.value for figure in _checked(spec.measure(contrast.floor, seed=seed)).figures}
+    except MemoryError:
+        raise
+    except Exception as err:  # noqa: BLE001 - whatever a plugin raises is its result
+        told = str(err) if isinstance(err, TsgapError) else f"{type(err).__name__}: {err}"
+        return Found(spec.name, failed=told[:1000] or type(err).__name__, seconds=time.perf_counter() - begun)
+    figures = tuple(
+        replace(one, reference=floor.get(one.name, nan)) if isnan(one.reference) else one for one in here.figures
+    )
+    worst = tuple(sorted(here.worst, key=lambda sample: -sample.score)[:WORST])
+    return Found(spec.name, figures, worst, tuple(here.notes), seconds=time.perf_counter() - begun)
+
+
+def _checked(found: Any) -> Diagnosed:
+    if not isinstance(found, Diagnosed):
+        raise ContractError(f"measure must return a tsgap.Diagnosed, got {type(found).__name__}")
+    for kind, ones, wanted in (("figures", found.figures, Figure), ("worst", found.worst, Sample)):
+        for one in ones:
+            if not isinstance(one, wanted):
+                raise ContractError(f"{kind} of a tsgap.Diagnosed are tsgap.{wanted.__name__}s, got {one!r:.80}")
+    names = [figure.name for figure in found.figures]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ContractError(f"two figures are called {twice!r}")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return None if isnan(value) else value if abs(value) != float("inf") else str(value)
+    return value
+
+
+def _restored(kind: Any, told: Mapping[str, Any]) -> Any:
+    numbers = {f.name for f in fields(kind) if f.type == "float"}
+    given = {name: nan if value is None and name in numbers else value for name, value in told.items()}
+    return kind(**{name: float(value) if name in numbers else value for name, value in given.items()})

@@ -1,0 +1,184 @@
+"""What diagnostics found, for eyes and programs: text, Markdown, HTML, JSON and frames, all from the same values."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Sequence
+from math import isfinite, isnan
+from typing import TYPE_CHECKING, Any
+
+from tsgap.formats import aligned, html_text, one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tsgap.diagnostics import Figure, Sample
+    from tsgap.examination import Examination, Found
+
+#: Version of the keys of `json_of`; keys may be added under the same version, none is renamed or removed.
+SCHEMA = 1
+#: Worst samples of a diagnostic that a text shows.
+_SHOWN = 5
+
+_LEGEND = (
+    "value: the figure for real against synthetic series, with its 95 % interval by series; real-real: the same figure "
+    "for real against held-back real series, the noise floor; p: of a permutation of series. WARN: proven to differ. "
+    "Diagnostics explain; only the gap and the leak check decide a verdict."
+)
+_FIGURES = ("data", "source", "diagnostic", "figure", "value", "low", "high", "reference", "ratio", "p", "flag")
+_SAMPLES = ("data", "source", "diagnostic", "series", "start", "length", "score", "reason")
+
+
+def frame_of(found: Sequence[Examination]) -> pd.DataFrame:
+    """One row for each figure; a diagnostic that failed, and a source that could not be compared, is a row too."""
+    import pandas as pd
+
+    rows = []
+    for one in found:
+        head = {"data": one.data, "source": one.source}
+        if one.why:
+            rows.append({**head, "flag": "not measurable", "advice": one.why})
+        for told in one.found:
+            if told.failed:
+                rows.append({**head, "diagnostic": told.diagnostic, "flag": "failed", "advice": told.failed})
+            rows += [{**head, "diagnostic": told.diagnostic, **_row(figure)} for figure in told.figures]
+    return pd.DataFrame(rows, columns=[*_FIGURES, "advice", "detail"])
+
+
+def _row(figure: Figure) -> dict[str, Any]:
+    told = {name: getattr(figure, name) for name in ("value", "low", "high", "reference", "p", "flag")}
+    return {**told, "figure": figure.name, "ratio": _ratio(figure), "advice": figure.advice, "detail": figure.detail}
+
+
+def _ratio(figure: Figure) -> float:
+    """The value over that of the noise floor; NaN where one of them says nothing as a ratio."""
+    return figure.value / figure.reference if figure.value >= 0 and figure.reference > 0 else float("nan")
+
+
+def samples_of(found: Sequence[Examination]) -> pd.DataFrame:
+    """One row for each sample that stands out, worst first within its diagnostic."""
+    import pandas as pd
+
+    rows = [
+        (one.data, one.source, told.diagnostic, worst.key, worst.start, worst.length, worst.score, worst.reason)
+        for one in found
+        for told in one.found
+        for worst in told.worst
+    ]
+    return pd.DataFrame(rows, columns=list(_SAMPLES))
+
+
+def sentence(one: Examination) -> str:
+    """What the diagnostics say of one source, in a sentence."""
+    where = f"{one.data}, {one.source}"
+    leaked = " The test is in the synthetic series, which voids every verdict." if one.leaks else ""
+    if one.why:
+        return f"{where}: cannot be compared: {one.why}.{leaked}"
+    figures = [figure for told in one.found for figure in told.figures]
+    measured = [figure for figure in figures if figure.flag != "not measurable"]
+    said = f"{len(one.warnings)} of {len(measured)} figures are proven to differ from what real series show"
+    if one.warnings:
+        said += f" ({', '.join(dict.fromkeys(diagnostic for diagnostic, _ in one.warnings))})"
+    if more := len(figures) - len(measured):
+        said += f", {more} could not be measured"
+    if one.failed:
+        said += f"; {', '.join(told.diagnostic for told in one.failed)} failed"
+    return f"{where}: {said}.{leaked}"
+
+
+def text_of(found: Sequence[Examination], notes: Sequence[str] = ()) -> str:
+    """The sentences of all sources, then the tables, what to do and the worst samples of each."""
+    lines = [sentence(one) for one in found]
+    for one in found:
+        lines += ["", f"{one.data}, {one.source}", *_block(one)]
+    lines += ["", "Notes", *(f"- {note}" for note in notes)] if notes else []
+    lines += ["", _LEGEND] if any(one.found for one in found) else []
+    return "\n".join(one_line(line) for line in lines) + "\n"
+
+
+def _block(one: Examination) -> Iterator[str]:
+    yield from (f"- {note}" for note in one.notes)
+    yield from (f"LEAK: {told}" for told in one.leaks)
+    if one.why:
+        yield f"cannot be compared: {one.why}"
+    table = list(_table(one.found))
+    if len(table) > 1:
+        yield from aligned(table, left=2)
+    for told in one.found:
+        yield from _remarks(told)
+
+
+def _remarks(told: Found) -> Iterator[str]:
+    """What to do about warnings, what could not be measured, and the worst samples."""
+    if told.failed:
+        yield f"- {told.diagnostic} failed: {told.failed}"
+    why: dict[tuple[str, str], list[str]] = {}
+    for figure in told.figures:
+        if figure.flag:
+            said = ": ".join(filter(None, [figure.detail, figure.advice]))
+            why.setdefault((figure.flag, said), []).append(figure.name)
+    for (flag, said), names in why.items():
+        if said:
+            many = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            yield f"- {told.diagnostic}, {many}: {'not measurable: ' * (flag != 'warn')}{said}"
+    for worst in told.worst[:_SHOWN]:
+        yield f"- {told.diagnostic}: {_stretch(worst)}: {worst.reason}"
+    if (more := len(told.worst) - _SHOWN) > 0:
+        yield f"- {told.diagnostic}: {more} more samples stand out (--json lists them)"
+    yield from (f"- {told.diagnostic}: {note}" for note in told.notes)
+
+
+def _stretch(worst: Sample) -> str:
+    return f"series {worst.key!r}, steps {worst.start} to {worst.start + worst.length - 1}"
+
+
+def _table(found: Sequence[Found]) -> Iterator[list[str]]:
+    yield ["diagnostic", "figure", "value", "95 %", "real-real", "p", ""]
+    for told in found:
+        for figure in told.figures:
+            interval = (
+                "" if isnan(figure.low) or isnan(figure.high) else f"{_number(figure.low)} to {_number(figure.high)}"
+            )
+            flag = {"warn": "WARN", "not measurable": "not measurable"}.get(figure.flag, "")
+            yield [
+                told.diagnostic,
+                figure.name,
+                _number(figure.value),
+                interval,
+                _number(figure.reference),
+                "" if isnan(figure.p) else f"{figure.p:.3f}",
+                flag,
+            ]
+
+
+def _number(value: float) -> str:
+    return "-" if isnan(value) else f"{value + 0.0:.3g}" if isfinite(value) else str(value)
+
+
+def markdown_of(found: Sequence[Examination], notes: Sequence[str] = ()) -> str:
+    """For a comment under a pull request: the sentences, then the tables folded."""
+    text = text_of(found, notes).replace("```", "'''")
+    said = (f"- {html.escape(one_line(sentence(one)), quote=False)}" for one in found)
+    lines = ["## tsgap diagnose", "", *said, ""]
+    lines += ["<details><summary>tables</summary>", "", "````text", text.rstrip("\n"), "````", "", "</details>", ""]
+    return "\n".join(lines)
+
+
+def html_of(found: Sequence[Examination]) -> str:
+    """Sentences and tables for a notebook."""
+    import pandas as pd
+
+    said = ""
+    for one in found:
+        said += f"<p>{html.escape(one_line(sentence(one)))}</p>"
+        head, *rest = (list(map(one_line, row)) for row in _table(one.found))
+        if rest:
+            said += html_text(pd.DataFrame(rest, columns=head, dtype=object), title=f"{one.data}, {one.source}")
+    return said
+
+
+def json_of(found: Sequence[Examination], notes: Sequence[str] = ()) -> str:
+    """Everything as JSON; what is not known is null, what is infinite a text."""
+    told = {"schema": SCHEMA, "notes": [*notes], "sources": [{"sentence": sentence(one), **one.told} for one in found]}
+    return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1) + "\n"

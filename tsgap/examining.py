@@ -1,0 +1,203 @@
+"""From a data set and a source to the diagnostics of that source: what is compared, who has seen what, what leaked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import tsgap
+from tsgap import leaks
+from tsgap.diagnostics import Contrast, Known, contrasted
+from tsgap.diagnostics.features import features as own_features
+from tsgap.drawing import Wanted
+from tsgap.errors import DataError, StoreError, TsgapError
+from tsgap.examination import Examination, examined
+from tsgap.examinations import TABLE
+from tsgap.experiment import Experiment
+from tsgap.halves import ORACLE, halves
+from tsgap.inputs import Data, Inputs, NotDrawn, Source
+from tsgap.manifest import shown
+from tsgap.panel import Dataset, Panel, digest
+from tsgap.plugins import Chosen, choose_features, registry
+from tsgap.protocols import DiagnosticSpec
+from tsgap.readers import read_real
+from tsgap.replicates import Drawing, seed_of
+from tsgap.splits import known_before
+from tsgap.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What is to be examined of one source: its first replicate, against the real training part.
+
+    `refit` draws from the source's generator after a fit on a part of the real series, None for series handed over.
+    """
+
+    data: Data
+    source: Source
+    refit: Callable[[Panel, int], Panel] | None = None
+
+    @property
+    def synthetic(self) -> Panel | NotDrawn:
+        """The series that are examined."""
+        return self.source.replicates[0]
+
+
+def asked_of(experiment: Experiment, given: Inputs, sources: Sequence[Source], draw: Drawing) -> Iterator[Asked]:
+    """Everything that is to be examined, in the order of data sets and sources."""
+    by_name = {data.name: data for data in given.data}
+    for source in sources:
+        chosen = given.generators.get((source.data, source.name))
+        yield Asked(by_name[source.data], source, None if chosen is None else _refit(chosen, draw))
+
+
+def _refit(chosen: Chosen, draw: Drawing) -> Callable[[Panel, int], Panel]:
+    def drawn(members: Panel, seed: int) -> Panel:
+        wanted = Wanted(f"members of {chosen.label}", chosen, members, seed)
+        panel = draw([wanted])[wanted.name]
+        if isinstance(panel, NotDrawn):
+            raise DataError(f"{chosen.label} could not be fitted on half of the series: {panel.reason}")
+        return panel
+
+    return drawn
+
+
+def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
+    """Both sides of a source on equal terms; `DataError` where they are too short or too few."""
+    data, source = asked.data, asked.source
+    seed = seed_of(experiment.seed, data.name, "contrast")
+    if isinstance(asked.synthetic, NotDrawn):
+        raise DataError(f"it could not be drawn: {asked.synthetic.reason}")
+    as_read = {"real": data.split.training_data}
+    if source.as_read is not None:
+        as_read["synthetic"] = source.as_read
+    found = contrasted(
+        data.train,
+        asked.synthetic,
+        seed=seed,
+        scaling="standard" if source.normalised else "none",
+        featurise=choose_features(experiment.features) if experiment.features else own_features,
+        rules=experiment.rules,
+        as_read=as_read,
+        known=_known(asked, experiment, seed),
+    )
+    several = len(source.replicates)
+    notes: tuple[str, ...] = (f"the first of {several} replicates is examined",) if several > 1 else ()
+    if source.normalised:
+        notes += ("windows on both sides are brought to mean 0 and standard deviation 1",)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _known(asked: Asked, experiment: Experiment, seed: int) -> Known | None:
+    """Who has seen what: from series that the user held back, or from a fit on half of the real series."""
+    data = asked.data
+    if experiment.outsiders is not None and not isinstance(asked.synthetic, NotDrawn) and asked.refit is None:
+        return Known(data.train, outsiders(experiment.outsiders, data), asked.synthetic)
+    if asked.refit is None:
+        return None
+    dealt = halves(data.train, seed=seed)
+    if dealt.by != "series":
+        # parts of the same series, of another time: no outsiders
+        return None
+    return Known(dealt.real, dealt.synthetic, asked.refit(dealt.real, seed), by_host=True)
+
+
+def outsiders(what: Any, data: Data) -> Panel:
+    """Real series that a generator never saw, up to the end of the training part, gaps filled.
+
+    `DataError` where none has a value by then, or where one is in the training part too.
+    """
+    if isinstance(what, str):
+        what = what.replace("{data}", data.name)
+    found = read_real(what, name=f"outsiders of {data.name}", options=replace(data.options, groups=(), weights=None))
+    both = set(found.keys) & set(data.train.keys)
+    if both:
+        raise DataError(
+            f"{data.name}: {len(both)} of {len(found)} series that the generator never saw are in the real data too, "
+            f"first {min(both)!r}; leave them out of one or the other"
+        )
+    last = data.split.cutoffs[data.split.window == 0].max()
+    ends = np.array([_known_steps(found, row, last) for row in range(len(found))], dtype=np.int64)
+    values, offsets, _ = known_before(found, np.arange(len(found)), ends)
+    keep = np.flatnonzero(np.diff(offsets))
+    if not len(keep):
+        raise DataError(f"{data.name}: no series that the generator never saw has a value up to {str(last)[:19]}")
+    like = data.train
+    panel = Panel(values, offsets, found.keys, like.freq, like.seasons)
+    return panel.take(keep)
+
+
+def _known_steps(found: Dataset, row: int, last: Any) -> int:
+    stamps = np.asarray(found.stamps(row))
+    return int(np.searchsorted(stamps, last, side="right"))
+
+
+def specs_of(only: Sequence[str] = ()) -> tuple[DiagnosticSpec, ...]:
+    """The diagnostics that are registered, or those that are named; `UnknownNameError` for a name nobody has."""
+    known = registry()
+    names = only or tuple(known.diagnostics)
+    return tuple(known.named("diagnostics", name).spec for name in names)
+
+
+def examine(
+    asked: Asked, experiment: Experiment, specs: Sequence[DiagnosticSpec]
+) -> tuple[Examination, Contrast | None]:
+    """What the diagnostics say of one source, whether the test leaked into it, and what was compared, if anything."""
+    data, name = asked.data, asked.source.name
+    told: tuple[str, ...] = ()
+    if not isinstance(asked.synthetic, NotDrawn):
+        found = leaks.leaked(data.split, asked.synthetic)
+        told = (leaks._words(found),) if found.found or not found.whole else ()
+    try:
+        contrast = contrast_of(asked, experiment)
+    except TsgapError as err:
+        return Examination(data.name, name, leaks=told, why=str(err)), None
+    seed = seed_of(experiment.seed, data.name, "diagnostics")
+    return Examination(data.name, name, examined(contrast, specs, seed=seed), told, "", contrast.notes), contrast
+
+
+def content_of(asked: Asked, experiment: Experiment, specs: Sequence[DiagnosticSpec], version: str) -> str:
+    """Names an examination by all that could change it."""
+    panel = asked.synthetic
+    settings = {name: shown(getattr(experiment, name)) for name in ("features", "outsiders")}
+    return digest(
+        version,
+        asked.data.split.fingerprint,
+        panel.reason if isinstance(panel, NotDrawn) else panel.fingerprint,
+        asked.source.normalised,
+        experiment.seed,
+        experiment.rules,
+        sorted(settings.items()),
+        [spec.name for spec in specs],
+    )
+
+
+def record(
+    experiment: Experiment,
+    given: Inputs,
+    sources: Sequence[Source],
+    draw: Drawing,
+    store: Store,
+    on_source: Callable[[str], None] | None = None,
+) -> None:
+    """Examine the sources of a sweep and keep what was found in its folder; what is there already is not done again."""
+    specs = specs_of()
+    try:
+        kept = dict(store.read_json(TABLE))
+    except StoreError:
+        kept = {}
+    out = {}
+    for asked in asked_of(experiment, given, [one for one in sources if one.name != ORACLE], draw):
+        name = f"{asked.data.name}/{asked.source.name}"
+        content = content_of(asked, experiment, specs, tsgap.__version__)
+        if kept.get(name, {}).get("content") == content:
+            out[name] = kept[name]
+            continue
+        if on_source is not None:
+            on_source(name)
+        out[name] = {"content": content, "examination": examine(asked, experiment, specs)[0].told}
+        store.write_json(TABLE, {**kept, **out})
+    store.write_json(TABLE, out)
