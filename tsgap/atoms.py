@@ -207,7 +207,8 @@ class Atoms:
         return status
 
     def info(self, key: str) -> Mapping[str, Any]:
-        """What the workers said of a finished cell: seconds of all its parts, else of the first part that is not ok.
+        """What the workers said of a finished cell: of the first part that is not ok; of all its parts `seconds` and
+        `crossed`, in how many pairs quantiles crossed.
 
         `failed` maps each of its `windows` without a forecast to the reason, in their order.
         """
@@ -217,6 +218,7 @@ class Atoms:
             self._info[key] = {
                 **({} if worst is None else worst.info),
                 "seconds": sum(float(head.info.get("seconds", 0.0)) for head in heads) if heads else None,
+                "crossed": sum(int(head.info.get("crossed", 0)) for head in heads),
                 "windows": windows,
                 "failed": failed,
             }

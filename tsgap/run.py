@@ -270,8 +270,8 @@ class Run:
         """
         from tsgap.calibration import table
 
-        picked = {"data": data, "source": source, "forecaster": forecaster}
-        return table(self, self._picked(**picked), self._atoms, by, **picked)
+        rows = self._picked(data, source, forecaster)
+        return table(self, rows, self._atoms, by, data=data, source=source, forecaster=forecaster)
 
     def pit(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """Share of true values between neighbouring quantiles, over all leads, by arm: a histogram of the PIT.

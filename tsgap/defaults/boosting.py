@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,9 @@ from tsgap.protocols import Forecast, ForecasterSpec
 _BLOCK = 65_536
 #: Values of contexts that are looked at together in training.
 _CHUNK = 4_000_000
+#: A leaf of the model of a quantile holds so many rows that `BEYOND` of them lie beyond the quantile, but needs no more
+#: than `LEAST_LEAF` of them, or this share of all rows where they are few.
+BEYOND, LEAST_LEAF, LEAF_SHARE = 20, 20, 0.05
 
 
 class GradientBoosting:
@@ -20,6 +25,10 @@ class GradientBoosting:
     A training row is one lead of one window: the last values of the context and those one and two seasons before
     the lead, all less the context's mean, and the lead itself. `samples` caps the rows, drawn by seed from all
     windows and leads alike.
+
+    Quantiles are those of one more model a level, boosted on the same rows by the pinball loss (Koenker & Bassett 1978,
+    Econometrica 46) when that level is first asked for: each costs about twice what the mean forecast does. Nothing
+    keeps them from crossing. They are in-sample: central intervals hold somewhat less than they promise.
     """
 
     def __init__(
@@ -33,8 +42,6 @@ class GradientBoosting:
 
     def fit(self, train: Panel, *, horizon: int, context: int | None, seed: int) -> None:
         """Draw rows of (window, lead) and boost."""
-        from sklearn.ensemble import HistGradientBoostingRegressor
-
         self.context, self.leads = reach(train.lengths, train.seasons, horizon=horizon, context=context)
         self.season = train.season
         ends, lead = self._draw(train, np.random.default_rng(seed))
@@ -42,14 +49,30 @@ class GradientBoosting:
         x = self._features(train.values, ends, lead, level)
         # a context shorter than a season knows nothing of the seasons before; scikit-learn refuses an empty column
         self.columns = np.flatnonzero(~np.isnan(x).all(0))
-        self.model = HistGradientBoostingRegressor(
+        self._rows = x[:, self.columns], train.values[ends + lead - 1] - level, seed
+        self.model = self._boosted()
+        self._of_level: dict[float, Any] = {}
+
+    def _boosted(self, **loss: Any) -> Any:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        x, y, seed = self._rows
+        return HistGradientBoostingRegressor(
             max_iter=self.iterations,
             learning_rate=self.learning_rate,
             max_leaf_nodes=self.leaves,
             early_stopping=False,
             random_state=seed,
-        )
-        self.model.fit(x[:, self.columns], train.values[ends + lead - 1] - level)
+            **loss,
+        ).fit(x, y)
+
+    def _at(self, level: float) -> Any:
+        """The model of the quantile of this level."""
+        if level not in self._of_level:
+            few = max(LEAST_LEAF, round(LEAF_SHARE * len(self._rows[0])))
+            leaf = min(round(BEYOND / min(level, 1 - level)), few)
+            self._of_level[level] = self._boosted(loss="quantile", quantile=level, min_samples_leaf=leaf)
+        return self._of_level[level]
 
     def _draw(self, train: Panel, rng: np.random.Generator) -> tuple[Ints, Ints]:
         """Where contexts end (exclusive position) and which leads follow, for at most `samples` rows."""
@@ -96,7 +119,9 @@ class GradientBoosting:
         """Forecast from the last `context` values of every row; a shorter row fails."""
         c, leads = self.context, min(horizon, self.leads)
         ready: NDArray[np.int64] = np.flatnonzero(history.lengths >= c)
-        mean = np.full((len(history), leads), np.nan)
+        models = [self.model, *(self._at(level) for level in quantile_levels)]
+        # the mean forecast, then the quantiles
+        out = np.full((len(history), leads, len(models)), np.nan)
         step = max(1, _BLOCK // leads)
         for start in range(0, len(ready), step):
             rows = ready[start : start + step]
@@ -106,9 +131,13 @@ class GradientBoosting:
             x = self._features(
                 contexts.ravel(), ends, np.tile(np.arange(1, leads + 1), len(rows)), np.repeat(level, leads)
             )
-            mean[rows] = self.model.predict(x[:, self.columns]).reshape(len(rows), leads) + level[:, None]
+            for k, model in enumerate(models):
+                out[rows, :, k] = model.predict(x[:, self.columns]).reshape(len(rows), leads) + level[:, None]
         short = np.flatnonzero(history.lengths < c)
-        return Forecast(mean, {int(i): f"{history.lengths[i]} values are less than the context of {c}" for i in short})
+        failed = {int(i): f"{history.lengths[i]} values are less than the context of {c}" for i in short}
+        if not quantile_levels:
+            return Forecast(out[..., 0], failed)
+        return Forecast(out[..., 0], failed, out[..., 1:], quantile_levels)
 
 
 SPECS = (
