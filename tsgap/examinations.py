@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -67,12 +67,13 @@ class Diagnostics:
         return examination_formats.html_of(self.found)
 
 
-def of_store(store: Store) -> Diagnostics:
-    """What was recorded in a run folder; `UsageError` where nothing was."""
+def of_store(store: Store, keep: Callable[[str, str], bool]) -> Diagnostics:
+    """What was recorded in a run folder of the (data set, source) to `keep`; `UsageError` where nothing was."""
     try:
         kept = store.read_json(TABLE)
     except StoreError as err:
         raise UsageError(
             f"{store.path}: nothing was diagnosed; run the sweep with --diagnose (diagnose=True), or 'tsgap diagnose'"
         ) from err
-    return Diagnostics(tuple(Examination.of_told(one["examination"]) for one in kept.values()))
+    found = (Examination.of_told(one["examination"]) for one in kept.values())
+    return Diagnostics(tuple(one for one in found if keep(one.data, one.source)))

@@ -416,11 +416,12 @@ class Run:
                 ],
             )
 
-    def diagnostics(self) -> Diagnostics:
+    def diagnostics(self, *, data: Names = None, source: Names = None) -> Diagnostics:
         """What the diagnostics say of the synthetic series themselves; `UsageError` where none were asked for."""
         from tsgap.examinations import of_store
 
-        return of_store(self._store)
+        self._picked(data, source, None)
+        return of_store(self._store, lambda name, where: records.among(name, data) and records.among(where, source))
 
     def truth(self, data: str) -> Truth:
         """The truth of the windows of a data set, with the weights and denominators that metrics need."""

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
+from tsgap.cli.views import VIEWS, Asked
 from tsgap.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tsgap.run import Run
-
 FORMATS = ("table", "csv", "json", "parquet", "latex")
+
+
+def _views(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A flag for each view."""
+    for name, view in reversed(VIEWS.items()):
+        command = click.option(f"--{name}", is_flag=True, help=f"Instead: {view.help}")(command)
+    return command
 
 
 @click.command()
@@ -33,14 +39,13 @@ FORMATS = ("table", "csv", "json", "parquet", "latex")
 @click.option("--source", multiple=True, metavar="NAME", help="Only this source of synthetic series.")
 @click.option("--forecaster", "-f", multiple=True, metavar="NAME", help="Only this forecaster.")
 @click.option("--gap", is_flag=True, help="Instead: the gap with its interval, and what could be seen at all.")
-@click.option("--validation", is_flag=True, help="Instead: can validating on synthetic series be trusted?")
-@click.option("--augmentation", is_flag=True, help="Instead: does adding the synthetic series to the real ones help?")
-@click.option("--failures", is_flag=True, help="Instead: what failed, its windows, and the tracebacks that were kept.")
+@_views
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; parquet needs it.")
 @click.pass_context
 def show(
     ctx: click.Context,
+    /,
     run: Path,
     metric: str,
     by: str | None,
@@ -49,11 +54,9 @@ def show(
     source: tuple[str, ...],
     forecaster: tuple[str, ...],
     gap: bool,
-    validation: bool,
-    augmentation: bool,
-    failures: bool,
     fmt: str,
     out: Path | None,
+    **views: bool,
 ) -> int:
     """The errors of RUN, the folder of a sweep: control, synthetic-trained and their ratio, horizon by horizon.
 
@@ -73,40 +76,24 @@ def show(
         raise UsageError("--format parquet is not for a terminal; say where to write it: -o FILE")
     only: dict[str, Any] = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
     found = load(run)
-    if failures:
-        for name in ("metric", "by", "group", "gap", "validation", "augmentation"):
-            if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-                raise UsageError(f"--failures shows no errors of forecasts, so --{name} does not go with it")
-        if fmt == "table":
-            from tsgap.remarks import details
-
-            _write("\n".join(details(found, **only)) + "\n", out)
-        else:
-            _export(found.failures(**only), fmt, out)
-        return DONE if found.complete and not found.n_failed else FAILED_CELLS
     metrics = [m.strip() for m in metric.split(",") if m.strip()]
     if not metrics:
         raise UsageError("--metric names no metric; 'tsgap metrics' lists them")
-    if validation:
-        if by is not None or group is not None or gap or augmentation:
-            raise UsageError(
-                "--validation is over all leads and series: it does not go with --by, --group, --gap or --augmentation"
-            )
-        from tsgap.cli.validation import tables
-
-        frame, text = tables(found, metrics, **only)
-        if fmt == "table":
-            _write(text, out)
-        else:
-            _export(frame, fmt, out)
-        return DONE if found.complete and not found.n_failed else FAILED_CELLS
-    if not (augmentation or gap) and found.manifest["experiment"].get("augment") == "only":
+    asked = [name for name, wanted in views.items() if wanted]
+    if not asked and not gap and found.manifest["experiment"].get("augment") == "only":
         # nothing was compared in this run: what was added is all there is to show
-        augmentation = True
-    if augmentation:
-        if by is not None or group is not None or gap:
-            raise UsageError("--augmentation is by bins of leads: it does not go with --by, --group or --gap")
-        return _augmentation(found, metrics, fmt, out, **only)
+        asked = ["augmentation"]
+    if asked:
+        given = [name for name in ("metric", "by", "group", "gap") if _is_given(ctx, name)]
+        VIEWS[asked[0]].check(asked[0], [*asked[1:], *given], by)
+        shown = VIEWS[asked[0]].show(found, Asked(metrics, by, only))
+        if fmt == "table":
+            _write(shown.text(), out)
+        elif fmt == "json" and shown.json is not None:
+            _write(shown.json(), out)
+        else:
+            _export(shown.frame(), fmt, out)
+        return DONE if shown.ok else FAILED_CELLS
     place: Any = by or ("bin" if gap else "horizon")
     if place == ("series" if gap else "bin") or (gap and group is not None):
         wrong = "--group" if group is not None else f"--by {place}"
@@ -130,20 +117,8 @@ def show(
     return DONE if all_well(found, frame) else FAILED_CELLS
 
 
-def _augmentation(run: Run, metrics: Sequence[str], fmt: str, out: Path | None, **only: Any) -> int:
-    """What adding data does by each metric, as text or as its tables."""
-    import pandas as pd
-
-    from tsgap.augments import of_run
-
-    found = [of_run(run, metric, **only) for metric in metrics]
-    if fmt == "table":
-        _write("\n".join(map(str, found)), out)
-    elif fmt == "json" and len(found) == 1:
-        _write(found[0].to_json(), out)
-    else:
-        _export(pd.concat([one.to_frame() for one in found], ignore_index=True), fmt, out)
-    return DONE if all(one.ok for one in found) else FAILED_CELLS
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _export(frame: pd.DataFrame, fmt: str, out: Path | None) -> None:
