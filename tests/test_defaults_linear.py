@@ -138,32 +138,71 @@ def test_without_a_context_it_takes_the_default_of_the_host() -> None:
     assert fitted(made, context=None, look_back=150).context == 150
 
 
-def test_quantiles_are_those_of_the_errors_on_the_training_pairs() -> None:
-    made, levels = Panel.of({str(i): y[: 12 + 9 * i] for i, y in enumerate(ar(4, 60))}), (0.05, 0.5, 0.9)
-    model, histories = fitted(made), ar(3, 20, seed=1)
-    x, y = windows(made, 6, 4, weighted=False)
-    errors = y - x @ model.coefficients
+def left_out(panel: Panel, context: int, leads: int, look_back: int, ridge: float) -> Floats:
+    """Errors on the windows of every fifth series, from the windows of the others."""
+    errors = []
+    for group in range(5):
+        mine, others = (panel.take([i for i in range(len(panel)) if (i % 5 == group) is own]) for own in (True, False))
+        x, y = windows(others, context, leads)
+        level = x[:, -look_back:].mean(1, keepdims=True)
+        x, y = x[:, -look_back:] - level, y - level
+        penalty = ridge * (x**2).sum() / look_back
+        learned = np.linalg.solve(x.T @ x + penalty * np.eye(look_back), x.T @ y)
+        x, y = windows(mine, context, leads, weighted=False)
+        level = x[:, -look_back:].mean(1, keepdims=True)
+        errors.append(y - level - (x[:, -look_back:] - level) @ learned)
+    return np.concatenate(errors)
+
+
+@pytest.mark.parametrize(("context", "look_back"), [(6, 6), (9, 6)])
+def test_quantiles_are_those_of_errors_on_groups_of_series_that_were_left_out(context: int, look_back: int) -> None:
+    made, levels = Panel.of({chr(97 + i): y[: 20 + 3 * i] for i, y in enumerate(ar(12, 60))}), (0.05, 0.5, 0.9)
+    model, histories = fitted(made, context=context, look_back=look_back), ar(3, 20, seed=1)
+    errors = left_out(made, context, 4, look_back, 1e-4)
     found = model.predict(histories, horizon=4, quantile_levels=levels)
     assert found.quantile_levels == levels
     assert found.quantiles is not None
     assert found.mean.tobytes() == model.predict(histories, horizon=4).mean.tobytes()
     for k, level in enumerate(levels):
         wanted = found.mean + np.quantile(errors, level, axis=0)
-        np.testing.assert_allclose(found.quantiles[..., k], wanted, rtol=1e-12)
+        np.testing.assert_allclose(found.quantiles[..., k], wanted, rtol=1e-9)
     shorter = model.predict(histories, horizon=2, quantile_levels=(0.5,)).quantiles
     assert shorter is not None
     assert shorter.tolist() == found.quantiles[:, :2, 1:2].tolist()
 
 
-def test_quantiles_of_a_shorter_look_back_are_those_of_as_many_pairs() -> None:
-    made, histories = Panel.of({str(i): y[: 15 + 9 * i] for i, y in enumerate(ar(4, 60))}), ar(3, 20, seed=1)
-    model = fitted(made, context=9, look_back=6)
-    x, y = windows(made, 9, 4, weighted=False)
-    level = x[:, 3:].mean(1, keepdims=True)
-    errors = y - level - (x[:, 3:] - level) @ model.coefficients
+def test_quantiles_of_one_group_are_those_of_its_own_errors() -> None:
+    made, histories = Panel.of({"a": ar(1, 13)[0]}), ar(3, 20, seed=1)
+    model = fitted(made)
+    x, y = windows(made, 6, 4, weighted=False)
+    assert len(x) == 4
     found = model.predict(histories, horizon=4, quantile_levels=(0.2,))
     assert found.quantiles is not None
-    np.testing.assert_allclose(found.quantiles[..., 0], found.mean + np.quantile(errors, 0.2, axis=0), rtol=1e-9)
+    wanted = found.mean + np.quantile(y - x @ model.coefficients, 0.2, axis=0)
+    np.testing.assert_allclose(found.quantiles[..., 0], wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [4, 12])  # a few series are cut into stretches of time
+def test_few_pairs_for_the_context_do_not_make_intervals_too_narrow(n: int) -> None:
+    histories, truth = held_out(400, 24)
+    inside, in_sample = [], []
+    for seed in range(6):
+        made = ar(n, 28 + 240 // n, seed=10 + seed)
+        model = fitted(made, context=24, ridge=1e-3)
+        found = model.predict(histories, horizon=4, quantile_levels=(0.1, 0.9))
+        assert found.quantiles is not None
+        inside.append(((truth > found.quantiles[..., 0]) & (truth < found.quantiles[..., 1])).mean())
+        x, y = windows(made, 24, 4, weighted=False)
+        low, high = np.quantile(y - x @ model.coefficients, (0.1, 0.9), axis=0)
+        in_sample.append(((truth > found.mean + low) & (truth < found.mean + high)).mean())
+    assert abs(np.mean(inside) - 0.8) < 0.04
+    assert np.mean(in_sample) < 0.76
+
+
+def held_out(n: int, context: int) -> tuple[Panel, Floats]:
+    """Histories of the process of `ar`, and the four values after each."""
+    test = ar(n, context + 4, seed=1)
+    return Panel.of({k: y[:-4] for k, y in zip(test.keys, test, strict=True)}), np.array([y[-4:] for y in test])
 
 
 def test_without_levels_there_are_no_quantiles_and_a_short_history_has_none() -> None:

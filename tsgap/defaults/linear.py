@@ -6,11 +6,11 @@ subtracted it is what the linear neural forecasters converge to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tsgap.additive import fit_by_moments
+from tsgap.additive import Grouping, fit_by_moments, without
 from tsgap.errors import ForecastError, UsageError
 from tsgap.footing import count_pairs, reach
 from tsgap.moments import Level, Moments, chosen_ridge, less_level, moments_of, total
@@ -38,8 +38,9 @@ class Linear:
     rule the others; a forecast moves and stretches with its history, and needs no such number.
 
     Quantiles are the forecast plus the quantiles of the errors on the training pairs, lead by lead, pooled over series
-    (scaled, as they come): the same for every history. They are in-sample errors, too small where pairs are few for
-    the context.
+    (scaled, as they come): the same for every history. Each group of series (or stretch of time, where they are few) is
+    forecast from the others, with the ridge of all: errors of pairs that were learned from are too small where these
+    are few for the context.
     """
 
     def __init__(self, ridge: float | None = None, look_back: int | None = None, normalise: Level = "mean") -> None:
@@ -86,6 +87,7 @@ class Linear:
         self.chosen_ridge = UNCHOSEN if chosen is None else chosen
         self.coefficients: Floats = whole.coefficients(self.chosen_ridge)
         self.context = len(self.coefficients)
+        self._groups = tuple(moments)
         self._train = self._errors = None
 
     def _own(self, context: int) -> int:
@@ -120,25 +122,40 @@ class Linear:
     def _training_errors(self) -> Floats:
         """Truth less forecast (N, H′) of the training pairs: all, or one from each of as many stretches as are kept.
 
-        Where in its stretch a pair lies is random, from a fixed seed: equal steps could always meet the same season.
+        The forecast of a pair is that of all groups but its own, or of all where there is one. Where in its stretch a
+        pair lies is random, from a fixed seed: equal steps could always meet the same season.
         """
         if self._train is None:
             raise ForecastError("quantiles are those of errors on training series: fit on them, moments do not tell")
         train, c, leads = self._train, self.context, self.coefficients.shape[1]
         counts = count_pairs(train.lengths, self._before + c, leads)
         ends = np.cumsum(counts)
-        total = int(ends[-1])
-        every = -(-total // min(PAIRS, ERRORS // leads))
-        chosen = np.arange(0, total, every)
-        chosen += np.random.default_rng(0).integers(0, np.minimum(every, total - chosen))
+        pairs = int(ends[-1])
+        every = -(-pairs // min(PAIRS, ERRORS // leads))
+        chosen = np.arange(0, pairs, every)
+        chosen += np.random.default_rng(0).integers(0, np.minimum(every, pairs - chosen))
         row = np.searchsorted(ends, chosen, side="right")
         begins: Ints = train.offsets[row] + self._before + chosen - (ends - counts)[row]
         errors = np.empty((len(chosen), leads))
-        for start in range(0, len(chosen), _BLOCK):
-            block = train.values[begins[start : start + _BLOCK, None] + np.arange(c + leads)]
-            x, y = less_level(block, c, self.normalise)
-            errors[start : start + _BLOCK] = y - x @ self.coefficients
+        for of_group, coefficients in self._left_out(chosen):
+            for start in range(0, len(of_group), _BLOCK):
+                these = of_group[start : start + _BLOCK]
+                x, y = less_level(train.values[begins[these, None] + np.arange(c + leads)], c, self.normalise)
+                errors[these] = y - x @ coefficients
         return errors
+
+    def _left_out(self, chosen: Ints) -> Iterator[tuple[Ints, Floats]]:
+        """Which of the `chosen` training pairs belong to each group, and what the other groups teach."""
+        if self._train is None or len(self._groups) < 2:
+            yield np.arange(len(chosen)), self.coefficients
+            return
+        lengths, series = self._train.lengths, self._train.series
+        leads = self.coefficients.shape[1]
+        grouping = Grouping.of(lengths, series, context=self._before + self.context, leads=leads)
+        group = grouping.group[np.searchsorted(np.cumsum(grouping.windows), chosen, side="right")]
+        for left_out, number in enumerate(np.unique(grouping.group).tolist()):
+            rest = total(without(self._groups, left_out))
+            yield np.flatnonzero(group == number), rest.coefficients(self.chosen_ridge)
 
 
 def _is_number(value: object) -> bool:

@@ -256,10 +256,7 @@ def check_min_history_is_enough(subject: ForecasterSubject) -> str:
 
 
 def check_quantiles_rise(subject: ForecasterSubject) -> str:
-    """Quantiles, if there are any, are finite and rise with their level on average; asking for them changes no mean.
-
-    Those of a pair may cross here and there: the host sorts them, and says of how many.
-    """
+    """Quantiles, if there are any, are finite and rise with their level on average; asking for them changes no mean."""
     model = subject.fitted(subject.train)
     levels = (0.1, 0.5, 0.9)
     found = subject.predict(model, subject.unseen, levels=levels)
@@ -271,7 +268,7 @@ def check_quantiles_rise(subject: ForecasterSubject) -> str:
     rise = np.diff(found.quantiles, axis=2)
     if not np.isfinite(found.quantiles).all() or (rise.mean((0, 1)) < 0).any():
         raise BrokenLaw("quantiles must be finite and rise with their level")
-    crossed = (rise < 0).any(2)
+    crossed = (rise < 0).any(2)  # the host sorts these, and counts them
     return f"{len(levels)} levels" + (f", crossed in {crossed.sum()} of {crossed.size} pairs" if crossed.any() else "")
 
 
