@@ -1,0 +1,110 @@
+"""Distribution shift: whether windows can be told apart and by what, and how far values and changes lie apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tsgap.diagnostics import c2st, features
+from tsgap.diagnostics.contrast import Contrast
+from tsgap.diagnostics.figures import Diagnosed, Figure
+from tsgap.diagnostics.marginals import distance
+from tsgap.diagnostics.permuting import auc
+from tsgap.panel import Floats
+from tsgap.protocols import DiagnosticSpec
+
+#: Marginal distances are warned of from these sizes on, where a permutation of units proves them at this level.
+KS, W1, LEVEL = 0.1, 0.1, 0.005
+#: Features that are named, at most, and how far their own area under the curve is from one half at least.
+NAMED, TELLS = 3, 0.1
+
+
+def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
+    """Whether a classifier tells synthetic from real windows, and how far their marginal distributions lie apart."""
+    real, synthetic = contrast.real.windows, contrast.synthetic.windows
+    scaled = contrast.real.scaling == "standard"
+    why = "every window was brought to mean 0 and standard deviation 1" if scaled else ""
+    figures = [
+        _told(contrast, seed),
+        *marginal("values", real, synthetic, contrast, seed=seed),
+        *marginal("changes", np.diff(real, axis=1), np.diff(synthetic, axis=1), contrast, seed=seed),
+        *marginal("level", real.mean(1, keepdims=True), synthetic.mean(1, keepdims=True), contrast, seed=seed, why=why),
+        *marginal("scale", real.std(1, keepdims=True), synthetic.std(1, keepdims=True), contrast, seed=seed, why=why),
+    ]
+    return Diagnosed(tuple(figures))
+
+
+def marginal(
+    what: str, real: Floats, synthetic: Floats, contrast: Contrast, *, seed: int, why: str = ""
+) -> tuple[Figure, ...]:
+    """Two figures of the distance between numbers of real (N, V) and of synthetic windows (M, V).
+
+    Wasserstein's is in standard deviations of the real ones. `why` says why they cannot be compared.
+    """
+    names = f"KS distance of {what}", f"Wasserstein distance of {what}"
+    if why:
+        return tuple(Figure.unknown(name, why) for name in names)
+    found = distance(real, synthetic, (contrast.real.unit, contrast.synthetic.unit), seed=seed)
+    deviation = float(real.std())
+    side = "larger" if synthetic.mean() > real.mean() else "smaller"
+    detail = f"on average {side} on the synthetic side, by {abs(synthetic.mean() - real.mean()):.3g}"
+    advice = f"the {what} of the synthetic series are distributed otherwise: {detail}"
+    if found.ks >= KS and found.ks_p <= LEVEL:
+        ks = Figure(names[0], found.ks, p=found.ks_p, flag="warn", advice=advice, detail=detail)
+    else:
+        ks = Figure(names[0], found.ks, p=found.ks_p, detail=detail)
+    if deviation <= 1e-12 * float(np.abs(real).max()):
+        return ks, Figure.unknown(names[1], f"the {what} of the real series do not vary, so there is no unit for it")
+    w1 = found.w1 / deviation
+    if w1 >= W1 and found.w1_p <= LEVEL:
+        return ks, Figure(names[1], w1, p=found.w1_p, flag="warn", advice=advice, detail=detail)
+    return ks, Figure(names[1], w1, p=found.w1_p, detail=detail)
+
+
+def _told(contrast: Contrast, seed: int) -> Figure:
+    units = contrast.real.unit, contrast.synthetic.unit
+    parts = c2st.halves(units[0], seed), c2st.halves(units[1], seed + 1)
+    told = c2st.told_apart(*contrast.features, units, parts, seed=seed)
+    named = given_away(contrast)
+    return figure_of(
+        "AUC of a classifier",
+        told,
+        "windows can be told apart" + (f", by {named}: see what the source does to them" if named else ""),
+        named,
+    )
+
+
+def figure_of(name: str, told: c2st.Told, advice: str, detail: str = "") -> Figure:
+    """The figure of a two-sample test; `advice` is said where it tells the sides apart."""
+    area = told.auc
+    if not told.enough:
+        few = min(len(np.unique(unit)) for unit in told.units)
+        advice = f"only {few} units of a side could be left out: no permutation of so few could prove anything"
+        return Figure(name, area.value, area.low, area.high, told.p, flag="not measurable", advice=advice)
+    if not told.apart:
+        return Figure(name, area.value, area.low, area.high, told.p, detail=detail)
+    return Figure(name, area.value, area.low, area.high, told.p, flag="warn", advice=advice, detail=detail)
+
+
+def given_away(contrast: Contrast) -> str:
+    """The features that tell the sides apart best, each by itself, in words; empty where none does."""
+    real, synthetic = contrast.features
+    n = real.shape[1]
+    own = contrast.real.featurise is features.features
+    names = features.NAMES if own else tuple(f"feature {i + 1}" for i in range(n))
+    units = contrast.real.unit, contrast.synthetic.unit
+    areas = np.array([auc(real[:, i], synthetic[:, i], *units).value for i in range(n)])
+    order = np.argsort(-np.abs(areas - 0.5), kind="stable")[:NAMED]
+    return ", ".join(
+        f"{names[i]} ({'higher' if areas[i] > 0.5 else 'lower'}, AUC {max(areas[i], 1 - areas[i]):.2f})"
+        for i in order.tolist()
+        if abs(areas[i] - 0.5) >= TELLS
+    )
+
+
+SPECS = (
+    DiagnosticSpec(
+        "shift",
+        "distribution shift: a classifier's AUC with the features that give it away; values, changes, level and scale",
+        measure,
+    ),
+)
