@@ -40,5 +40,7 @@ def tsgap_metrics() -> Iterable[MetricSpec]:
 @hookimpl
 def tsgap_diagnostics() -> Iterable[DiagnosticSpec]:
     """The host's own diagnostics."""
-    own: tuple[Any, ...] = ()
+    from tsgap.diagnostics import alignment, covering, drift, shift
+
+    own: tuple[Any, ...] = (shift, drift, alignment, covering)
     return tuple(spec for module in own for spec in module.SPECS)
