@@ -77,16 +77,19 @@ def estimated(statistic: Linear, pairs: Floats, clusters: Clusters) -> Estimate:
     "Approximate is better than exact for interval estimation of binomial proportions", and Agresti & Min (2005),
     "Simple improved confidence intervals for comparing matched proportions".
     """
-    found = statistic.estimated(clusters)
+    # windows in which nothing differs are there all the same
+    same = (pairs > 0) & (statistic.contributions == 0)
+    parts = np.where(same, np.finfo(np.float64).tiny, statistic.contributions)
+    found = Linear(statistic.value, parts, statistic.shares).estimated(clusters)
     cut = clusters.by_pair if found.counts.population else clusters.by_block
     n = np.count_nonzero(cut.sums(pairs), axis=0)
     more = 2 / (n + 4) ** 2
     total = found.se**2 + more
     with np.errstate(invalid="ignore"):
         df = np.where(np.isfinite(total), total**2 / (found.se**4 / found.df + more**2 / (n + 3)), found.df)
-    parts = found.parts.copy()
-    parts[0] += more
-    return Estimate(found.value, np.sqrt(total), np.maximum(df, 1.0), parts, found.counts)
+    by_origin = found.parts.copy()
+    by_origin[0] += more
+    return Estimate(found.value, np.sqrt(total), np.maximum(df, 1.0), by_origin, found.counts)
 
 
 def coverage(outside: Mapping[str, Floats], pairs: Floats, clusters: Clusters) -> Coverage:

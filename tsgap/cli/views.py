@@ -85,6 +85,14 @@ def _augmentation(run: Run, asked: Asked) -> Shown:
     )
 
 
+def _calibration(run: Run, asked: Asked) -> Shown:
+    from tsgap.cli.calibration import tables
+    from tsgap.remarks import all_well
+
+    frame, text = tables(run, asked.by or "bin", **asked.only)
+    return Shown(lambda: frame, lambda: text, all_well(run, frame))
+
+
 def _diagnostics(run: Run, asked: Asked) -> Shown:
     found = run.diagnostics(**{name: asked.only.get(name) for name in ("data", "source")})
     return Shown(found.to_frame, found.__str__, found.ok, found.to_json)
@@ -95,6 +103,13 @@ VIEWS: dict[str, View] = {
     "validation": View("can validating on synthetic series be trusted?", _validation),
     "augmentation": View(
         "does adding the synthetic series to the real ones help?", _augmentation, tells="is by bins of leads"
+    ),
+    "calibration": View(
+        "do quantile forecasts hold what they promise (a sweep with --calibration)?",
+        _calibration,
+        takes=("by",),
+        tells="is about all quantiles",
+        bys=("bin", "lead", "horizon"),
     ),
     "diagnostics": View(
         "how do the synthetic series themselves differ from the real ones?",
