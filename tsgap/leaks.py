@@ -107,7 +107,7 @@ def found_in(made: Plan) -> dict[tuple[str, str], list[str]]:
     wanted: dict[tuple[str, int], Wanted] = {}
     seen = set()
     for row in made.rows:
-        training = _synthetic(row, made)
+        training = synthetic_of(row, made)
         if training is None or (place := (row.data, row.source, training.panel.fingerprint)) in seen:
             continue
         seen.add(place)
@@ -123,7 +123,7 @@ def found_in(made: Plan) -> dict[tuple[str, str], list[str]]:
     return out
 
 
-def _synthetic(row: Row, made: Plan) -> TrainingSet | None:
+def synthetic_of(row: Row, made: Plan) -> TrainingSet | None:
     """The synthetic series that an arm learns from; None for other arms."""
     if not row.cell or row.arm not in ("synthetic", SYNTHETIC):
         return None

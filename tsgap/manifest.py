@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tsgap
-from tsgap import augmenting, situations
+from tsgap import augmenting, automatic_groups, situations
+from tsgap.arms import TrainingSet
 from tsgap.atoms import truth_table
 from tsgap.blocks import ranges
 from tsgap.events import Event
@@ -20,9 +21,10 @@ from tsgap.experiment import SHARED, Experiment
 from tsgap.footing import Footing
 from tsgap.holdout import LEVELS, levels
 from tsgap.inputs import Data
-from tsgap.leaks import found_in
+from tsgap.leaks import found_in, synthetic_of
 from tsgap.panel import Floats, digest
 from tsgap.plan import Plan
+from tsgap.replicates import seed_of
 from tsgap.run import PLAN_VERSION
 from tsgap.splits import Split
 from tsgap.store import Store
@@ -59,6 +61,7 @@ def write(experiment: Experiment, made: Plan, store: Store) -> None:
             "leaks": {f"{data}/{source}": told for (data, source), told in leaks.items()},
             **({"validation": _held(made, store)} if experiment.validation else {}),
             **({"augmentation": _augmented(made, experiment, store)} if experiment.augment else {}),
+            **({"groups": _groups(made, experiment, store)} if experiment.diagnose else {}),
             "generator_cutoff": experiment.generator_cutoff or "undeclared",
             "machine": {"python": platform.python_version(), "platform": platform.platform()},
             "versions": _versions(made),
@@ -170,6 +173,20 @@ def _held(made: Plan, store: Store) -> dict[str, list[dict[str, Any]]]:
             found = np.concatenate([levels(split, footing.scaling, footing.context) for split in splits])
             store.write_table(told["levels"], pa.table({"level": found}))
     return out
+
+
+def _groups(made: Plan, experiment: Experiment, store: Store) -> dict[str, dict[str, Any]]:
+    """The automatic groups of each data set, beside the first draw of each source that is compared."""
+    first: dict[str, dict[str, TrainingSet]] = {data.name: {} for data in made.data}
+    for row in made.rows:
+        if row.arm == "synthetic" and (training := synthetic_of(row, made)) is not None:
+            first[row.data].setdefault(row.source, training)
+    return {
+        data.name: automatic_groups.written(
+            data.split, first[data.name], store, seed=seed_of(experiment.seed, data.name, "groups")
+        )
+        for data in made.data
+    }
 
 
 def _augmented(made: Plan, experiment: Experiment, store: Store) -> dict[str, dict[str, Any]]:
