@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ from tsgap.comparisons import comparisons, is_without_effect, profiled
 from tsgap.errors import StoreError, UnknownNameError, UsageError
 from tsgap.horizon import BYS, By
 from tsgap.panel import Floats
+from tsgap.perturbing import ARMS as PERTURBED
 from tsgap.protocols import MetricSpec
 from tsgap.records import Names
 from tsgap.store import Store
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tsgap.augmentation import Augmentation
     from tsgap.evidence import Evidence
     from tsgap.examinations import Diagnostics
+    from tsgap.explaining import Measured
     from tsgap.plots import Plots
     from tsgap.verdicts import GapBy, Gate, Horizons
 
@@ -70,8 +73,10 @@ class Run:
             )
         every: list[dict[str, Any]] = plan["rows"]
         #: what is compared with a control, and what is added to the real series
-        self._rows = [row for row in every if row["arm"] not in ARMS]
+        self._rows = [row for row in every if row["arm"] not in ARMS | PERTURBED]
         self._added = [row for row in every if row["arm"] in ARMS]
+        #: forecasts from perturbed histories
+        self._perturbed = [row for row in every if row["arm"] in PERTURBED]
         self._atoms = Atoms(self._store, self.manifest["data"], plan["cells"])
         self._without_effect: dict[tuple[str, str], bool] = {}
         self._keys = tuple(dict.fromkeys(r["cell"] for r in every if r["cell"]))
@@ -416,12 +421,46 @@ class Run:
                 ],
             )
 
-    def diagnostics(self, *, data: Names = None, source: Names = None) -> Diagnostics:
-        """What the diagnostics say of the synthetic series themselves; `UsageError` where none were asked for."""
+    def diagnostics(self, metric: str = "mase", *, data: Names = None, source: Names = None) -> Diagnostics:
+        """What the diagnostics say of the synthetic series themselves; `UsageError` where none were asked for.
+
+        Its notes say whether lost memory explains the gap by this metric.
+        """
         from tsgap.examinations import of_store
+        from tsgap.explaining import agreements
 
         self._picked(data, source, None)
-        return of_store(self._store, lambda name, where: records.among(name, data) and records.among(where, source))
+        found = of_store(self._store, lambda name, where: records.among(name, data) and records.among(where, source))
+        return replace(found, notes=tuple(agreements(self._measured(metric, data, source), found.found)))
+
+    def frontier(self, metric: str = "mase", *, data: Names = None, source: Names = None) -> pd.DataFrame:
+        """What each source costs in accuracy and in privacy: one row for each, with the efficient ones marked.
+
+        `gap` (a log ratio over all leads, `low` to `high`, and `percent` worse) and the `auc` of membership inference
+        (`auc_low` to `auc_high`; .5 gives nobody away). `efficient`: no other source of that data set is at least as
+        good in both and better in one; None where one of both is not known, as `status` says. For a generator with a
+        knob sweep over its settings as sources; for files hand over outsiders. `UsageError` without diagnostics.
+        """
+        from tsgap.explaining import frontier
+
+        return frontier(self._measured(metric, data, source), self.diagnostics(metric, data=data, source=source).found)
+
+    def predictors(self, metric: str = "mase", *, data: Names = None, source: Names = None) -> pd.DataFrame:
+        """Do cheap measures foretell the gap? Rank correlations of all figures of diagnostics with it, over sources.
+
+        One row for each `data`, `diagnostic` and `figure`: Spearman's `correlation` with its 95 % interval `low` to
+        `high` over so many `sources`, the strongest first; `status` says why there is none. `UsageError` without
+        diagnostics.
+        """
+        from tsgap.explaining import predictors
+
+        found = self.diagnostics(metric, data=data, source=source).found
+        return predictors(self._measured(metric, data, source), found)
+
+    def _measured(self, metric: str, data: Names, source: Names) -> list[Measured]:
+        from tsgap.explaining import measured
+
+        return measured(self.evidence(metric, "bin", data=data, source=source, whole=True))
 
     def truth(self, data: str) -> Truth:
         """The truth of the windows of a data set, with the weights and denominators that metrics need."""

@@ -94,8 +94,27 @@ def _calibration(run: Run, asked: Asked) -> Shown:
 
 
 def _diagnostics(run: Run, asked: Asked) -> Shown:
-    found = run.diagnostics(**{name: asked.only.get(name) for name in ("data", "source")})
+    found = run.diagnostics(asked.metrics[0], **_sources(asked))
     return Shown(found.to_frame, found.__str__, found.ok, found.to_json)
+
+
+def _sources(asked: Asked) -> dict[str, Any]:
+    """Diagnostics know no forecasters."""
+    return {name: asked.only.get(name) for name in ("data", "source")}
+
+
+def _frontier(run: Run, asked: Asked) -> Shown:
+    from tsgap.explaining import frontier_text
+
+    frame = run.frontier(asked.metrics[0], **_sources(asked))
+    return Shown(lambda: frame, lambda: frontier_text(frame), bool((frame.status == "ok").all()))
+
+
+def _predictors(run: Run, asked: Asked) -> Shown:
+    from tsgap.explaining import predictors_text
+
+    frame = run.predictors(asked.metrics[0], **_sources(asked))
+    return Shown(lambda: frame, lambda: predictors_text(frame), bool((frame.status == "ok").any()))
 
 
 #: flag → view, in the order of `--help`.
@@ -114,9 +133,10 @@ VIEWS: dict[str, View] = {
     "diagnostics": View(
         "how do the synthetic series themselves differ from the real ones?",
         _diagnostics,
-        takes=(),
-        tells="shows no errors of forecasts",
+        tells="is by source",
     ),
+    "frontier": View("the gap of each source beside what it gives away of its members.", _frontier),
+    "predictors": View("which cheap measures of the series rank sources as the gap does?", _predictors),
     "failures": View(
         "what failed, its windows, and the tracebacks that were kept.",
         _failures,

@@ -1,0 +1,211 @@
+"""The gap beside what diagnostics say: does memory explain it, what foretells it, and what does it cost in privacy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsgap.evidence import Evidence, together
+from tsgap.examination import Examination
+from tsgap.formats import aligned
+from tsgap.panel import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Diagnostic and name of the figures that are read here.
+MEMBERSHIP = ("privacy", "membership AUC")
+MEMORY = ("memory", "implied gap")
+#: Fewer sources than this give no rank correlation.
+SOURCES = 5
+#: Below this log ratio a gap is none to speak of.
+MARGIN = math.log(1.05)
+
+_FRONTIER = ("data", "source", "gap", "low", "high", "percent", "auc", "auc_low", "auc_high", "efficient", "status")
+_PREDICTORS = ("data", "diagnostic", "figure", "correlation", "low", "high", "sources", "status")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The gap of a source over all leads, a log ratio with its 95 % interval, NaN where there is none."""
+
+    data: str
+    source: str
+    gap: float
+    low: float
+    high: float
+
+
+def measured(evidence: Iterable[tuple[tuple[str, str], Sequence[Evidence]]]) -> list[Measured]:
+    """The gap of each source at the last place of its evidence, which is all leads: the mean over forecasters.
+
+    Geometric, over those that learn, but for the lag probe, as in `Run.gap`.
+    """
+    found = []
+    for (data, source), every in evidence:
+        battery = [one for one in every if one.transfer == "learned" and one.memory != "lag" and one.status == "ok"]
+        value = low = high = math.nan
+        if battery and all(one.taught[-1] for one in battery):
+            gap = together(battery)[0].estimated(battery[0].clusters)
+            value, half = float(gap.value[-1]), float(gap.half(0.975)[-1])
+            low, high = value - half, value + half
+        found.append(Measured(data, source, value, low, high))
+    return found
+
+
+def frontier(gaps: Sequence[Measured], found: Sequence[Examination]) -> pd.DataFrame:
+    """One row for each source: its gap, the AUC of membership inference on it, and whether no other is better in both.
+
+    `efficient` is True where no other source of that data set has both a smaller gap and a smaller AUC (or one of them
+    smaller and the other equal); an AUC below one half is no better than one half. None where either is not known:
+    `status` says which. The marks are those of the estimates: their intervals stand beside them.
+    """
+    import pandas as pd
+
+    by_name = {(one.data, one.source): one for one in found}
+    rows = []
+    for one in gaps:
+        there = by_name.get((one.data, one.source))
+        auc = None if there is None else there.figure(*MEMBERSHIP)
+        status = "ok"
+        if auc is None or math.isnan(auc.value):
+            status = "not measurable" if auc is None else f"not measurable: {auc.advice}"
+        elif math.isnan(one.gap):
+            status = "no gap"
+        told = (math.nan,) * 3 if auc is None else (auc.value, auc.low, auc.high)
+        percent = 100 * math.expm1(one.gap) if math.isfinite(one.gap) else math.nan
+        rows.append((one.data, one.source, one.gap, one.low, one.high, percent, *told, None, status))
+    frame = pd.DataFrame(rows, columns=list(_FRONTIER))
+    frame["efficient"] = frame["efficient"].astype(object)
+    for _, rest in frame[frame.status == "ok"].groupby("data", sort=False):
+        costs = np.column_stack([rest.gap, np.maximum(rest.auc, 0.5)])
+        frame.loc[rest.index, "efficient"] = _efficient(costs)
+    return frame
+
+
+def _efficient(costs: Floats) -> list[bool]:
+    """Which rows (N, 2) no other row is at least as good as in both columns and better in one."""
+    as_good = np.all(costs[:, None] <= costs[None], axis=2)
+    better = np.any(costs[:, None] < costs[None], axis=2)
+    beaten: list[bool] = np.logical_or.reduce(as_good & better, axis=0).tolist()
+    return [not one for one in beaten]
+
+
+def predictors(gaps: Sequence[Measured], found: Sequence[Examination]) -> pd.DataFrame:
+    """One row for each figure of each diagnostic: Spearman's rank correlation with the gap over the sources.
+
+    By data set, with a 95 % interval (Bonett & Wright 2000, "Sample size requirements for estimating Pearson, Kendall
+    and Spearman correlations"). `status` is "ok", or why there is none: fewer than `SOURCES` sources with both, or
+    nothing that varies. That the gaps themselves are uncertain is in no interval.
+    """
+    import pandas as pd
+
+    by_name = {(one.data, one.source): one for one in found}
+    rows = []
+    for data in dict.fromkeys(one.data for one in gaps):
+        mine = [one for one in gaps if one.data == data and (data, one.source) in by_name]
+        for diagnostic, name in _names(by_name[data, one.source] for one in mine):
+            pairs = [(_value(by_name[data, one.source], diagnostic, name), one.gap) for one in mine]
+            rows.append((data, diagnostic, name, *_correlation(np.array(pairs, dtype=np.float64).reshape(-1, 2))))
+    frame = pd.DataFrame(rows, columns=list(_PREDICTORS))
+    order = frame.correlation.abs().fillna(-1.0)
+    return (
+        frame.assign(order=order)
+        .sort_values(["data", "order"], ascending=[True, False], kind="stable")[list(_PREDICTORS)]
+        .reset_index(drop=True)
+    )
+
+
+def _names(found: Iterator[Examination]) -> list[tuple[str, str]]:
+    named = ((told.diagnostic, figure.name) for one in found for told in one.found for figure in told.figures)
+    return list(dict.fromkeys(named))
+
+
+def _value(one: Examination, diagnostic: str, name: str) -> float:
+    figure = one.figure(diagnostic, name)
+    return math.nan if figure is None else figure.value
+
+
+def _correlation(pairs: Floats) -> tuple[float, float, float, int, str]:
+    """Spearman's ρ of pairs (N, 2), its interval, of how many, and the status."""
+    from scipy.stats import norm, spearmanr
+
+    whole = pairs[np.isfinite(pairs).all(1)]
+    n = len(whole)
+    nothing = math.nan, math.nan, math.nan, n
+    if n < SOURCES:
+        return *nothing, f"{n} sources have both, it takes {SOURCES}"
+    if (np.ptp(whole, axis=0) == 0).any():
+        return *nothing, "the same for all sources"
+    rho = float(spearmanr(whole[:, 0], whole[:, 1]).statistic)
+    half = float(norm.ppf(0.975)) * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    middle = math.atanh(min(max(rho, -1 + 1e-12), 1 - 1e-12))
+    return rho, math.tanh(middle - half), math.tanh(middle + half), n, "ok"
+
+
+def agreements(gaps: Sequence[Measured], found: Sequence[Examination]) -> list[str]:
+    """Whether the memory that the series have lost explains the gap, a sentence for each source that says something."""
+    by_name = {(one.data, one.source): one for one in found}
+    told = []
+    for one in gaps:
+        there = by_name.get((one.data, one.source))
+        implied = None if there is None else there.figure(*MEMORY)
+        if implied is None or math.isnan(implied.value) or math.isnan(one.gap):
+            continue
+        if said := _agreement(one, implied.value, implied.flag == "warn"):
+            told.append(f"{one.data}, {one.source}: {said}")
+    return told
+
+
+def _agreement(one: Measured, implied: float, lost: bool) -> str:
+    gap, memory_gap = (f"{100 * math.expm1(value):.1f} %" for value in (one.gap, implied))
+    if one.low > MARGIN and lost:
+        return f"the gap ({gap}) has a cause in lost linear memory: the autocorrelations alone imply {memory_gap}"
+    if one.low > MARGIN:
+        return (
+            f"the gap ({gap}) is not one of linear memory, of which the autocorrelations imply {memory_gap}: look at "
+            "nonlinear dependence, at level and scale, at noise, and at how much there is to learn from"
+        )
+    if one.high < MARGIN and lost:
+        return f"memory is lost (the autocorrelations imply {memory_gap}) where these forecasters do not use it ({gap})"
+    return ""
+
+
+def frontier_text(frame: pd.DataFrame) -> str:
+    """The table of `frontier` for eyes."""
+    rows = [["data", "source", "gap %", "95 %", "membership AUC", "95 %", ""]]
+    for row in _records(frame):
+        mark = {True: "efficient", False: ""}.get(row["efficient"], row["status"])
+        gap = _span("+.1f", *(100 * math.expm1(row[name]) for name in ("gap", "low", "high")))
+        rows.append(
+            [row["data"], row["source"], *gap, *_span(".3f", row["auc"], row["auc_low"], row["auc_high"]), mark]
+        )
+    legend = (
+        "efficient: no other source has both a smaller gap and less that gives its members away (AUC of membership "
+        "inference; .5 gives nobody away), as far as the estimates tell."
+    )
+    return "\n".join([*aligned(rows, left=2), "", legend]) + "\n"
+
+
+def predictors_text(frame: pd.DataFrame) -> str:
+    """The table of `predictors` for eyes."""
+    rows = [["data", "diagnostic", "figure", "rank correlation with the gap", "95 %", "sources", ""]]
+    for row in _records(frame):
+        rho = _span("+.2f", row["correlation"], row["low"], row["high"])
+        why = "" if row["status"] == "ok" else row["status"]
+        rows.append([row["data"], row["diagnostic"], row["figure"], *rho, str(int(row["sources"])), why])
+    return "\n".join(aligned(rows, left=3)) + "\n"
+
+
+def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+    return ({str(name): value for name, value in row.items()} for row in frame.to_dict("records"))
+
+
+def _span(spec: str, value: float, low: float, high: float) -> tuple[str, str]:
+    """A figure and its interval as texts; "-" for what is not known."""
+    known = math.isfinite(low) and math.isfinite(high)
+    return "-" if math.isnan(value) else format(value, spec), f"{low:{spec}} to {high:{spec}}" if known else ""
