@@ -80,7 +80,7 @@ def gaps(
     """The table of `Run.gap`."""
     import pandas as pd
 
-    _check_carries(metric, "has no gap")
+    check_carries(metric, "has no gap")
     level = 0.975
     rows: list[dict[str, Any]] = []
     means: dict[tuple[str, int], list[_Found]] = {}
@@ -273,7 +273,7 @@ class Gate:
         return verdict_formats.html_of(self)
 
 
-def _check_carries(metric: str, otherwise: str) -> None:
+def check_carries(metric: str, otherwise: str) -> None:
     """`UsageError` for a metric whose ratio of sums says nothing of accuracy."""
     from tsgap.plugins import registry
 
@@ -299,7 +299,7 @@ def gated(
     baseline: Run | None = None,
 ) -> Gate:
     """The verdicts of `Run.gate`."""
-    _check_carries(metric, "cannot be gated")
+    check_carries(metric, "cannot be gated")
     if on not in CONTROLS:
         raise UnknownNameError.of("gap to gate on", on, CONTROLS)
     picked = {"data": data, "forecaster": forecaster, "on": on}
