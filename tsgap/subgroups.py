@@ -1,0 +1,249 @@
+"""Does training on synthetic series serve all groups alike: the gap by group, the worst, and whether groups differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tsgap.errors import UnknownNameError, UsageError
+from tsgap.evidence import Evidence, span, together
+from tsgap.formats import aligned, one_line
+from tsgap.gap import Estimate, Linear
+from tsgap.grouping import Grouping
+from tsgap.heterogeneity import UNKNOWN, Heterogeneity, Share, heterogeneity
+from tsgap.panel import Ints
+from tsgap.sentences import interval, percent, signed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tsgap.run import Run
+
+#: What stands for the geometric mean over forecasters, and for all leads together.
+ALL = "all"
+#: Groups of one grouping that are looked at; where there are more they are left alone, and that is said.
+MOST = 50
+#: How sure intervals are, and when groups are said to differ.
+LEVEL = 0.95
+
+COLUMNS = (
+    *("data", "source", "forecaster", "metric", "grouping", "of", "group", "bin", "first", "last"),
+    *("series", "blocks", "windows", "gap", "low", "high", "percent", "percent_low", "percent_high"),
+    *("low_joint", "high_joint", "worst", "status", "share_real", "share_synthetic", "p"),
+)
+
+
+def table(
+    run: Run, metric: str, by: str | Sequence[str] | None, pairs: Sequence[tuple[str, str]], forecaster: Any
+) -> pd.DataFrame:
+    """The table of `Run.subgroups` for some pairs of data set and source."""
+    import pandas as pd
+
+    wanted = None if by is None else (by,) if isinstance(by, str) else tuple(by)
+    there: dict[str, None] = {}
+    rows: list[dict[str, Any]] = []
+    for data, source in pairs:
+        for grouping in run.groupings(data, source):
+            there[grouping.name] = None
+            if wanted is None or grouping.name in wanted:
+                rows += _rows(run, data, source, metric, grouping, forecaster)
+    if not there:
+        raise no_groups(run)
+    for name in wanted or ():
+        if name not in there:
+            raise UnknownNameError.of("grouping", name, there, note="That is what is in this run.")
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def no_groups(run: Run) -> UsageError:
+    """What is said of a run without a single grouping."""
+    return UsageError(
+        f"{run.path}: there are no groups in it; name group columns of the data (--group NAME), or run the sweep with "
+        "--diagnose (diagnose=True) for automatic ones"
+    )
+
+
+def _rows(
+    run: Run, data: str, source: str, metric: str, grouping: Grouping, forecaster: Any
+) -> Iterator[dict[str, Any]]:
+    head = {"data": data, "source": source, "metric": metric, "grouping": grouping.name, "of": grouping.of}
+    head |= {"worst": False, "p": np.nan}
+    if why := grouping.why or _why_not(grouping):
+        yield {**head, "forecaster": "", "group": "", "bin": ALL, "status": why}
+        return
+    by_forecaster: dict[str, dict[str, _OfGroup]] = {}
+    truth = run.truth(data)
+    for group in grouping.groups:
+        among = grouping.among(group)
+        asked: dict[str, Any] = {"data": data, "source": source, "forecaster": forecaster, "whole": True}
+        for _, evidence in run.evidence(metric, "bin", among=among, **asked):
+            for name, one in _with_mean(evidence):
+                found = _OfGroup(*one, truth.series[among], truth.block[among])
+                by_forecaster.setdefault(name, {})[group] = found
+    for name, of in by_forecaster.items():
+        claimed = {group: one for group, one in of.items() if one.claimed}
+        p = _tested(claimed).p
+        worst = max(claimed, key=lambda group: float(claimed[group].estimate.value[-1])) if len(claimed) > 1 else None
+        for group, one in of.items():
+            own = {**head, "forecaster": name, "group": group, "worst": group == worst, "p": p}
+            own |= {"windows": int(grouping.among(group).sum()), "share_real": grouping.real.get(group, np.nan)}
+            own["share_synthetic"] = grouping.synthetic.get(group, np.nan)
+            yield from ({**own, **told} for told in one.told(len(claimed)))
+
+
+def _why_not(grouping: Grouping) -> str:
+    n = len(grouping.groups)
+    return "all windows are in one group" if n < 2 else f"{n} groups are more than {MOST}" if n > MOST else ""
+
+
+def _with_mean(evidence: Sequence[Evidence]) -> Iterator[tuple[str, tuple[Evidence, Linear | None]]]:
+    """Each forecaster with its gap, None where there is none; last the geometric mean over those that learn."""
+    for one in evidence:
+        yield one.forecaster, (one, one.gap if one.status == "ok" else None)
+    learning = [one for one in evidence if one.transfer == "learned" and one.memory != "lag"]
+    there = [one for one in learning if one.status == "ok"]
+    if len(learning) > 1 and there:
+        gap, _, taught = together(there)
+        whole = len(there) == len(learning) and not any(one.uneven or one.unanswered for one in there)
+        yield ALL, (replace(there[0], forecaster=ALL, taught=taught, uneven=int(not whole)), gap)
+
+
+@dataclass(frozen=True, eq=False)
+class _OfGroup:
+    """What was found for one group and forecaster; `series` and `blocks` (n,) are those of its windows in all data."""
+
+    evidence: Evidence
+    gap: Linear | None
+    series: Ints
+    blocks: Ints
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The gap of every bin, last of all leads."""
+        assert self.gap is not None
+        return self.gap.estimated(self.evidence.clusters)
+
+    @property
+    def claimed(self) -> bool:
+        """Whether anything is claimed: it learns, there are series enough, and a gap over all leads."""
+        one = self.evidence
+        if self.gap is None or not one.taught[-1] or one.transfer == "none":
+            return False
+        return self.estimate.counts.population and bool(np.isfinite(self.estimate.value[-1]))
+
+    def share(self) -> Share:
+        """The gap over all leads for the test of heterogeneity, of the windows that have a part in it."""
+        assert self.gap is not None
+        last = slice(len(self.evidence.places) - 1, None)
+        parts, shares = self.gap.contributions[:, :, last], self.gap.shares[:, last]
+        there = (parts != 0).any((0, 2)) | (shares[:, 0] > 0)
+        gap = Linear(self.gap.value[last], parts[:, there], shares[there])
+        return Share(gap, self.series[there], self.blocks[there], self.evidence.clusters.replicates)
+
+    def told(self, n: int) -> Iterator[dict[str, Any]]:
+        """Figures of every bin, and last of all leads, whose joint ends hold for `n` groups at once."""
+        places = self.evidence.places
+        for i, place in enumerate(places):
+            if len(places) > 2 or i == len(places) - 1:  # a single bin is all leads
+                where = ALL if i == len(places) - 1 else span(place)
+                yield {"bin": where, "first": place[0], "last": place[1], **self._at(i, n)}
+
+    def _at(self, i: int, n: int) -> dict[str, Any]:
+        one = self.evidence
+        if self.gap is None:
+            return {"status": one.status}
+        found = self.estimate.at(i)
+        row: dict[str, Any] = {"series": found.counts.series, "blocks": found.counts.blocks}
+        value = float(found.value[0])
+        if not one.taught[i] or np.isnan(value):
+            return {**row, "status": "no pairs" if one.taught[i] else "not taught"}
+        half = float(found.half(0.5 + LEVEL / 2)[0])
+        for name, end in (("", value), ("_low", value - half), ("_high", value + half)):
+            row |= {name.strip("_") or "gap": end, f"percent{name}": 100 * float(np.expm1(end))}
+        if self.claimed and i == len(one.places) - 1:
+            joint = float(found.half(1 - (1 - LEVEL) / 2 / n)[0])
+            row |= {"low_joint": value - joint, "high_joint": value + joint}
+        partial = "partial" if one.uneven or one.unanswered else "ok"
+        few = partial if found.counts.population else "insufficient"
+        return {**row, "status": "not applicable" if one.transfer == "none" else few}
+
+
+def _tested(groups: Mapping[str, _OfGroup]) -> Heterogeneity:
+    if len(groups) < 2:
+        return UNKNOWN
+    return heterogeneity(
+        [one.share() for one in groups.values()], [float(one.estimate.df[-1]) for one in groups.values()]
+    )
+
+
+_HEADS = ("group", "series", "windows", "gap %", "95 % interval", "all at once", "real", "synthetic", "")
+_LEGEND = (
+    "gap: how much larger errors are after training on synthetic than on real series, over all leads, in %. all at "
+    "once: intervals that hold for all groups of a grouping together. real, synthetic: share of the series, or of "
+    "their stretches, in the group. insufficient: fewer than 5 series, nothing is claimed. p: how likely groups would "
+    "differ so much by chance."
+)
+
+
+def text_of(frame: pd.DataFrame) -> str:
+    """A sentence and a table for each data set, source and grouping: of all forecasters, or of the only one."""
+    lines: list[str] = []
+    for (data, source, metric), of_source in frame.groupby(["data", "source", "metric"], sort=False):
+        lines += ["", f"{data}, {source}: {str(metric).upper()} by group"]
+        for (_,), block in of_source.groupby(["grouping"], sort=False):
+            whole = block[block.bin == ALL]
+            shown = whole[whole.forecaster == _shown(whole)]
+            lines += ["", *map(one_line, [sentence(shown)])]
+            rows = [_cells(row) for row in shown.to_dict("records") if row["group"]]
+            lines += aligned([_HEADS, *rows]) if rows else []
+    return "\n".join([*lines[1:], "", _LEGEND]) + "\n" if lines else "no groups\n"
+
+
+def _shown(whole: pd.DataFrame) -> str:
+    """The mean over forecasters where there is one, else the first that has a figure."""
+    known = whole[whole.worst] if whole.worst.any() else whole[whole.gap.notna() & (whole.status != "not applicable")]
+    names = list(dict.fromkeys((known if len(known) else whole).forecaster))
+    return ALL if ALL in names else str(names[0])
+
+
+def sentence(groups: pd.DataFrame) -> str:
+    """What is said of one grouping and forecaster, from its rows of all leads."""
+    first = groups.iloc[0]
+    if not first["group"]:
+        return f"{first['grouping']}: no groups: {first['status']}"
+    who = "" if first["forecaster"] == ALL else f" of {first['forecaster']}"
+    worst = groups[groups.worst]
+    if not len(worst):
+        return f"{first['grouping']}: fewer than 2 groups have 5 series and a figure{who}: nothing is claimed"
+    row = worst.iloc[0]
+    p = float(row["p"])
+    differ = "whether groups differ is not known"
+    if np.isfinite(p):
+        said = "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
+        differ = f"groups differ ({said})" if p < 1 - LEVEL else f"groups are not proven to differ ({said})"
+    ends = f"{interval(row['low_joint'], row['high_joint'])}, all groups at once"
+    return f"{row['grouping']}: worst{who} is {row['group']!r} with {percent(row['gap'])} ({ends}); {differ}"
+
+
+def _cells(row: Mapping[Any, Any]) -> list[str]:
+    def count(value: float) -> str:
+        return "-" if np.isnan(value) else str(int(value))
+
+    def share(value: float) -> str:
+        return "-" if np.isnan(value) else f"{100 * value:.0f} %"
+
+    return [
+        str(row["group"]),
+        count(row["series"]),
+        count(row["windows"]),
+        signed(row["gap"]),
+        interval(row["low"], row["high"]),
+        interval(row["low_joint"], row["high_joint"]),
+        share(row["share_real"]),
+        share(row["share_synthetic"]),
+        "" if row["status"] == "ok" else str(row["status"]),
+    ]
