@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tsgap.evidence import Evidence
     from tsgap.examinations import Diagnostics
     from tsgap.explaining import Measured
+    from tsgap.grouping import Grouping
     from tsgap.plots import Plots
     from tsgap.verdicts import GapBy, Gate, Horizons
 
@@ -461,6 +462,47 @@ class Run:
         from tsgap.explaining import measured
 
         return measured(self.evidence(metric, "bin", data=data, source=source, whole=True))
+
+    def groupings(self, data: str, source: str) -> list[Grouping]:
+        """The ways to part the windows of a data set: its group columns, and automatic ones of a sweep with `diagnose`.
+
+        By the volume and the seasonality of series, by peaks before windows and within them, and by whether the
+        synthetic series of this source cover the history.
+        """
+        from tsgap.grouping import groupings
+
+        told = self.manifest.get("groups", {}).get(data)
+        return list(groupings(self.truth(data), told, source, self._store.read_table))
+
+    def subgroups(
+        self,
+        metric: str = "mase",
+        by: str | Sequence[str] | None = None,
+        *,
+        data: Names = None,
+        source: Names = None,
+        forecaster: Names = None,
+    ) -> pd.DataFrame:
+        """The gap by group, the worst group of each grouping, and whether its groups differ.
+
+        `by` names groupings, None takes all: static group columns, and the automatic ones of a sweep with `diagnose`.
+        One row for each `data`, `source`, `forecaster`, `grouping`, `group` and `bin` of leads, last all leads (bin
+        ``"all"``). `gap`, `low`, `high` and `percent…` as in `gap`, over the windows of the group alone, which has
+        `series`, `blocks` and `windows`. `low_joint` to `high_joint` hold for all groups of the grouping at once
+        (Bonferroni, 95 %). `worst` marks the group with the largest gap of all leads. `p`: how likely groups that do
+        not differ would differ so much (see `tsgap.heterogeneity`). `share_real` and `share_synthetic` are the shares
+        of the training series, or of their stretches, in the group (of coverage: of the test windows that were looked
+        at). `status`: insufficient where fewer than 5 series have windows in the group (figures, but nothing is
+        claimed: no worst, no joint ends, no part in `p`); else as in `gap`, or why there are no groups. Raises
+        `UsageError` where there is no grouping.
+        """
+        from tsgap.subgroups import table
+        from tsgap.verdicts import check_carries
+
+        check_carries(metric, "has no gap")
+        rows = self._picked(data, source, forecaster)
+        pairs = list(dict.fromkeys((row["data"], row["source"]) for row in rows if row["source"]))
+        return table(self, metric, by, pairs, forecaster)
 
     def truth(self, data: str) -> Truth:
         """The truth of the windows of a data set, with the weights and denominators that metrics need."""
