@@ -119,6 +119,11 @@ class Rule:
                 judged[here], broken[here], at[here], found[here] = True, ~keeps[taken], first, each[taken]
         return Broken(broken, judged, at, found)
 
+    def extent(self, length: int) -> int:
+        """How many values of a series of `length` are looked at at once."""
+        each = {"y": 1, "abs(y)": 1, "whole": 1, "diff": 2, "abs(diff)": 2}
+        return each.get(self.quantity, self.over or int(length))
+
     def reason(self, found: float) -> str:
         """Why a series breaks it, in words."""
         if self.quantity == "whole":
