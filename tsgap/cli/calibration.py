@@ -77,7 +77,8 @@ def _sentence(row: Mapping[str, Any]) -> str:
     real, synthetic = (f"{100 * row[f'coverage_{arm}']:.1f} %" for arm in ("control", "synthetic"))
     return (
         f"{100 * row['interval']:g} % intervals of {row['forecaster']} hold {real} after real training, {synthetic} "
-        f"after synthetic: {size} ({100 * low:.1f} to {100 * high:.1f}), {told.get(row['verdict'], f'which cannot be told from {points}')}"
+        f"after synthetic: {size} ({100 * low:.1f} to {100 * high:.1f}), "
+        + told.get(row["verdict"], f"which cannot be told from {points}")
     )
 
 
@@ -112,14 +113,9 @@ def _gap(row: Mapping[str, Any]) -> list[str]:
 
 def _histogram(frame: pd.DataFrame) -> Iterator[list[str]]:
     """The shares between levels: what is expected, then a line for each forecaster and arm."""
-    first = frame.groupby(["forecaster", "arm"], sort=False)
-    for (forecaster, arm), block in first:
-        if (forecaster, arm) == next(iter(first.groups)):
+    for i, ((forecaster, arm), block) in enumerate(frame.groupby(["forecaster", "arm"], sort=False)):
+        if not i:
             yield ["PIT", "below %", *(f"{100 * level:g}" for level in block.below), "off"]
             yield ["", "expected", *(f"{100 * share:.1f}" for share in block.expected), ""]
-        yield [
-            forecaster,
-            arm,
-            *(f"{100 * share:.1f}" for share in block.share),
-            f"{100 * block.deviation.iloc[0]:.1f}",
-        ]
+        shares = (f"{100 * share:.1f}" for share in block.share)
+        yield [str(forecaster), str(arm), *shares, f"{100 * block.deviation.iloc[0]:.1f}"]

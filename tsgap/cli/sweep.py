@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 @click.option("--inverse", type=click.Choice(["minmax", "zscore"]), help="Undo the normalisation of arrays of windows.")
 @click.option("--channels", default="", metavar="A,B,…", help="Names of the channels of arrays (N, L, C).")
 @click.option("--quantiles", default="", metavar="0.1,0.5,0.9", help="Levels to ask of forecasters, for 'wql'.")
+@click.option("--calibration", is_flag=True, help="Ask for the levels of 50, 80 and 95 % intervals: do they hold?")
 @click.option("--generator-cutoff", metavar="STAMP", help="Up to when the generator saw real data.")
 @read_options
 @click.option(
@@ -163,8 +164,9 @@ def _running(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]) -> Any:
+    from tsgap.calibration import LEVELS
     from tsgap.config import from_toml
-    from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs
+    from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, levels_of, source_specs
 
     if config is not None:
         context = click.get_current_context()
@@ -199,6 +201,8 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
             raise UsageError("--fast is one replicate without the shuffled arm; it does not go with --replicates")
         given |= {"replicates": 1, "null": False}
     given |= {"augment": "also" if given["augment"] else "", "cheap": bool(given["augment"])}
+    if given["calibration"]:
+        given |= {"quantiles": (*(set(LEVELS) | set(levels_of(given["quantiles"]))),)}
     return Experiment(data, sources, forecasters, **{name: given[name] for name in SHARED})
 
 
@@ -206,6 +210,7 @@ _SWEEP_OPTIONS = (
     *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "fast"),
     *("seed", "scaling", "context", "match", "null", "inverse", "channels", "quantiles", "generator_cutoff"),
     *("oracle_split", "validation", "augment", "event", "diagnose", "rules", "features", "outsiders", "stress"),
+    "calibration",
 )
 _READ_OPTIONS = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
 
@@ -240,6 +245,8 @@ def _show(run: Run, given: dict[str, Any]) -> int:
         click.echo(f"\nresults: {run.path}   (tsgap show {run.path} --by lead)")
         if "validation" in run.manifest:
             click.echo(f"validating on the synthetic series: tsgap show {run.path} --validation")
+        if run.manifest["experiment"].get("quantiles"):
+            click.echo(f"do quantile forecasts hold what they promise: tsgap show {run.path} --calibration")
         if "augmentation" in run.manifest:
             click.echo(f"adding them to the real series: tsgap show {run.path} --augmentation")
     return DONE if all_well(run, frame) else FAILED_CELLS
