@@ -1,0 +1,171 @@
+"""What the diagnostics of one source say: beside the noise floor, one that fails alone, kept and read back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from trials import panel
+from worlds import autoregressions
+
+from tsgap.diagnostics import Contrast, Diagnosed, Figure, Sample, contrasted
+from tsgap.errors import ContractError, DataError
+from tsgap.examination import WORST, Examination, Found, examined
+from tsgap.examination_formats import frame_of, html_of, json_of, markdown_of, samples_of, sentence, text_of
+from tsgap.examinations import Diagnostics
+from tsgap.protocols import DiagnosticSpec
+
+
+@pytest.fixture(scope="module")
+def contrast() -> Contrast:
+    rng = np.random.default_rng(0)
+    real, other = (autoregressions(rng, 12, 150, phi=0.5) for _ in range(2))
+    return contrasted(panel(real), panel(2 * other), seed=0)
+
+
+def spread(contrast: Contrast, *, seed: int) -> Diagnosed:
+    sides = (contrast.real, contrast.synthetic)
+    real, synthetic = (float(side.windows.std()) for side in sides)
+    return Diagnosed((Figure("ratio of spreads", synthetic / real, flag="warn", advice="divide by two"),))
+
+
+def raises(contrast: Contrast, *, seed: int) -> Diagnosed:
+    raise ZeroDivisionError("nothing to divide by")
+
+
+def test_every_figure_stands_beside_the_same_figure_of_the_noise_floor(contrast: Contrast) -> None:
+    [found] = examined(contrast, [DiagnosticSpec("spread", "", spread)], seed=0)
+    [figure] = found.figures
+    assert figure.value == pytest.approx(2, rel=0.2)
+    assert figure.reference == spread(contrast.floor, seed=0).figures[0].value == pytest.approx(1, rel=0.2)
+
+
+def test_a_reference_that_the_diagnostic_gives_itself_stays(contrast: Contrast) -> None:
+    def expected(contrast: Contrast, *, seed: int) -> Diagnosed:
+        return Diagnosed((Figure("share", 0.3, reference=0.5),))
+
+    [found] = examined(contrast, [DiagnosticSpec("own", "", expected)], seed=0)
+    assert found.figures[0].reference == 0.5
+
+
+def test_a_diagnostic_that_fails_is_named_and_takes_no_other_with_it(contrast: Contrast) -> None:
+    specs = [DiagnosticSpec("bad", "", raises), DiagnosticSpec("spread", "", spread)]
+    one = Examination("d", "s", examined(contrast, specs, seed=0))
+    assert [told.failed for told in one.found] == ["ZeroDivisionError: nothing to divide by", ""]
+    assert not one.ok
+    assert "bad failed" in sentence(one)
+    assert "bad failed: ZeroDivisionError" in text_of([one])
+    assert frame_of([one]).flag.tolist() == ["failed", "warn"]
+
+
+def test_a_failure_that_only_the_floor_shows_is_a_failure(contrast: Contrast) -> None:
+    def half(contrast: Contrast, *, seed: int) -> Diagnosed:
+        if contrast.is_floor:
+            raise DataError("the floor is too small")
+        return spread(contrast, seed=seed)
+
+    [found] = examined(contrast, [DiagnosticSpec("half", "", half)], seed=0)
+    assert found.failed == "the floor is too small"
+    assert not found.figures
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "must return a tsgap.Diagnosed, got NoneType"),
+        (Diagnosed((1.0,)), "figures of a tsgap.Diagnosed are tsgap.Figures, got 1.0"),  # type: ignore[arg-type]
+        (Diagnosed((), ("a",)), "worst of a tsgap.Diagnosed are tsgap.Samples, got 'a'"),  # type: ignore[arg-type]
+        (Diagnosed((Figure("x", 1), Figure("x", 2))), "two figures are called 'x'"),
+    ],
+)
+def test_what_breaks_the_contract_is_said(contrast: Contrast, given: Any, said: str) -> None:
+    [found] = examined(contrast, [DiagnosticSpec("odd", "", lambda contrast, *, seed: given)], seed=0)
+    assert said in found.failed
+
+
+def test_a_figure_without_a_value_is_not_measurable_and_a_flag_is_a_known_word() -> None:
+    assert Figure("x", float("nan"), flag="warn").flag == "not measurable"
+    assert Figure.unknown("x", "too few").advice == "too few"
+    with pytest.raises(ContractError, match="a flag is one of"):
+        Figure("x", 1.0, flag="loud")  # type: ignore[arg-type]
+
+
+def test_the_worst_samples_are_kept_worst_first(contrast: Contrast) -> None:
+    def listed(contrast: Contrast, *, seed: int) -> Diagnosed:
+        return Diagnosed((), tuple(Sample("a", i, 5, float(i % 40), "odd") for i in range(40)))
+
+    [found] = examined(contrast, [DiagnosticSpec("listed", "", listed)], seed=0)
+    assert [worst.score for worst in found.worst] == [float(39 - i) for i in range(WORST)]
+
+
+def made_up() -> Examination:
+    figures = (
+        Figure("area", 0.9, 0.8, 0.95, p=0.001, reference=0.5, flag="warn", advice="look at peaks", detail="skewness"),
+        Figure("share", 0.01, reference=0.01),
+        Figure("ratio", float("inf"), reference=1.0),
+        Figure.unknown("depth", "too few series"),
+    )
+    worst = tuple(Sample(f"k{i}", i, 24, 10.0 - i, "a value of -3, below 0") for i in range(7))
+    found = (
+        Found("shift", figures, worst, ("half of the series were looked at",), seconds=1.5),
+        Found("x", failed="no"),
+    )
+    return Examination("d", "s", found, ("3 of 9 stretches of the test",), "", ("12 real windows",))
+
+
+def test_what_was_found_is_read_back_as_it_was_written() -> None:
+    one = made_up()
+    again = Examination.of_told(json.loads(json.dumps(one.told, allow_nan=False)))
+    assert again.told == one.told
+    assert again.found[0].figures[2].value == float("inf")
+    assert np.isnan(again.found[0].figures[3].value)
+    assert again.leaks == one.leaks
+    assert again.notes == one.notes
+    assert again.warnings[0][1].name == "area"
+
+
+def test_the_text_says_values_noise_floor_warnings_advice_and_the_worst() -> None:
+    one = made_up()
+    text = text_of([one], ["a note on all"])
+    assert (
+        "d, s: 1 of 3 figures are proven to differ from what real series show (shift), 1 could not be measured" in text
+    )
+    assert "The test is in the synthetic series, which voids every verdict." in text
+    assert "LEAK: 3 of 9 stretches" in text
+    assert "0.8 to 0.95" in text
+    assert "WARN" in text
+    assert "- shift, area: skewness: look at peaks" in text
+    assert "- shift, depth: not measurable: too few series" in text
+    assert "series 'k0', steps 0 to 23: a value of -3" in text
+    assert "2 more samples stand out" in text
+    assert "- a note on all" in text
+    assert "half of the series were looked at" in text
+
+
+def test_the_tables_hold_every_figure_and_every_sample() -> None:
+    frame = frame_of([made_up()])
+    assert frame.figure.tolist()[:4] == ["area", "share", "ratio", "depth"]
+    assert frame.ratio.tolist()[:2] == [pytest.approx(1.8), 1.0]
+    assert len(samples_of([made_up()])) == 7
+
+
+def test_a_source_that_cannot_be_compared_says_why_everywhere() -> None:
+    one = Examination("d", "s", why="2 series are too few")
+    assert "d, s: cannot be compared: 2 series are too few." in text_of([one])
+    assert frame_of([one]).advice.tolist() == ["2 series are too few"]
+    assert "2 series are too few" in json_of([one])
+    assert not Diagnostics((one,)).ok
+    assert not Diagnostics(()).ok
+
+
+def test_names_from_data_cannot_break_out_of_html_markdown_or_a_line() -> None:
+    one = Examination("<b>d</b>", "s\n\x1b[31m", (Found("shift", (Figure("<i>x</i>", 1.0),)),))
+    assert "<b>" not in html_of([one])
+    assert "<i>" not in html_of([one])
+    assert "\x1b" not in text_of([one])
+    assert "<b>" not in markdown_of([one]).split("<details>")[0]
+    hostile = Examination("d", "s", (Found("shift", (Figure("```", 1.0),)),))
+    assert markdown_of([hostile]).count("````") == 2
+    assert json.loads(json_of([one]))["sources"][0]["data"] == "<b>d</b>"
