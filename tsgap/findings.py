@@ -116,6 +116,28 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class OfGroup:
+    """What was found for one gated forecaster in the windows of one group, over all leads.
+
+    `gap` and its bounds as in `Bin`; `proven` is the lower bound that holds for all groups and forecasters at once.
+    `outcome`: safe, broken, undecided, insufficient (too few series or test periods to decide), or no figure.
+    """
+
+    grouping: str
+    group: str
+    forecaster: str
+    series: int
+    blocks: int
+    gap: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    upper: float = float("nan")
+    lower: float = float("nan")
+    proven: float = float("nan")
+    outcome: str = "no figure"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The verdict on one source for one data set, and what it rests on.
 
@@ -124,7 +146,8 @@ class Verdict:
     over the gated ones. `safe` and `breaks` as in `Finding`, over all gated forecasters (*operational*: they see
     their full context); `memory` is the finding of the lag probe. `equivalent`: the gap is proven to lie within the
     margin on both sides. `checked`: whether the bench passed its self-check on these data, None without one.
-    `overlapping`: the windows of a series overlap, and `OVERLAPPING_SERIES` series are needed to decide.
+    `overlapping`: the windows of a series overlap, and `OVERLAPPING_SERIES` series are needed to decide. `groups`: what
+    was found group by group, where that was asked for.
     """
 
     data: str
@@ -145,6 +168,7 @@ class Verdict:
     against_baseline: tuple[Against, ...] = ()
     damage: tuple[str, ...] = ()
     overlapping: bool = False
+    groups: tuple[OfGroup, ...] = ()
 
     @property
     def gated(self) -> tuple[Finding, ...]:
