@@ -24,7 +24,7 @@ def alike(rng: np.random.Generator, series: int, length: int = LENGTH) -> Floats
 
 
 def unlike(rng: np.random.Generator, series: int, length: int = LENGTH) -> Floats:
-    """Series (S, T) of which each has a memory, a season, a level and a scale of its own; levels spread over decades."""
+    """Series (S, T) of which each has a memory, a season, a level and a scale of its own, over decades."""
     return _made(rng, *_characters(rng, series), length)
 
 

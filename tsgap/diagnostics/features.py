@@ -74,7 +74,8 @@ def _block(y: Floats, season: int) -> Floats:
         *(_correlation(size - size.mean(1, keepdims=True), lag) for lag in LAGS_OF_SIZE),
         (z[:, 1:] * z[:, :-1] < 0).mean(1) if length > 1 else np.zeros(len(y)),
         share[:, frequency <= _LOW].sum(1),
-        share @ frequency,
+        # no matrix product: its last bit depends on how many rows come together
+        np.einsum("nf,f->n", share, frequency),
         entropy,
         (z * t).mean(1) / (t.std() or 1.0),
         _correlation(z, season),

@@ -56,7 +56,7 @@ def p_value(statistics: Floats) -> float:
     if np.isnan(first):
         return float("nan")
     # equal labellings differ by rounding; a permutation without a statistic counts against
-    most = first - 1e-9 * np.abs(first)
+    most = first - 1e-9 * np.abs(first) if np.isfinite(first) else first
     return float((~(statistics < most)).mean())
 
 
