@@ -70,7 +70,13 @@ def no_groups(run: Run) -> UsageError:
 def _rows(
     run: Run, data: str, source: str, metric: str, grouping: Grouping, forecaster: Any
 ) -> Iterator[dict[str, Any]]:
-    head = {"data": data, "source": source, "metric": metric, "grouping": grouping.name, "of": grouping.of}
+    head: dict[str, Any] = {
+        "data": data,
+        "source": source,
+        "metric": metric,
+        "grouping": grouping.name,
+        "of": grouping.of,
+    }
     head |= {"worst": False, "p": np.nan}
     if why := grouping.why or _why_not(grouping):
         yield {**head, "forecaster": "", "group": "", "bin": ALL, "status": why}
@@ -81,8 +87,8 @@ def _rows(
         among = grouping.among(group)
         asked: dict[str, Any] = {"data": data, "source": source, "forecaster": forecaster, "whole": True}
         for _, evidence in run.evidence(metric, "bin", among=among, **asked):
-            for name, one in _with_mean(evidence):
-                found = _OfGroup(*one, truth.series[among], truth.block[among])
+            for name, which, gap in _with_mean(evidence):
+                found = _OfGroup(which, gap, truth.series[among], truth.block[among])
                 by_forecaster.setdefault(name, {})[group] = found
     for name, of in by_forecaster.items():
         claimed = {group: one for group, one in of.items() if one.claimed}
@@ -100,16 +106,16 @@ def _why_not(grouping: Grouping) -> str:
     return "all windows are in one group" if n < 2 else f"{n} groups are more than {MOST}" if n > MOST else ""
 
 
-def _with_mean(evidence: Sequence[Evidence]) -> Iterator[tuple[str, tuple[Evidence, Linear | None]]]:
+def _with_mean(evidence: Sequence[Evidence]) -> Iterator[tuple[str, Evidence, Linear | None]]:
     """Each forecaster with its gap, None where there is none; last the geometric mean over those that learn."""
     for one in evidence:
-        yield one.forecaster, (one, one.gap if one.status == "ok" else None)
+        yield one.forecaster, one, one.gap if one.status == "ok" else None
     learning = [one for one in evidence if one.transfer == "learned" and one.memory != "lag"]
     there = [one for one in learning if one.status == "ok"]
     if len(learning) > 1 and there:
         gap, _, taught = together(there)
         whole = len(there) == len(learning) and not any(one.uneven or one.unanswered for one in there)
-        yield ALL, (replace(there[0], forecaster=ALL, taught=taught, uneven=int(not whole)), gap)
+        yield ALL, replace(there[0], forecaster=ALL, taught=taught, uneven=int(not whole)), gap
 
 
 @dataclass(frozen=True, eq=False)
