@@ -354,6 +354,7 @@ class Run:
         forecaster: Names = None,
         on: Literal["total", "fidelity"] = "total",
         baseline: str | Path | Run | None = None,
+        worst_group: bool | str | Sequence[str] = False,
     ) -> Gate:
         """PASS, FAIL or why it cannot be told, for each data set and source.
 
@@ -362,7 +363,9 @@ class Run:
         FAIL: some gap is proven larger than the margin. NO_SIGNAL: shuffled training is as good as real. Else
         INSUFFICIENT_DATA or INCONCLUSIVE. `horizons` are the ends of the bins that are gated, in steps or in seasons
         like "1m" (default: by season, up to the longest horizon). `baseline`: the run of the last accepted version; a
-        source that is proven worse fails.
+        source that is proven worse fails. `worst_group`: the same is asked of every group of a grouping (its name, or
+        True for all there are; see `subgroups`), of the gap over all leads: PASS only where it is proven smaller than
+        the margin in each, FAIL where some is proven larger; a group that is too small to decide forbids a PASS.
         Raises `UsageError` where `metric` cannot be gated.
         """
         from tsgap.findings import Rules
@@ -371,7 +374,9 @@ class Run:
         before = Run(baseline) if isinstance(baseline, (str, Path)) else baseline
         rules = Rules(margin, retain)
         picked = {"data": data, "source": source, "forecaster": forecaster}
-        return gated(self, rules, metric=metric, horizons=horizons, on=on, baseline=before, **picked)
+        groups = (worst_group,) if isinstance(worst_group, str) else worst_group
+        asked: dict[str, Any] = {"metric": metric, "horizons": horizons, "on": on, "baseline": before}
+        return gated(self, rules, **asked, worst_group=groups, **picked)
 
     def evidence(
         self,
@@ -503,6 +508,23 @@ class Run:
         rows = self._picked(data, source, forecaster)
         pairs = list(dict.fromkeys((row["data"], row["source"]) for row in rows if row["source"]))
         return table(self, metric, by, pairs, forecaster)
+
+    def rank_consistency(
+        self, metric: str = "mase", *, data: Names = None, source: Names = None, forecaster: Names = None
+    ) -> pd.DataFrame:
+        """Whether training on synthetic series ranks forecasters as training on real series does, over all leads.
+
+        One row for each `data`, `source` and pair of forecasters. `tau` is Kendall's tau-b between their errors in the
+        two arms, `low` to `high` its 95 % interval (the same in all rows of a source). `real` and `synthetic` are log
+        ratios, the error of the `first` forecaster over that of the `second` in each arm, with intervals that hold for
+        all pairs at once; `order`: ``"same"`` or ``"opposite"`` where both are proven, else ``"not told"``. At least 3
+        forecasters that learn are needed; `left_out` says who is not ranked and why, `status` why there is no tau.
+        """
+        from tsgap.rank_consistency import table
+        from tsgap.verdicts import check_carries
+
+        check_carries(metric, "has no gap")
+        return table(self, metric, data, source, forecaster)
 
     def truth(self, data: str) -> Truth:
         """The truth of the windows of a data set, with the weights and denominators that metrics need."""
