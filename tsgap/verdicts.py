@@ -19,6 +19,7 @@ from tsgap.gate import judged
 from tsgap.horizon import NO_EFFECT
 from tsgap.metrics import NO_QUANTILES
 from tsgap.sentences import sentence
+from tsgap.worst_group import judged_by_group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -297,6 +298,7 @@ def gated(
     forecaster: Any = None,
     on: str = "total",
     baseline: Run | None = None,
+    worst_group: bool | Sequence[str] = False,
 ) -> Gate:
     """The verdicts of `Run.gate`."""
     check_carries(metric, "cannot be gated")
@@ -313,11 +315,41 @@ def gated(
         if baseline is not None:
             accepted = before.get((name, where)) or _only(before, name, where)
         checked, leaks = run.checked(name), run.leaks(name, where)
-        out.append(judged(evidence, rules, caps=leaks, checked=checked, baseline=accepted))
+        verdict = judged(evidence, rules, caps=leaks, checked=checked, baseline=accepted)
+        if worst_group:
+            groups = _by_group(run, name, where, worst_group, metric=metric, horizons=horizons, **picked)
+            verdict = judged_by_group(verdict, groups)
+        out.append(verdict)
     if not out:
         raise UsageError(f"{run.path}: there is no synthetic source in what was asked for, so there is no verdict")
     versions = {str(name): str(number) for name, number in (run.manifest.get("versions") or {}).items()}
     return Gate(tuple(out), str(run.path), metric, on, "" if baseline is None else str(baseline.path), versions)
+
+
+def _by_group(
+    run: Run, data: str, source: str, wanted: bool | Sequence[str], **asked: Any
+) -> dict[str, dict[str, list[Evidence]] | str]:
+    """The evidence of every group of the wanted groupings, last of all leads together, or why there are no groups."""
+    there = {one.name: one for one in run.groupings(data, source)}
+    if not there:
+        raise UsageError(
+            f"{run.path}: {data} has no groups; name group columns (--group NAME), or run the sweep with --diagnose"
+        )
+    out: dict[str, dict[str, list[Evidence]] | str] = {}
+    for name in there if isinstance(wanted, bool) else wanted:
+        if name not in there:
+            raise UnknownNameError.of("grouping", name, there, note=f"That is what is in this run of {data}.")
+        grouping = there[name]
+        if grouping.why:
+            out[name] = grouping.why
+            continue
+        picked: dict[str, Any] = {**asked, "data": data, "source": source, "whole": True}
+        out[name] = {
+            group: found
+            for group in grouping.groups
+            for _, found in run.evidence(by="bin", among=grouping.among(group), **picked)
+        }
+    return out
 
 
 def _only(before: dict[tuple[str, str], dict[str, Evidence]], data: str, source: str) -> dict[str, Evidence]:
