@@ -144,12 +144,29 @@ def _passed(verdict: Verdict) -> str:
     return (
         f"{_trained(verdict)}, forecasters make {errors} at every lead up to {one.bins[-1].last} ({_sure(verdict)}; "
         f"the worst is {one.forecaster} at {leads(worst.first, worst.last)}); the margin is "
-        f"{share(verdict.rules.margin)}{_better(verdict)}{_scope(verdict)}."
+        f"{share(verdict.rules.margin)}{_better(verdict)}{_in_groups(verdict)}{_scope(verdict)}."
     )
+
+
+def _in_groups(verdict: Verdict) -> str:
+    """That every group passed too, where that was asked for."""
+    if not verdict.groups:
+        return ""
+    at = max(verdict.groups, key=lambda one: one.upper)
+    n = len({(one.grouping, one.group) for one in verdict.groups})
+    return f"; so it is in each of {n} groups over all leads, at most {larger(at.upper)} in {at.grouping} {at.group!r}"
 
 
 def _failed(verdict: Verdict) -> str:
     broken = [(one, b) for one in verdict.gated for b in one.bins if b.broken]
+    groups = [one for one in verdict.groups if one.outcome == "broken"]
+    if groups and not broken and not verdict.worse_than_baseline:
+        at = max(groups, key=lambda one: one.proven)
+        return (
+            f"{_trained(verdict)}, the errors of {at.forecaster} are {larger(at.gap)} in the group {at.group!r} of "
+            f"{at.grouping} ({_sure(verdict)}: at least {larger(at.proven)}), more than the margin of "
+            f"{share(verdict.rules.margin)}{_scope(verdict)}."
+        )
     if not broken:
         return (
             f"{verdict.source!r} is proven worse for {verdict.data} than the last accepted version: "
@@ -321,6 +338,9 @@ def reasons(verdict: Verdict) -> Iterator[str]:
         yield f"break horizon, operational (full context): {horizon(verdict.safe, verdict.breaks)}"
     if verdict.memory is not None:
         yield f"break horizon, memory (lag probe, lead = lag): {horizon(verdict.memory.safe, verdict.memory.breaks)}"
+    for one in verdict.groups:
+        figures = "" if math.isnan(one.gap) else f", errors {larger(one.gap)} ({interval(one.low, one.high)} %)"
+        yield f"{one.grouping} {one.group!r}, {one.series} series: {one.forecaster} {one.outcome}{figures}"
     if verdict.equivalent:
         yield f"EQUIVALENT: the gap is proven to lie within {share(verdict.rules.margin)} on both sides at every lead"
     better = [(one, b) for one in verdict.gated for b in one.bins if b.better]
