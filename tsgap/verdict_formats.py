@@ -204,6 +204,7 @@ def _verdict(one: Verdict) -> dict[str, Any]:
         "worse_than_baseline": [asdict(at) for at in one.worse_than_baseline],
         "findings": [_finding(finding) for finding in one.findings],
         "combined": [_told(b) for b in one.combined],
+        **({"groups": [asdict(of) for of in one.groups]} if one.groups else {}),
     }
 
 
@@ -273,6 +274,14 @@ def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
                     why = f"{b.outcome}: gap {percent(b.gap)}, from {percent(b.low)} to {percent(b.high)}"
                     kind = "failure" if b.outcome == "broken" and counts else "skipped"
                     xml.SubElement(case, kind, {"message": one_line(why), "type": b.outcome})
+        for of in verdict.groups:
+            name = one_line(f"{of.grouping} {of.group!r}, {of.forecaster}")
+            case = xml.Element("testcase", classname=place, name=name, time="0")
+            cases.append(case)
+            if of.outcome != "safe":
+                why = f"{of.outcome}: gap {percent(of.gap)}, from {percent(of.low)} to {percent(of.high)}"
+                kind = "failure" if of.outcome == "broken" and counts else "skipped"
+                xml.SubElement(case, kind, {"message": one_line(why), "type": of.outcome})
         sums = {
             name: str(sum(case.find(kind) is not None for case in cases))
             for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
