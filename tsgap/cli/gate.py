@@ -45,6 +45,13 @@ FORMATS = ("text", "json", "markdown", "junit")
     metavar="RUN",
     help="The run of the last accepted version: proven worse than that fails too.",
 )
+@click.option(
+    "--worst-group",
+    is_flag=False,
+    flag_value="",
+    metavar="[GROUPING]",
+    help="Every group must pass too, over all leads: of this grouping, or of all. Give it after RUN.",
+)
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option(
     "--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; the sentences are printed."
@@ -61,6 +68,7 @@ def gate(
     gate_on: Any,
     inconclusive: str,
     baseline: Path | None,
+    worst_group: str | None,
     fmt: str,
     out: Path | None,
 ) -> int:
@@ -79,6 +87,7 @@ def gate(
     tsgap gate tsgap-runs/demo --margin 0.05
     tsgap gate tsgap-runs/demo --format junit -o gate.xml
     tsgap gate runs/v2 --baseline runs/v1 --source gan
+    tsgap gate runs/v2 --worst-group volume
     """
     from tsgap.run import load
 
@@ -92,6 +101,7 @@ def gate(
         forecaster=forecaster or None,
         on=gate_on,
         baseline=baseline,
+        worst_group=worst_group == "" or worst_group or False,
     )
     if fmt in ("json", "junit"):
         text = {"json": found.to_json, "junit": found.to_junit}[fmt](inconclusive)
