@@ -117,6 +117,24 @@ def _predictors(run: Run, asked: Asked) -> Shown:
     return Shown(lambda: frame, lambda: predictors_text(frame), bool((frame.status == "ok").any()))
 
 
+def _subgroups(run: Run, asked: Asked) -> Shown:
+    import pandas as pd
+
+    from tsgap.subgroups import text_of
+
+    found = pd.concat([run.subgroups(metric, **asked.only) for metric in asked.metrics], ignore_index=True)
+    return Shown(lambda: found, lambda: text_of(found), run.complete and not run.n_failed)
+
+
+def _ranks(run: Run, asked: Asked) -> Shown:
+    import pandas as pd
+
+    from tsgap.rank_consistency import text_of
+
+    found = pd.concat([run.rank_consistency(metric, **asked.only) for metric in asked.metrics], ignore_index=True)
+    return Shown(lambda: found, lambda: text_of(found), run.complete and not run.n_failed)
+
+
 #: flag → view, in the order of `--help`.
 VIEWS: dict[str, View] = {
     "validation": View("can validating on synthetic series be trusted?", _validation),
@@ -137,6 +155,12 @@ VIEWS: dict[str, View] = {
     ),
     "frontier": View("the gap of each source beside what it gives away of its members.", _frontier),
     "predictors": View("which cheap measures of the series rank sources as the gap does?", _predictors),
+    "subgroups": View(
+        "is the gap the same in all groups of series and windows?",
+        _subgroups,
+        tells="is by groups and over all leads; --format csv has the bins",
+    ),
+    "ranks": View("does synthetic training rank forecasters as real training does?", _ranks),
     "failures": View(
         "what failed, its windows, and the tracebacks that were kept.",
         _failures,
