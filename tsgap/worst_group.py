@@ -98,7 +98,7 @@ def _doubts(found: Sequence[OfGroup]) -> Iterator[str]:
     for one in found:
         if one.outcome == "insufficient":
             yield (
-                f"{one.grouping} {one.group!r} has {one.series} series and {one.blocks} separate test periods, too few to "
+                f"{one.grouping} {one.group!r} has {one.series} series and {one.blocks} test periods, too few to "
                 "decide anything"
             )
         elif one.outcome == "undecided":
