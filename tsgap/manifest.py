@@ -21,7 +21,7 @@ from tsgap.experiment import SHARED, Experiment
 from tsgap.footing import Footing
 from tsgap.holdout import LEVELS, levels
 from tsgap.inputs import Data
-from tsgap.leaks import found_in, synthetic_of
+from tsgap.leaks import found_in
 from tsgap.panel import Floats, digest
 from tsgap.plan import Plan
 from tsgap.replicates import seed_of
@@ -179,7 +179,7 @@ def _groups(made: Plan, experiment: Experiment, store: Store) -> dict[str, dict[
     """The automatic groups of each data set, beside the first draw of each source that is compared."""
     first: dict[str, dict[str, TrainingSet]] = {data.name: {} for data in made.data}
     for row in made.rows:
-        if row.arm == "synthetic" and (training := synthetic_of(row, made)) is not None:
+        if row.arm == "synthetic" and row.cell and (training := made.cells[row.cell].training) is not None:
             first[row.data].setdefault(row.source, training)
     return {
         data.name: automatic_groups.written(
