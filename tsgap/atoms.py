@@ -155,6 +155,9 @@ class Atoms:
         if content.get("view", "clean") == "clean":
             return self.truth(row["data"])
         table = truth_table(content["windows"])
+        if table == told["truth"]:
+            # other histories of the same windows
+            return self.truth(row["data"])
         if table not in self._truths:
             self._truths[table] = Truth.read(self._store, {**told, "truth": table})
         return self._truths[table]

@@ -18,6 +18,7 @@ from tsgap.blends import Blend, Blending, Rows, Stock
 from tsgap.errors import ContractError, ForecastError
 from tsgap.footing import reach
 from tsgap.panel import Floats, Ints, Panel
+from tsgap.perturbing import ATTACK, Perturbation, attacked, perturbed
 from tsgap.protocols import Additive, Forecast, Forecaster, Generator
 from tsgap.replies import checked, laid_out, rising, unusable
 from tsgap.scaling import Scaled, location_and_scale, scaled
@@ -53,12 +54,17 @@ class View:
 
     `rows` None are all; a view with rows is a block of one, of which every row may fail. `figures` (rows, 2) are those
     of scaling 'train'. `blend`: what is learned for this view, where that is not the training panel as it is.
+    `perturbation`: what is done to the histories, in units of `scales` (rows,), before they are cut to their last
+    `limit` values.
     """
 
     histories: str
     rows: Ints | None = None
     figures: Floats | None = None
     blend: Blend | None = None
+    perturbation: Perturbation | None = None
+    scales: Floats | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +122,11 @@ class _Asked:
     def ready(self) -> Ints:
         """Rows that are forecast: those that have not failed already."""
         return np.delete(np.arange(len(self.histories)), list(self.failed))
+
+    @property
+    def given(self) -> Panel:
+        """Those rows, scaled."""
+        return scaled(self.histories, self.location, self.scale).take(self.ready)
 
 
 class _Clock:
@@ -212,7 +223,21 @@ def _fit(job: Job, forecaster: Forecaster, train: Panel) -> int:
 
 
 def _asked(job: Job, folder: Path, view: View, train: Panel | None) -> _Asked:
-    histories = read_panel(folder, view.histories, view.rows)
+    histories, how = read_panel(folder, view.histories, view.rows), view.perturbation
+    if how is not None and how.kind != ATTACK and view.scales is not None:
+        histories = perturbed(histories, how, view.scales, view.limit)
+    return _prepared(job, view, histories, train)
+
+
+def _attacked(job: Job, view: View, asked: _Asked, train: Panel | None, forecaster: Forecaster) -> _Asked:
+    """What is asked with each history changed as it moves this forecaster most."""
+    if view.perturbation is None or view.scales is None or not len(asked.ready):
+        return asked
+    ready, sizes = asked.ready, view.perturbation.size * view.scales
+    return _prepared(job, view, attacked(asked.histories, ready, forecaster, asked.given, sizes, job.horizon), train)
+
+
+def _prepared(job: Job, view: View, histories: Panel, train: Panel | None) -> _Asked:
     location, scale, ones = location_and_scale(histories, job.scaling, job.context, view.figures)
     failed = _too_short(histories, job.least_history)
     if job.twins_only and train is not None:
@@ -227,15 +252,17 @@ def _answered(
     stage, info = "scale", dict(told)
     try:
         asked = _asked(job, folder, view, train)
+        if view.perturbation is not None and view.perturbation.kind == ATTACK:
+            stage = "perturb"
+            asked = _attacked(job, view, asked, train, forecaster)
         info |= asked.info
         ready, histories, failed = asked.ready, asked.histories, dict(asked.failed)
         location, scale = asked.location[ready, None], asked.scale[ready, None]
         stage, clock = "predict", _Clock()
         answer = Forecast(np.empty((0, job.horizon)))
         if len(ready):
-            given = scaled(histories, asked.location, asked.scale).take(ready)
             levels: dict[str, Any] = {"quantile_levels": job.quantile_levels} if job.quantile_levels else {}
-            answer = forecaster.predict(given, horizon=job.horizon, **levels)
+            answer = forecaster.predict(asked.given, horizon=job.horizon, **levels)
         info["predict_seconds"] = clock.lap()
         stage = "check"
         mean = checked(answer, len(ready), job.horizon)

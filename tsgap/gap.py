@@ -313,11 +313,17 @@ class Linear:
             return self.contributions
         return np.broadcast_to(self.contributions / replicates, (replicates, *self.contributions.shape[1:]))
 
-    def minus(self, other: Linear) -> Linear:
-        """The difference of two statistics of the same windows, whose replicates have nothing in common."""
+    def minus(self, other: Linear, *, paired: bool = False) -> Linear:
+        """The difference of two statistics of the same windows.
+
+        Their replicates are the same ones where they are `paired`, else they have nothing in common.
+        """
         with np.errstate(invalid="ignore"):  # two infinite ones have no difference
             value = self.value - other.value
         shares = (self.shares + other.shares) / 2
+        if paired:
+            times = max(len(self.contributions), len(other.contributions))
+            return Linear(value, self.over(times) - other.over(times), shares)
         return Linear(value, np.concatenate([self.contributions, -other.contributions]), shares)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from tsgap import augmenting, cell
 from tsgap.arms import Arms, TrainingSet, arms_of
@@ -18,6 +18,7 @@ from tsgap.halves import ORACLE
 from tsgap.holdout import HEAD, ON_SYNTHETIC, VIEW, HeldOut, held_out
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
 from tsgap.panel import digest
+from tsgap.perturbing import PERTURBED, Kind, Perturbation, arm_under, perturbations_for
 from tsgap.plugins import Chosen, choose_forecaster
 from tsgap.protocols import Scope
 from tsgap.replicates import Compared, Drawing, Replicate, compared, seed_of
@@ -81,6 +82,7 @@ class Cell:
     content: Mapping[str, Any]
     blend: Blend | None = None
     others: TrainingSet | None = None
+    perturbation: Perturbation | None = None
 
     @property
     def view(self) -> str:
@@ -95,7 +97,7 @@ class Cell:
     @property
     def fit(self) -> tuple[Any, ...]:
         """Equal for cells of one task: all that names a cell but its view, with moments also its blend; and horizon."""
-        left_out = {"view", "windows", *(("blend",) if self.adds_moments else ())}
+        left_out = {"view", "windows", "perturbation", *(("blend",) if self.adds_moments else ())}
         rest = {name: value for name, value in self.content.items() if name not in left_out}
         least = self.chosen.spec.least_history(self.split.data.seasons, self.split.horizon)
         return self.data.name, self.chosen.label, self.split.horizon, least, json.dumps(rest, sort_keys=True)
@@ -111,8 +113,8 @@ class Cell:
         return self.chosen.spec.scope == "local" and self.training is not None and self.training.footing.paired
 
 
-#: An arm, its training set, and the windows that it forecasts, None for those of the data set.
-_Asked = tuple[str, TrainingSet, Split | None]
+#: An arm, its training set, and what it forecasts: the windows of the data set (None), these perturbed, or others.
+_Asked = tuple[str, TrainingSet, Split | Perturbation | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,11 +253,10 @@ def _replicate(
             if chosen.spec.scope != scope:
                 continue
             seed = seed_of(experiment.seed, data.name, chosen.address, k)
-            for arm, made_set, split in asked:
+            for arm, made_set, at in (*asked, *_perturbed(arms, chosen, data, experiment)):
                 training = None if chosen.spec.transfer == "none" else made_set
-                view = CLEAN if split is None else VIEW
-                quantiles = experiment.quantiles
-                key = _cell(data, chosen, training, seed, cells, quantiles=quantiles, view=view, split=split)
+                view: dict[str, Any] = {"view": VIEW, "split": at} if isinstance(at, Split) else {"how": at}
+                key = _cell(data, chosen, training, seed, cells, quantiles=experiment.quantiles, **view)
                 facts = {**own[label], **_told(made_set), "arm": arm, "short": arms.short}
                 rows.append(Row(**facts, cell=key, seed=cells[key].seed))
     order = list(forecasters)
@@ -274,6 +275,13 @@ def _validating(arms: Arms, taken: HeldOut | str, notes: list[str]) -> list[_Ask
         (ON_SYNTHETIC[HEAD], taken.training, taken.split),
         (ON_SYNTHETIC["real"], control, taken.split),
     ]
+
+
+def _perturbed(arms: Arms, chosen: Chosen, data: Data, experiment: Experiment) -> Iterator[_Asked]:
+    """What is forecast from perturbed histories: the same ones in every arm and replicate, and in every noise."""
+    seeds = {kind: seed_of(experiment.seed, data.name, "perturbed", kind) for kind in get_args(Kind)}
+    for how in perturbations_for(chosen.spec, seeds) if experiment.stress else ():
+        yield from ((arm_under(how.name, one.arm), one, how) for one in arms.sets if one.arm in PERTURBED)
 
 
 def _of(arms: Arms, name: str) -> TrainingSet:
@@ -343,15 +351,18 @@ def _cell(
     split: Split | None = None,
     blend: Blend | None = None,
     others: TrainingSet | None = None,
+    how: Perturbation | None = None,
 ) -> str:
     """The key of a cell, which is put among `cells`; equal content, equal key.
 
     `quantiles` are those of the experiment. A `view` other than the clean one has the histories of a `split` of its
-    own, forecast from the same fit. A `blend` is made of `training` and `others`.
+    own, or those of the data's own after a perturbation, forecast from the same fit. A `blend` is made of `training`
+    and `others`.
     """
-    if (view == CLEAN) != (split is None):
+    view = view if how is None else how.name
+    if (view == CLEAN) != (split is None and how is None) or (split is not None and how is not None):
         raise ValueError(
-            f"the view {CLEAN!r} is that of the data's own split; every other one needs a split of its own"
+            f"the view {CLEAN!r} is that of the data's own split; every other one needs a split or a perturbation"
         )
     split = split or data.split
     spec = chosen.spec
@@ -374,6 +385,7 @@ def _cell(
         "limit": limit,
         "seed": seed,
         **({"quantiles": list(quantiles)} if quantiles else {}),
+        **({} if how is None else {"perturbation": how.content}),
         **({} if blend is None else _blend_told(blend, training, others, spec.uses_weights)),
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -385,7 +397,7 @@ def _cell(
                 f"{data.name}: scaling 'train' has no figures for {len(unknown)} series of the view {view!r}, first "
                 f"{min(unknown)!r}; ask for another scaling"
             )
-    cells.setdefault(key, Cell(key, data, split, chosen, training, context, limit, seed, content, blend, others))
+    cells.setdefault(key, Cell(key, data, split, chosen, training, context, limit, seed, content, blend, others, how))
     return key
 
 

@@ -104,6 +104,21 @@ class Additive(Forecaster, Protocol):
 
 
 @runtime_checkable
+class Differentiable(Forecaster, Protocol):
+    """A forecaster that tells its gradient: then the host can also try what a small change of histories does at worst.
+
+    Histories are forecast after the changes; the forecaster is asked for its gradient where it has been fitted.
+    """
+
+    def sensitivity(self, history: Panel, *, horizon: int) -> Floats:
+        """Gradient (N, C) of each row's mean forecast over its leads, at the row's last C values, oldest first.
+
+        C is how many last values a forecast uses at most; what a shorter row has not is not looked at. Finite; only the
+        signs count, those of the slope of the mean over all leads up to `horizon` that were taught.
+        """
+
+
+@runtime_checkable
 class Generator(Protocol):
     """Makes synthetic series like those of the panel it was fitted on."""
 

@@ -119,9 +119,7 @@ class Run:
         A cell in which every window failed has failed; one that is missing has not.
         """
         ends = [self._atoms.status(key) for key in self._keys]
-        return sum(end not in ("ok", "missing") for end in ends) + sum(
-            bool(row["error"]) for row in (*self._rows, *self._added)
-        )
+        return sum(end not in ("ok", "missing") for end in ends) + sum(bool(row["error"]) for row in self._every)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -139,7 +137,7 @@ class Run:
         target) pairs; series where the scope is local), `trained_on` (fingerprint), `seed`, and the key `cell`. The
         rows of the arm ``real`` with an empty `source` are the seasonal-naive forecasts that skill is measured against.
         """
-        return records.cells([*self._rows, *self._added], self._atoms)
+        return records.cells(self._every, self._atoms)
 
     def failures(self, *, data: Names = None, source: Names = None, forecaster: Names = None) -> pd.DataFrame:
         """The rows of `cells` that did not end well, are missing, or have windows without a forecast.
@@ -341,6 +339,43 @@ class Run:
         rows = [row for row in self._picked(data, source, forecaster, added=True) if row["arm"] in ARMS]
         labels = [shown for shown in self.manifest["forecasters"] if records.among(shown, forecaster)]
         return list(augmentations(rows, self._atoms, told, labels, asked))
+
+    def robustness(
+        self,
+        metric: str = "mase",
+        by: GapBy = "bin",
+        *,
+        data: Names = None,
+        source: Names = None,
+        forecaster: Names = None,
+        on: Literal["total", "fidelity"] = "total",
+    ) -> pd.DataFrame:
+        """How much more accuracy the synthetic arm loses than its control when histories are perturbed.
+
+        One row for each `data`, `source`, `forecaster`, `view` (what is done to the histories, see
+        `tsgap.perturbing.PERTURBATIONS`) and place, the last of them all leads together; `by` and `on` as in `gap`.
+        `degradation_control` and `degradation_synthetic` are ln of the error from perturbed histories over that from
+        clean ones, `gap` is the second less the first, each with its 95 % interval; `percent…` is what the synthetic
+        arm loses more, in per cent. `flag` is "warn" where it is proven above 5 %. The attack counts, window by window,
+        with the worse of its two signs over all leads. `n_failed` windows have no forecast in some arm, clean or
+        perturbed, and count in none; `n_excluded` have no scale to be perturbed by. `status` as in `profile`; "no
+        gradient" where a forecaster does not tell what an attack needs. Raises `UsageError` where the sweep was not
+        asked for it.
+        """
+        from tsgap.stress import table
+        from tsgap.verdicts import check_carries, places_of
+
+        if not self.manifest["experiment"].get("stress"):
+            raise UsageError(f"{self.path}: no history was perturbed; run the sweep with --stress (stress=True)")
+        check_carries(metric, "has no gap of degradation")
+        return table(
+            self._picked(data, source, forecaster, added=True),
+            self._atoms,
+            self._metric(metric),
+            lambda name: places_of(self, name, by),
+            on=on,
+            without_effect=self._is_without_effect,
+        )
 
     def gate(
         self,
@@ -547,9 +582,13 @@ class Run:
         return [f"LEAK: {told}" for told in self.manifest.get("leaks", {}).get(f"{data}/{source}", [])]
 
     def _picked(self, data: Names, source: Names, forecaster: Names, *, added: bool = False) -> list[dict[str, Any]]:
-        """Rows of what is compared, with `added` also those of what is added to the real series."""
-        every = [*self._rows, *self._added]
-        return records.picked(every if added else self._rows, every, data=data, source=source, forecaster=forecaster)
+        """Rows of what is compared, with `added` also those of what is added to the real series, and of other views."""
+        every, of = self._every, self._every if added else self._rows
+        return records.picked(of, every, data=data, source=source, forecaster=forecaster)
+
+    @property
+    def _every(self) -> list[dict[str, Any]]:
+        return [*self._rows, *self._added, *self._perturbed]
 
     def _metric(self, name: str) -> MetricSpec:
         from tsgap.plugins import registry

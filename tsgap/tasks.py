@@ -67,12 +67,15 @@ class Tasks:
 
     def _view(self, piece: Piece) -> cell.View:
         one, rows = piece.cell, piece.block.rows
-        asked = one.split.fingerprint, one.limit
+        how = one.perturbation
+        limit = one.limit if how is None else how.limit(one.limit)
+        asked = one.split.fingerprint, limit
         if asked not in self._homes:
-            self._homes[asked] = write_histories(one.split, one.limit, self._work)
+            self._homes[asked] = write_histories(one.split, limit, self._work)
         figures = self._history_figures(one)
-        own = figures if figures is None or rows is None else figures[rows]
-        return cell.View(self._homes[asked], rows, own, one.blend)
+        scales = None if how is None else one.split.scales.mae[one.split.series]
+        own, sizes = (of if of is None or rows is None else of[rows] for of in (figures, scales))
+        return cell.View(self._homes[asked], rows, own, one.blend, how, sizes, one.limit)
 
     def _history_figures(self, one: Cell) -> Floats | None:
         """Location and scale of the real training part for each history (N, 2), where the scaling asks for them."""

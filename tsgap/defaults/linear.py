@@ -119,6 +119,16 @@ class Linear:
         around = np.quantile(self._errors[:, :leads], quantile_levels, axis=0).T
         return Forecast(mean, failed, mean[..., None] + around, quantile_levels)
 
+    def sensitivity(self, history: Panel, *, horizon: int) -> Floats:
+        """Gradient (N, C) of the mean forecast over the leads at the last `look_back` values: the same for all rows."""
+        leads = min(horizon, self.coefficients.shape[1])
+        slope = self.coefficients[:, :leads].mean(1)
+        if self.normalise == "mean":
+            slope = slope + (1 - slope.sum()) / len(slope)
+        else:
+            slope[-1] += 1 - slope.sum()
+        return np.broadcast_to(slope, (len(history), len(slope)))
+
     def _training_errors(self) -> Floats:
         """Truth less forecast (N, H′) of the training pairs: all, or one from each of as many stretches as are kept.
 
