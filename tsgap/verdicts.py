@@ -317,7 +317,8 @@ def gated(
         checked, leaks = run.checked(name), run.leaks(name, where)
         verdict = judged(evidence, rules, caps=leaks, checked=checked, baseline=accepted)
         if worst_group:
-            groups = _by_group(run, name, where, worst_group, metric=metric, horizons=horizons, **picked)
+            asked: dict[str, Any] = {"metric": metric, "horizons": horizons, "forecaster": forecaster, "on": on}
+            groups = _by_group(run, name, where, worst_group, **asked)
             verdict = judged_by_group(verdict, groups)
         out.append(verdict)
     if not out:
