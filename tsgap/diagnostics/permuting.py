@@ -56,29 +56,30 @@ def p_value(statistics: Floats) -> float:
     if np.isnan(first):
         return float("nan")
     # equal labellings differ by rounding; a permutation without a statistic counts against
-    most = first - 1e-9 * np.abs(first) if np.isfinite(first) else first
+    most = first if np.isinf(first) else first - 1e-9 * np.abs(first) if np.isfinite(first) else first
     return float((~(statistics < most)).mean())
 
 
 def studentised(values: Floats, labels: Floats) -> Floats:
     """Difference of the means of units (U,) by their standard error, synthetic less real, for each of `labels` (P, U).
 
+    Of several columns (U, K) each is taken on its own (P, K).
     With standard errors of the two sides' own the permutation test stays valid where units of one side vary more than
     those of the other, as those with fewer windows do (Janssen 1997; Chung & Romano 2013). 0 where nothing varies and
     nothing differs.
     """
-    centred = values - values.mean()
-    n = labels.sum(1)
+    centred = values - values.mean(0)
+    n = labels.sum(1).reshape(-1, *(1 for _ in values.shape[1:]))
     m = labels.shape[1] - n
     first, second = labels @ centred, labels @ centred**2
-    means = first / n, (centred.sum() - first) / m
-    squares = second / n, ((centred**2).sum() - second) / m
+    means = first / n, (centred.sum(0) - first) / m
+    squares = second / n, ((centred**2).sum(0) - second) / m
     variance = sum(
         np.maximum(square - mean**2, 0) / np.maximum(k - 1, 1)
         for square, mean, k in zip(squares, means, (n, m), strict=True)
     )
     apart = means[0] - means[1]
-    tiny = 1e-12 * max(float((centred**2).mean()), 1e-300)
+    tiny = 1e-12 * np.maximum((centred**2).mean(0), 1e-300)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = apart / np.sqrt(np.where(variance > tiny, variance, 0.0))
     return np.where(apart**2 <= tiny, 0.0, found)
