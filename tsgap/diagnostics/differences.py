@@ -62,18 +62,12 @@ class Labels:
 
 def differences(quantities: Sequence[Quantity], real: Floats, synthetic: Floats, labels: Labels) -> tuple[Figure, ...]:
     """Mean of the synthetic units (V, F) less that of the real ones (U, F), a figure for each of F quantities."""
+    chance = np.abs(studentised(np.concatenate([real, synthetic]), labels.of))
     found = []
-    for of, ours, theirs in zip(quantities, real.T, synthetic.T, strict=True):
+    for of, ours, theirs, by_chance in zip(quantities, real.T, synthetic.T, chance.T, strict=True):
         value, half = _apart(ours, theirs, 0.975)
-        p = p_value(np.abs(studentised(np.concatenate([ours, theirs]), labels.of)))
-        figure = Figure(
-            of.name,
-            value,
-            value - half,
-            value + half,
-            p,
-            detail=f"{ours.mean():.3g} real, {theirs.mean():.3g} synthetic",
-        )
+        detail = f"{ours.mean():.3g} real, {theirs.mean():.3g} synthetic"
+        figure = Figure(of.name, value, value - half, value + half, p_value(by_chance), detail=detail)
         found.append(labels.judged(figure, abs(value) >= of.matters, of.more if value > 0 else of.less))
     return tuple(found)
 
@@ -90,18 +84,16 @@ def distances(names: Sequence[Quantity], real: Floats, synthetic: Floats, labels
     apart = synthetic.mean(0) - real.mean(0)
     size = np.abs(apart)
     at = int(size.argmax())
-    chance = np.array(
-        [np.abs(studentised(np.concatenate([a, b]), labels.of)) for a, b in zip(real.T, synthetic.T, strict=True)]
-    )
+    chance = np.abs(studentised(np.concatenate([real, synthetic]), labels.of))
     detail = f"lag {at + 1}: {real[:, at].mean():.2f} real, {synthetic[:, at].mean():.2f} synthetic"
     advice = mean.more if abs(synthetic[:, at].mean()) > abs(real[:, at].mean()) else mean.less
     half = _jackknifed_half(real, synthetic)
     value = float(size.mean())
     first = Figure(
-        mean.name, value, max(value - half, 0.0), value + half, p_value(chance.mean(0)), detail=f"lags 1 to {k}"
+        mean.name, value, max(value - half, 0.0), value + half, p_value(chance.mean(1)), detail=f"lags 1 to {k}"
     )
     value, half = float(size[at]), _apart(real[:, at], synthetic[:, at], 1 - 0.025 / k)[1]
-    second = Figure(worst.name, value, max(value - half, 0.0), value + half, p_value(chance.max(0)), detail=detail)
+    second = Figure(worst.name, value, max(value - half, 0.0), value + half, p_value(chance.max(1)), detail=detail)
     return (
         labels.judged(first, first.value >= mean.matters, advice.format(lag=at + 1)),
         labels.judged(second, second.value >= worst.matters, advice.format(lag=at + 1)),

@@ -14,6 +14,7 @@ import numpy as np
 
 from tsgap.diagnostics.figures import Figure
 from tsgap.diagnostics.stretches import Stretches, common_length, lagged, pairs, stretched
+from tsgap.errors import DataError
 from tsgap.panel import Floats, Panel
 from tsgap.resampling import linear_gap
 
@@ -30,12 +31,19 @@ def implied_gap(real: Panel, synthetic: Panel, *, context: int, horizon: int) ->
     """The implied gap at each lead (H,): logarithms, 0 is none, .05 is 5 % more root mean squared error.
 
     Both panels are cut into stretches of one length, each with mean 0 and standard deviation 1, pooled. Biased upwards
-    where series are few and short: lay the same figure of two sets of real series beside it.
+    where series are few and short: lay the same figure of two sets of real series beside it. Raises `DataError` where
+    the series do not reach `context` and `horizon` together, or none of them varies.
     """
     length = common_length(real, synthetic)
-    ours, theirs = (
-        lagged(_pairs(stretched(panel, length), context + horizon - 1).mean(0)) for panel in (real, synthetic)
-    )
+    if length < context + horizon:
+        raise DataError(
+            f"an implied gap at lead {horizon} from {context} values takes series of {context + horizon} values, four "
+            f"fifths of the real and of the synthetic series have {length}; ask for a shorter context or horizon"
+        )
+    sides = [stretched(panel, length) for panel in (real, synthetic)]
+    if not all(len(side.rows) for side in sides):
+        raise DataError(f"no {'synthetic' if len(sides[0].rows) else 'real'} series varies over {length} values")
+    ours, theirs = (lagged(_pairs(side, context + horizon - 1).mean(0)) for side in sides)
     return linear_gap(ours, theirs, context, horizon)
 
 

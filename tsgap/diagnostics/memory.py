@@ -41,7 +41,7 @@ SIZES = tuple(
     )
 )
 _DIRECTION = "time runs differently: steps up and down are not as in the real series; draw blocks, or a nonlinear model"
-DIRECTION = Quantity("direction of time", 0.1, _DIRECTION, _DIRECTION)
+DIRECTION = Quantity("direction of time", 0.05, _DIRECTION, _DIRECTION)
 SLOW = Quantity(
     "share of slow waves",
     0.05,

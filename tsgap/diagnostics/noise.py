@@ -16,7 +16,7 @@ from tsgap.protocols import DiagnosticSpec
 QUANTITIES = (
     Quantity(
         "share of noise",
-        0.05,
+        0.03,
         "the synthetic series are too noisy: check noise that is added, and joints between blocks",
         "the synthetic series are too smooth: draw the remainder too instead of its mean",
     ),
@@ -28,19 +28,19 @@ QUANTITIES = (
     ),
     Quantity(
         "noise that grows with the level",
-        0.1,
+        0.05,
         "the noise follows the level more than the real one: add it on the scale of the data, not of their logarithm",
         "the noise follows the level less than the real one: let its spread follow the level, or take logarithms",
     ),
     Quantity(
         "clusters of noise",
-        0.1,
+        0.05,
         "quiet and loud times last longer than in real series: check how the spread of the noise changes",
         "quiet and loud times of the real series are lost: draw the noise in blocks, or model its changing spread",
     ),
     Quantity(
         "memory of noise",
-        0.1,
+        0.05,
         "neighbouring remainders are more alike than the real ones: the generator smooths",
         "neighbouring remainders are less alike than the real ones: draw the remainder in blocks, or model its memory",
     ),

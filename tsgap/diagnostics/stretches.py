@@ -17,7 +17,7 @@ from tsgap.ragged import gathered
 from tsgap.resampling import Lagged
 
 #: Longest stretch, and values of a side at most.
-LONGEST, VALUES = 4000, 2_000_000
+LONGEST, VALUES = 20_000, 2_000_000
 #: A spread below this share of the largest |value| is rounding.
 _ROUNDING = 1e-12
 
