@@ -28,7 +28,9 @@ class Preview:
 
     `seconds` is the work of the tasks to be run, as fits of the same forecasters in the folder tell by their size;
     those that have not run there yet are `unknown` and not in it. Of a `shard` all counts are those of its share,
-    `whole` is how many tasks all shares have. `detectable` is, by data set, what `tsgap.detectable.detectable` expects.
+    `whole` is how many tasks all shares have. `perturbed` of the tasks forecast perturbed histories, in so many `views`
+    of a fit at most: they need no fit of their own. `detectable` is, by data set, what `tsgap.detectable.detectable`
+    expects.
     """
 
     folder: Path
@@ -42,6 +44,8 @@ class Preview:
     shard: Shard | None = None
     notes: tuple[str, ...] = field(default=())
     detectable: Mapping[str, tuple[tuple[Detectable, ...], Counts]] = field(default_factory=dict)
+    perturbed: int = 0
+    views: int = 0
 
 
 def preview(
@@ -94,7 +98,22 @@ def preview(
     notes = made.notes if experiment.null else (*made.notes, "without the shuffled arm there can be no PASS")
     whole = sum(len(fit.pieces) for fit in every)
     told = tuple(sorted(unknown))
-    return Preview(folder, given.data, tasks, reused, dict(reasons), seconds, told, whole, share, notes, expected)
+    stressed = [piece.cell.view for fit in mine for piece in fit.pieces if piece.cell.perturbation is not None]
+    return Preview(
+        folder,
+        given.data,
+        tasks,
+        reused,
+        dict(reasons),
+        seconds,
+        told,
+        whole,
+        share,
+        notes,
+        expected,
+        perturbed=len(stressed),
+        views=len(set(stressed)),
+    )
 
 
 def _before(store: Store | None) -> dict[tuple[Any, ...], Mapping[str, Any]]:

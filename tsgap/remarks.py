@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tsgap.augmentation import ARMS
 from tsgap.holdout import ON_SYNTHETIC
 from tsgap.horizon import METRIC_FAILED, NO_EFFECT
+from tsgap.perturbing import ARMS as PERTURBED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,8 +75,9 @@ def _each_once(found: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
 def _failure(row: dict[str, Any]) -> str:
     if not row["cell"]:
         return words(f"{row['data']}: {row['source']}: no synthetic series: {row['error']}")
-    trained = f", trained on {row['source']}" if row["arm"] == "synthetic" else f", {row['arm']} arm"
-    who = f"{row['data']}: {row['forecaster']}{trained}"
+    view, _, arm = row["arm"].rpartition("/")
+    trained = f", trained on {row['source']}" if arm == "synthetic" else f", {arm} arm"
+    who = f"{row['data']}: {row['forecaster']}{trained}" + (f", {view}" if view else "")
     if row["status"] == "ok":
         return words(f"{who}: {_counted(row['n_failed'])} failed, first {row['error']}")
     stage = f" in {row['stage']}" if row["stage"] else ""
@@ -132,7 +134,9 @@ def _footing(run: Run, frame: pd.DataFrame) -> Iterator[str]:
     cells = cells[
         cells.data.isin(frame.data) & cells.source.isin(frame.source) & cells.forecaster.isin(frame.forecaster)
     ]
-    cells = cells[(cells.transfer != "none") & cells.pairs.notna() & ~cells.arm.isin([*ON_SYNTHETIC.values(), *ARMS])]
+    cells = cells[
+        (cells.transfer != "none") & cells.pairs.notna() & ~cells.arm.isin([*ON_SYNTHETIC.values(), *ARMS, *PERTURBED])
+    ]
     for (data,), of_data in cells.groupby(["data"], sort=False):
         sources: dict[tuple[str, str], list[str]] = {}
         for (source,), block in of_data.groupby(["source"], sort=False):

@@ -239,18 +239,18 @@ def _sentence(whole: pd.DataFrame, metric: str) -> str:
     worse = [one for one in known if one.flag]
     most = max(worse or known, key=lambda one: one.percent)
     who = f"{most.forecaster} trained on synthetic series"
-    by = f"95 % interval {most.percent_low:.3g} to {most.percent_high:.3g} %; {over}"
+    by = f"95 % interval {most.percent_low:.1f} to {most.percent_high:.1f} %; {over}"
     if worse:
         others = [WORDS[view] for view in dict.fromkeys(one.view for one in worse) if view != most.view]
         also = f"; also worse under {', '.join(others)}" if others else ""
-        return f"{who} loses {most.percent:.3g} % more under {WORDS[most.view]} ({by}){also}{rest}"
+        return f"{who} loses {most.percent:.1f} % more under {WORDS[most.view]} ({by}){also}{rest}"
     margin, last = 100 * Rules().margin, max(known, key=lambda one: one.percent_high)
     if last.percent_high < margin:
         return (
             f"trained on synthetic series no forecaster loses {margin:g} % more under any perturbation; at most "
-            f"{max(last.percent_high, 0):.3g} % under {WORDS[last.view]} ({over}){rest}"
+            f"{max(last.percent_high, 0):.1f} % under {WORDS[last.view]} ({over}){rest}"
         )
     return (
         f"no perturbation is proven to cost more than {margin:g} % extra; most under {WORDS[most.view]}: {who} loses "
-        f"{most.percent:.3g} % more ({by}){rest}"
+        f"{most.percent:.1f} % more ({by}){rest}"
     )

@@ -23,6 +23,7 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
             "folder": str(found.folder),
             "cells": found.tasks,
             **({} if found.shard is None else {"shard": str(found.shard), "of_cells": found.whole}),
+            **({"perturbed": found.perturbed, "views": found.views} if found.perturbed else {}),
             "reused": found.reused,
             "reasons": dict(found.reasons),
             "seconds": found.seconds,
@@ -46,6 +47,11 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
     if found.shard is not None:
         click.echo(f"share {found.shard}: {found.tasks} of {found.whole} cells")
     click.echo(f"{found.tasks} cells in {found.folder}: {found.reused} reused, {found.tasks - found.reused} to compute")
+    if found.perturbed:
+        click.echo(
+            f"  {found.perturbed} of them forecast perturbed histories ({found.views} views of a fit at most, without "
+            "another fit)"
+        )
     for reason, n in sorted(found.reasons.items()):
         click.echo(f"  {n:5d} {reason}")
     if found.seconds:

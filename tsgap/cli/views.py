@@ -126,6 +126,14 @@ def _subgroups(run: Run, asked: Asked) -> Shown:
     return Shown(lambda: found, lambda: text_of(found), run.complete and not run.n_failed)
 
 
+def _robustness(run: Run, asked: Asked) -> Shown:
+    from tsgap.cli.robustness import tables
+    from tsgap.remarks import all_well
+
+    frame, text = tables(run, asked.metrics, asked.by, **asked.only)
+    return Shown(lambda: frame, lambda: text, all_well(run, frame))
+
+
 def _ranks(run: Run, asked: Asked) -> Shown:
     import pandas as pd
 
@@ -159,6 +167,13 @@ VIEWS: dict[str, View] = {
         "is the gap the same in all groups of series and windows?",
         _subgroups,
         tells="is by groups and over all leads; --format csv has the bins",
+    ),
+    "robustness": View(
+        "what do perturbed histories cost (a sweep with --stress)?",
+        _robustness,
+        takes=("metric", "by"),
+        tells="is over all series",
+        bys=("bin", "lead", "horizon"),
     ),
     "ranks": View("does synthetic training rank forecasters as real training does?", _ranks),
     "failures": View(
