@@ -36,7 +36,7 @@ def raises(contrast: Contrast, *, seed: int) -> Diagnosed:
 
 
 def test_every_figure_stands_beside_the_same_figure_of_the_noise_floor(contrast: Contrast) -> None:
-    [found] = examined(contrast, [DiagnosticSpec("spread", "", spread)], seed=0)
+    [found] = examined(contrast, {"spread": DiagnosticSpec("spread", "", spread)}, seed=0)
     [figure] = found.figures
     assert figure.value == pytest.approx(2, rel=0.2)
     assert figure.reference == spread(contrast.floor, seed=0).figures[0].value == pytest.approx(1, rel=0.2)
@@ -46,12 +46,12 @@ def test_a_reference_that_the_diagnostic_gives_itself_stays(contrast: Contrast) 
     def expected(contrast: Contrast, *, seed: int) -> Diagnosed:
         return Diagnosed((Figure("share", 0.3, reference=0.5),))
 
-    [found] = examined(contrast, [DiagnosticSpec("own", "", expected)], seed=0)
+    [found] = examined(contrast, {"own": DiagnosticSpec("own", "", expected)}, seed=0)
     assert found.figures[0].reference == 0.5
 
 
 def test_a_diagnostic_that_fails_is_named_and_takes_no_other_with_it(contrast: Contrast) -> None:
-    specs = [DiagnosticSpec("bad", "", raises), DiagnosticSpec("spread", "", spread)]
+    specs = {"bad": DiagnosticSpec("bad", "", raises), "spread": DiagnosticSpec("spread", "", spread)}
     one = Examination("d", "s", examined(contrast, specs, seed=0))
     assert [told.failed for told in one.found] == ["ZeroDivisionError: nothing to divide by", ""]
     assert not one.ok
@@ -66,9 +66,17 @@ def test_a_failure_that_only_the_floor_shows_is_a_failure(contrast: Contrast) ->
             raise DataError("the floor is too small")
         return spread(contrast, seed=seed)
 
-    [found] = examined(contrast, [DiagnosticSpec("half", "", half)], seed=0)
+    [found] = examined(contrast, {"half": DiagnosticSpec("half", "", half)}, seed=0)
     assert found.failed == "the floor is too small"
     assert not found.figures
+
+
+def test_a_missing_package_is_a_failure_with_how_to_install_it(contrast: Contrast) -> None:
+    needy = DiagnosticSpec("needy", "", spread, requires=("nosuch_package: pip install nosuch",))
+    needy_found, found = examined(contrast, {"needy": needy, "spread": DiagnosticSpec("spread", "", spread)}, seed=0)
+    assert needy_found.failed == "it needs what is not installed: nosuch_package: pip install nosuch"
+    assert not needy_found.figures
+    assert not found.failed
 
 
 @pytest.mark.parametrize(
@@ -81,7 +89,7 @@ def test_a_failure_that_only_the_floor_shows_is_a_failure(contrast: Contrast) ->
     ],
 )
 def test_what_breaks_the_contract_is_said(contrast: Contrast, given: Any, said: str) -> None:
-    [found] = examined(contrast, [DiagnosticSpec("odd", "", lambda contrast, *, seed: given)], seed=0)
+    [found] = examined(contrast, {"odd": DiagnosticSpec("odd", "", lambda contrast, *, seed: given)}, seed=0)
     assert said in found.failed
 
 
@@ -96,7 +104,7 @@ def test_the_worst_samples_are_kept_worst_first(contrast: Contrast) -> None:
     def listed(contrast: Contrast, *, seed: int) -> Diagnosed:
         return Diagnosed((), tuple(Sample("a", i, 5, float(i % 40), "odd") for i in range(40)))
 
-    [found] = examined(contrast, [DiagnosticSpec("listed", "", listed)], seed=0)
+    [found] = examined(contrast, {"listed": DiagnosticSpec("listed", "", listed)}, seed=0)
     assert [worst.score for worst in found.worst] == [float(39 - i) for i in range(WORST)]
 
 

@@ -23,7 +23,7 @@ def diagnose(
     real: Any,
     synthetic: Any,
     *,
-    only: Sequence[str] | str = (),
+    only: Any = (),
     rules: Sequence[str] = (),
     features: Any = None,
     outsiders: Any = None,
@@ -41,11 +41,12 @@ def diagnose(
     """Compare synthetic with real series themselves, without any forecaster: why there may be a gap.
 
     `real` and `synthetic` as in `tsgap.sweep`; the real series are those of its training part, split alike (`horizons`,
-    `windows`, `step`, `first_cutoff`), and the test is looked for among the synthetic ones. `only` names diagnostics
-    (default: all that are registered). `rules` are your own for what is plausible, such as ``"y >= 0"``; `features`
-    (``"module:function"`` or a function of windows (N, L) and a season length) stands in for the features of windows;
-    `outsiders` are real series of the same period that the makers of the synthetic ones never saw, without which
-    membership inference needs a generator of tsgap. `reading` are the settings of `ReadOptions`.
+    `windows`, `step`, `first_cutoff`), and the test is looked for among the synthetic ones. `only` is a
+    diagnostic or a list of them, each a name, ``module:function`` or a function (default: all that are registered).
+    `rules` are your own for what is plausible, such as ``"y >= 0"``; `features` (``"module:function"`` or a function of
+    windows (N, L) and a season length) stands in for the features of windows; `outsiders` are real series of the same
+    period that the makers of the synthetic ones never saw, without which membership inference needs a generator of
+    tsgap. `reading` are the settings of `ReadOptions`.
     """
     data = data_specs(
         real,
@@ -58,11 +59,13 @@ def diagnose(
     sources = source_specs(synthetic, inverse=inverse, channels=tuple(channels))
     asked: dict[str, Any] = {"rules": tuple(rules), "features": features, "outsiders": outsiders, "seed": seed}
     experiment = Experiment(data, sources, (BASELINE,), diagnose=True, **asked)
-    return of_experiment(experiment, only=[only] if isinstance(only, str) else only, jobs=jobs, timeout=timeout)
+    return of_experiment(
+        experiment, only=only if isinstance(only, (list, tuple)) else [only], jobs=jobs, timeout=timeout
+    )
 
 
 def of_experiment(
-    experiment: Experiment, *, only: Sequence[str] = (), jobs: int | None = None, timeout: float = 600.0
+    experiment: Experiment, *, only: Sequence[Any] = (), jobs: int | None = None, timeout: float = 600.0
 ) -> Diagnostics:
     """What `diagnose` says of the data and sources of an experiment; generators are drawn from once."""
     specs = specs_of(only)

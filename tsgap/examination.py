@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from math import isnan, nan
 from typing import Any
 
 from tsgap.diagnostics import Contrast, Diagnosed, Figure, Sample
 from tsgap.errors import ContractError, TsgapError
+from tsgap.plugins import missing_requirements
 from tsgap.protocols import DiagnosticSpec
 
 #: Worst samples of a diagnostic that are kept.
@@ -88,29 +89,32 @@ class Examination:
         return cls(told["data"], told["source"], found, tuple(told["leaks"]), told["why"], tuple(told["notes"]))
 
 
-def examined(contrast: Contrast, specs: Iterable[DiagnosticSpec], *, seed: int) -> tuple[Found, ...]:
-    """Every diagnostic of a contrast, its figures beside those of the floor; one that fails takes no other with it."""
-    return tuple(_found(contrast, spec, seed) for spec in specs)
+def examined(contrast: Contrast, specs: Mapping[str, DiagnosticSpec], *, seed: int) -> tuple[Found, ...]:
+    """Every diagnostic by its name, its figures beside those of the floor; one that fails takes no other with it."""
+    return tuple(_found(contrast, name, spec, seed) for name, spec in specs.items())
 
 
-def _found(contrast: Contrast, spec: DiagnosticSpec, seed: int) -> Found:
+def _found(contrast: Contrast, name: str, spec: DiagnosticSpec, seed: int) -> Found:
     begun = time.perf_counter()
+    if missing := missing_requirements(spec):
+        return Found(name, failed=f"it needs what is not installed: {'; '.join(missing)}", seconds=0.0)
     try:
-        here = _checked(spec.measure(contrast, seed=seed))
-        floor = {figure.name: figure.value for figure in _checked(spec.measure(contrast.floor, seed=seed)).figures}
+        here = checked(spec.measure(contrast, seed=seed))
+        floor = {figure.name: figure.value for figure in checked(spec.measure(contrast.floor, seed=seed)).figures}
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - whatever a plugin raises is its result
         told = str(err) if isinstance(err, TsgapError) else f"{type(err).__name__}: {err}"
-        return Found(spec.name, failed=told[:1000] or type(err).__name__, seconds=time.perf_counter() - begun)
+        return Found(name, failed=told[:1000] or type(err).__name__, seconds=time.perf_counter() - begun)
     figures = tuple(
         replace(one, reference=floor.get(one.name, nan)) if isnan(one.reference) else one for one in here.figures
     )
     worst = tuple(sorted(here.worst, key=lambda sample: -sample.score)[:WORST])
-    return Found(spec.name, figures, worst, tuple(here.notes), seconds=time.perf_counter() - begun)
+    return Found(name, figures, worst, tuple(here.notes), seconds=time.perf_counter() - begun)
 
 
-def _checked(found: Any) -> Diagnosed:
+def checked(found: Any) -> Diagnosed:
+    """What a diagnostic returned; `ContractError` where it is not what was promised."""
     if not isinstance(found, Diagnosed):
         raise ContractError(f"measure must return a tsgap.Diagnosed, got {type(found).__name__}")
     for kind, ones, wanted in (("figures", found.figures, Figure), ("worst", found.worst, Sample)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from tsgap.halves import ORACLE, halves
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
 from tsgap.manifest import shown
 from tsgap.panel import Dataset, Panel, digest
-from tsgap.plugins import Chosen, choose_features, registry
+from tsgap.plugins import Chosen, choose_diagnostic, choose_features, code_of, registry
 from tsgap.protocols import DiagnosticSpec
 from tsgap.readers import read_real
 from tsgap.replicates import Drawing, seed_of
@@ -135,15 +135,19 @@ def _known_steps(found: Dataset, row: int, last: Any) -> int:
     return int(np.searchsorted(stamps, last, side="right"))
 
 
-def specs_of(only: Sequence[str] = ()) -> tuple[DiagnosticSpec, ...]:
-    """The diagnostics that are registered, or those that are named; `UnknownNameError` for a name nobody has."""
-    known = registry()
-    names = only or tuple(known.diagnostics)
-    return tuple(known.named("diagnostics", name).spec for name in names)
+def specs_of(only: Sequence[Any] = ()) -> dict[str, DiagnosticSpec]:
+    """The diagnostics that are registered, or those of `only`, by what they are called.
+
+    `only` are names, ``module:function``, functions or specs; `UnknownNameError` for a name nobody has.
+    """
+    if not only:
+        return {name: offer.spec for name, offer in registry().diagnostics.items()}
+    chosen = [(what, choose_diagnostic(what)) for what in only]
+    return {what if isinstance(what, str) else spec.name: spec for what, spec in chosen}
 
 
 def examine(
-    asked: Asked, experiment: Experiment, specs: Sequence[DiagnosticSpec]
+    asked: Asked, experiment: Experiment, specs: Mapping[str, DiagnosticSpec]
 ) -> tuple[Examination, Contrast | None]:
     """What the diagnostics say of one source, whether the test leaked into it, and what was compared, if anything."""
     data, name = asked.data, asked.source.name
@@ -159,7 +163,7 @@ def examine(
     return Examination(data.name, name, examined(contrast, specs, seed=seed), told, "", contrast.notes), contrast
 
 
-def content_of(asked: Asked, experiment: Experiment, specs: Sequence[DiagnosticSpec], version: str) -> str:
+def content_of(asked: Asked, experiment: Experiment, specs: Mapping[str, DiagnosticSpec], version: str) -> str:
     """Names an examination by all that could change it."""
     panel = asked.synthetic
     settings = {name: shown(getattr(experiment, name)) for name in ("features", "outsiders")}
@@ -171,7 +175,7 @@ def content_of(asked: Asked, experiment: Experiment, specs: Sequence[DiagnosticS
         experiment.seed,
         experiment.rules,
         sorted(settings.items()),
-        [spec.name for spec in specs],
+        [(name, code_of(spec)) for name, spec in specs.items()],
     )
 
 

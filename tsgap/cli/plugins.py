@@ -27,14 +27,7 @@ def forecasters(broken: bool, as_json: bool) -> None:
         rows += [{**_forecaster(name, r), "refused": r.spec.refused} for name, r in refused.items()]
         _show_json(rows)
         return
-    lacking = [line for row in rows for line in row["missing"]]
-    packages = [{**row, "missing": ", ".join(line.partition(":")[0] for line in row["missing"])} for row in rows]
-    columns = ["name", "distribution", "scope", "transfer", "memory", "parameters", *(["missing"] if lacking else [])]
-    _show_table(packages, columns)
-    if lacking:
-        click.echo("\nMissing packages:")
-        for line in dict.fromkeys(lacking):
-            click.echo(f"  {printable(line)}")
+    _show_needy(rows, ("name", "distribution", "scope", "transfer", "memory", "parameters"))
     if refused:
         click.echo("\nRefused:")
         reasons: dict[str, list[str]] = {}
@@ -99,7 +92,11 @@ def diagnostics(as_json: bool) -> None:
         }
         for name, r in registry().diagnostics.items()
     ]
-    _show(rows, ("name", "distribution", "summary"), as_json)
+    if as_json:
+        _show_json(rows)
+        return
+    _show_needy(rows, ("name", "distribution", "summary"))
+    _note(registry())
 
 
 def _forecaster(name: str, r: Registered) -> dict[str, Any]:
@@ -140,6 +137,17 @@ def _show(rows: list[dict[str, Any]], columns: Sequence[str], as_json: bool) -> 
         return
     _show_table(rows, columns)
     _note(registry())
+
+
+def _show_needy(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """A table, and below it the packages that are missing with how to install them, if any."""
+    lacking = [line for row in rows for line in row["missing"]]
+    packages = [{**row, "missing": ", ".join(line.partition(":")[0] for line in row["missing"])} for row in rows]
+    _show_table(packages, [*columns, *(["missing"] if lacking else [])])
+    if lacking:
+        click.echo("\nMissing packages:")
+        for line in dict.fromkeys(lacking):
+            click.echo(f"  {printable(line)}")
 
 
 def _show_broken(found: Registry, as_json: bool) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tsgap.plugins.choosing import (
     Chosen,
+    choose_diagnostic,
     choose_features,
     choose_forecaster,
     choose_generator,
     choose_metric,
+    code_of,
     missing_requirements,
 )
 from tsgap.plugins.finding import prints_to_stderr, register, registry
@@ -20,10 +22,12 @@ __all__ = [
     "Clash",
     "Registered",
     "Registry",
+    "choose_diagnostic",
     "choose_features",
     "choose_forecaster",
     "choose_generator",
     "choose_metric",
+    "code_of",
     "missing_requirements",
     "prints_to_stderr",
     "register",

@@ -22,7 +22,7 @@ from tsgap.plugins.identity import code_hash, content_of
 from tsgap.plugins.naming import HOST, Registered, Registry
 from tsgap.plugins.parameters import of_signature, pairs_of, shown, value_of
 from tsgap.plugins.signatures import misfit
-from tsgap.protocols import ForecasterSpec, GeneratorSpec, MetricSpec
+from tsgap.protocols import DiagnosticSpec, ForecasterSpec, GeneratorSpec, MetricSpec
 
 #: kind → (kind in the registry, class of its specs, methods that its objects have)
 _KINDS: dict[str, tuple[str, type[Any], tuple[str, str]]] = {
@@ -94,6 +94,44 @@ def choose_metric(what: Any) -> MetricSpec:
     if fault := misfit(spec):
         raise UsageError(f"metric {spec.name!r} cannot be used: {fault}")
     return spec
+
+
+def choose_diagnostic(what: Any) -> DiagnosticSpec:
+    """The diagnostic that is meant by a name, the address ``module:function``, a function or a `DiagnosticSpec`.
+
+    A function is called as ``measure(contrast, *, seed)`` and goes by its own name. Raises `UnknownNameError` for a
+    name nobody registered, and `UsageError` for what is no diagnostic.
+    """
+    name = ""
+    if isinstance(what, str):
+        everything = registry()
+        head, colon, path = what.strip().partition(":")
+        name = f"{head}.{path}" if colon else ""
+        what = (
+            _imported("diagnostic", "diagnostics", head, path, everything)
+            if colon
+            else everything.named("diagnostics", head)
+        )
+    spec = what.spec if isinstance(what, Registered) else what
+    if inspect.isfunction(spec):
+        spec = diagnostic_of(spec, name=name)
+    if not isinstance(spec, DiagnosticSpec):
+        raise UsageError(f"a diagnostic is a DiagnosticSpec, a function or the name or address of one, got {spec!r}")
+    if fault := misfit(spec):
+        raise UsageError(f"diagnostic {spec.name!r} cannot be used: {fault}")
+    return spec
+
+
+def diagnostic_of(measure: Callable[..., Any], *, name: str = "") -> DiagnosticSpec:
+    """The spec of a function `measure(contrast, *, seed)`, by its own name and the first line of what it says."""
+    name = name or _kebab(measure.__name__)
+    return DiagnosticSpec(name, (inspect.getdoc(measure) or name).strip().splitlines()[0], measure)
+
+
+def code_of(spec: DiagnosticSpec) -> str:
+    """What a diagnostic computes, for a content key: its code, and the versions of what it requires."""
+    needs = [_package(line) for line in spec.requires]
+    return " ".join([code_hash(spec.measure), *(f"{package}=={installed_version(package)}" for package in needs)])
 
 
 def choose_features(what: Any) -> Callable[..., Any]:

@@ -49,8 +49,8 @@ def registry(*, reload: bool = False) -> Registry:
 def register(obj: Any) -> tuple[Registered, ...]:
     """Offer something in this process, without a package: what was registered comes back.
 
-    `obj` is a spec, a forecaster (class, factory or instance), a generator (class or instance), or a module or
-    object with hook implementations.
+    `obj` is a spec, a forecaster (class, factory or instance), a generator (class or instance), a diagnostic (a
+    function of ``(contrast, *, seed)``), or a module or object with hook implementations.
     A class takes its name in kebab case. Registering a name again replaces what was registered before, as happens
     when a notebook's cell is run twice; a name that an installed plugin has raises `PluginError`.
 
@@ -94,8 +94,10 @@ def _offers_of(obj: Any) -> list[_Offer]:
         if broken:
             raise PluginError(f"cannot register {obj!r}: {broken[0].cause}")
         return offers
-    from tsgap.plugins.choosing import spec_of_object
+    from tsgap.plugins.choosing import diagnostic_of, spec_of_object
 
+    if inspect.isfunction(obj) and next(iter(inspect.signature(obj).parameters), "") == "contrast":
+        return _offers_of(diagnostic_of(obj))
     one = "generator" if callable(getattr(obj, "sample", None)) else "forecaster"
     return [(f"{one}s", Registered(spec_of_object(one, obj), HERE, ""))]
 
