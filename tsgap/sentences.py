@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tsgap.baseline import Against
@@ -338,9 +339,7 @@ def reasons(verdict: Verdict) -> Iterator[str]:
         yield f"break horizon, operational (full context): {horizon(verdict.safe, verdict.breaks)}"
     if verdict.memory is not None:
         yield f"break horizon, memory (lag probe, lead = lag): {horizon(verdict.memory.safe, verdict.memory.breaks)}"
-    for one in verdict.groups:
-        figures = "" if math.isnan(one.gap) else f", errors {larger(one.gap)} ({interval(one.low, one.high)} %)"
-        yield f"{one.grouping} {one.group!r}, {one.series} series: {one.forecaster} {one.outcome}{figures}"
+    yield from _by_grouping(verdict)
     if verdict.equivalent:
         yield f"EQUIVALENT: the gap is proven to lie within {share(verdict.rules.margin)} on both sides at every lead"
     better = [(one, b) for one in verdict.gated for b in one.bins if b.better]
@@ -351,6 +350,19 @@ def reasons(verdict: Verdict) -> Iterator[str]:
         yield f"scope: {scope.strip(' ()')}"
     if verdict.checked is None:
         yield "no self-check was made on these data (sweep --selfcheck)"
+
+
+def _by_grouping(verdict: Verdict) -> Iterator[str]:
+    """What was found in the groups of each grouping, and in the worst of them."""
+    for name in dict.fromkeys(one.grouping for one in verdict.groups):
+        mine = [one for one in verdict.groups if one.grouping == name]
+        outcomes = Counter(one.outcome for one in mine)
+        told = ", ".join(f"{outcomes[how]} {how}" for how in outcomes)
+        worst = max(mine, key=lambda one: -math.inf if math.isnan(one.gap) else one.gap)
+        yield (
+            f"groups of {name}, over all leads, by forecaster: {told}; the largest gap is that of {worst.forecaster} in "
+            f"{worst.group!r} ({worst.series} series): errors {larger(worst.gap)} ({interval(worst.low, worst.high)} %)"
+        )
 
 
 def _is_left_out(one: Finding) -> bool:
