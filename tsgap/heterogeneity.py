@@ -96,12 +96,15 @@ def _covariance(groups: Sequence[Share]) -> Floats:
     spread = [one.statistic.over(times)[:, :, 0] for one in groups]
     drawn, even = [part.sum(1) for part in spread], [np.full(times, 1 / times)] * len(groups)
     of_draws = _clustered(drawn, even, [draws] * len(groups))
+    # where a group has one block, a draw's part of it is the draw itself and explains nothing
     finer = []
     for name in ("series", "blocks"):
+        if min(len(np.unique(label)) for label in labels[name]) < 2:
+            continue
         each = [(draws[:, None] * sizes[name] + labels[name][i]).ravel() for i in range(len(groups))]
         held = [np.broadcast_to(share / times, (times, len(share))).ravel() for share in shares]
         finer.append(_clustered([part.ravel() for part in spread], held, each))
-    return total + _positive(of_draws - max(finer, key=np.trace))
+    return total + _positive(of_draws - max(finer, key=np.trace) if finer else of_draws)
 
 
 def _clustered(parts: Sequence[Floats], shares: Sequence[Floats], labels: Sequence[Ints]) -> Floats:
