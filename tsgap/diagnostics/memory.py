@@ -28,7 +28,7 @@ WORST = 5
 _TOO_MUCH = "memory at lag {lag} is stronger than that of the real series: the generator smooths or repeats itself"
 _LOST = "memory at lag {lag} is lost: "
 _SIZES = "the sizes of values {lag} steps apart are {} alike than the real ones: "
-_NONLINEAR = "linear memory alone does not make them; draw blocks, or a nonlinear model"
+_NONLINEAR = "where autocorrelations agree, it takes blocks of real values or a nonlinear model"
 CORRELATION = (
     Quantity("distance of autocorrelations", 0.02, _TOO_MUCH, _LOST),
     Quantity("distance of autocorrelations, worst lag", 0.05, _TOO_MUCH, _LOST),
@@ -49,7 +49,12 @@ SLOW = Quantity(
     "slower than a season the synthetic series move less than the real ones: longer blocks, or a trend",
 )
 STRENGTHS = (
-    Quantity("strength of trend", 0.05, "the trends are too strong: check for drift", "the trends are lost"),
+    Quantity(
+        "strength of trend",
+        0.05,
+        "the trends are too strong: check for drift",
+        "the trends are lost: longer blocks, or keep them",
+    ),
     Quantity(
         "strength of season",
         0.05,

@@ -53,9 +53,9 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     """Differences between the remainders of the synthetic and of the real windows, synthetic less real.
 
     The remainder is what a centred moving average over whole seasons and the mean season of a window leave of it. Its
-    share is that of the variance. Tails are the logarithm of the range of the middle 95 % over that of the middle half
-    (1.07 for a normal distribution). The last three are correlations within a window: of the remainder's size with
-    trend and season, of the sizes of neighbours, and of neighbours.
+    share is that of its variance in the sum of theirs and its own. Tails are the logarithm of the range of the middle
+    95 % over that of the middle half (1.07 for a normal distribution). The last three are correlations within a window:
+    of the remainder's size with trend and season, of the sizes of neighbours, and of neighbours.
     """
     names = [of.name for of in QUANTITIES]
     needed, length = shortest(contrast.season), contrast.real.length
@@ -84,14 +84,14 @@ def _of(side: Side) -> tuple[Floats, Ints, Ints]:
     parts = parted(windows - windows.mean(1, keepdims=True), side.panel.season)
     rest = parts.remainder - parts.remainder.mean(1, keepdims=True)
     level = parts.trend + parts.season
-    whole, own = (level + rest).var(1), rest.var(1)
+    own = rest.var(1)
     size = np.abs(rest)
     low, first, third, high = np.quantile(rest, [0.025, 0.25, 0.75, 0.975], axis=1)
     largest = np.abs(windows).max(1)
     fine = (np.sqrt(own) > 1e-9 * largest) & (third - first > 1e-9 * largest)
     with np.errstate(divide="ignore", invalid="ignore"):
         columns = (
-            own / whole,
+            own / (own + level.var(1)),
             np.log((high - low) / (third - first)),
             _correlation(size, level),
             _correlation(size[:, 1:], size[:, :-1]),
