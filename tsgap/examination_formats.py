@@ -116,7 +116,8 @@ def _remarks(told: Found) -> Iterator[str]:
     why: dict[tuple[str, str], list[str]] = {}
     for figure in told.figures:
         if figure.flag:
-            said = ": ".join(filter(None, [figure.detail, figure.advice]))
+            rest = "" if figure.detail in figure.advice else figure.detail
+            said = ": ".join(filter(None, [rest, figure.advice]))
             why.setdefault((figure.flag, said), []).append(figure.name)
     for (flag, said), names in why.items():
         if said:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 import tsgap
 from tsgap import leaks
 from tsgap.diagnostics import Contrast, Known, contrasted
@@ -20,12 +18,10 @@ from tsgap.experiment import Experiment
 from tsgap.halves import ORACLE, halves
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
 from tsgap.manifest import shown
-from tsgap.panel import Dataset, Panel, digest
+from tsgap.panel import Panel, digest
 from tsgap.plugins import Chosen, choose_diagnostic, choose_features, code_of, registry
 from tsgap.protocols import DiagnosticSpec
-from tsgap.readers import read_real
 from tsgap.replicates import Drawing, seed_of
-from tsgap.splits import known_before
 from tsgap.store import Store
 
 
@@ -33,12 +29,14 @@ from tsgap.store import Store
 class Asked:
     """What is to be examined of one source: its first replicate, against the real training part.
 
-    `refit` draws from the source's generator after a fit on a part of the real series, None for series handed over.
+    `refit` draws from the source's generator after a fit on a part of the real series, None for series handed over,
+    whose makers never saw `outsiders`, as far as that is known.
     """
 
     data: Data
     source: Source
     refit: Callable[[Panel, int], Panel] | None = None
+    outsiders: Panel | None = None
 
     @property
     def synthetic(self) -> Panel | NotDrawn:
@@ -51,7 +49,8 @@ def asked_of(experiment: Experiment, given: Inputs, sources: Sequence[Source], d
     by_name = {data.name: data for data in given.data}
     for source in sources:
         chosen = given.generators.get((source.data, source.name))
-        yield Asked(by_name[source.data], source, None if chosen is None else _refit(chosen, draw))
+        refit = None if chosen is None else _refit(chosen, draw)
+        yield Asked(by_name[source.data], source, refit, given.outsiders.get(source.data))
 
 
 def _refit(chosen: Chosen, draw: Drawing) -> Callable[[Panel, int], Panel]:
@@ -94,45 +93,15 @@ def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
 def _known(asked: Asked, experiment: Experiment, seed: int) -> Known | None:
     """Who has seen what: from series that the user held back, or from a fit on half of the real series."""
     data = asked.data
-    if experiment.outsiders is not None and not isinstance(asked.synthetic, NotDrawn) and asked.refit is None:
-        return Known(data.train, outsiders(experiment.outsiders, data), asked.synthetic)
     if asked.refit is None:
-        return None
+        if asked.outsiders is None or isinstance(asked.synthetic, NotDrawn):
+            return None
+        return Known(data.train, asked.outsiders, asked.synthetic)
     dealt = halves(data.train, seed=seed)
     if dealt.by != "series":
         # parts of the same series, of another time: no outsiders
         return None
     return Known(dealt.real, dealt.synthetic, asked.refit(dealt.real, seed), by_host=True)
-
-
-def outsiders(what: Any, data: Data) -> Panel:
-    """Real series that a generator never saw, up to the end of the training part, gaps filled.
-
-    `DataError` where none has a value by then, or where one is in the training part too.
-    """
-    if isinstance(what, str):
-        what = what.replace("{data}", data.name)
-    found = read_real(what, name=f"outsiders of {data.name}", options=replace(data.options, groups=(), weights=None))
-    both = set(found.keys) & set(data.train.keys)
-    if both:
-        raise DataError(
-            f"{data.name}: {len(both)} of {len(found)} series that the generator never saw are in the real data too, "
-            f"first {min(both)!r}; leave them out of one or the other"
-        )
-    last = data.split.cutoffs[data.split.window == 0].max()
-    ends = np.array([_known_steps(found, row, last) for row in range(len(found))], dtype=np.int64)
-    values, offsets, _ = known_before(found, np.arange(len(found)), ends)
-    keep = np.flatnonzero(np.diff(offsets))
-    if not len(keep):
-        raise DataError(f"{data.name}: no series that the generator never saw has a value up to {str(last)[:19]}")
-    like = data.train
-    panel = Panel(values, offsets, found.keys, like.freq, like.seasons)
-    return panel.take(keep)
-
-
-def _known_steps(found: Dataset, row: int, last: Any) -> int:
-    stamps = np.asarray(found.stamps(row))
-    return int(np.searchsorted(stamps, last, side="right"))
 
 
 def specs_of(only: Sequence[Any] = ()) -> dict[str, DiagnosticSpec]:

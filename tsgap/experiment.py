@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tsgap.arms import SCALINGS
+from tsgap.diagnostics.rules import parsed
 from tsgap.errors import UnknownNameError, UsageError
 from tsgap.events import Event
 from tsgap.halves import ORACLE
@@ -119,8 +120,10 @@ class Experiment:
             if given and not self.augment:
                 raise UsageError(f"{name} is for augmentation: ask for that too (--augment, or augment='also')")
         object.__setattr__(self, "rules", tuple(self.rules))
-        for name, said in (("rules", self.rules), ("features", self.features), ("outsiders", self.outsiders)):
-            if said is not None and said != () and not self.diagnose:
+        parsed(self.rules)
+        asked = {"rules": self.rules or None, "features": self.features, "outsiders": self.outsiders}
+        for name, said in asked.items():
+            if said is not None and not self.diagnose:
                 raise UsageError(f"{name} are for diagnostics: ask for these too (--diagnose, or diagnose=True)")
         for name in ("oracle_split", "validation", "diagnose", "stress"):
             if getattr(self, name) and self.augment == "only":

@@ -6,7 +6,7 @@ Whatever is wrong with what a user gave shows here, before anything is written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tsgap.errors import DataError, UsageError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
 from tsgap.frequency import horizons as parse_horizons
 from tsgap.panel import STEP, Dataset, Panel, frozen
-from tsgap.plugins import Chosen, choose_forecaster, choose_generator, registry
+from tsgap.plugins import Chosen, choose_features, choose_forecaster, choose_generator, registry
 from tsgap.readers import ReadOptions
 from tsgap.readers.catalog import catalog
 from tsgap.splits import Split, known_before, least_training, rolling, stamps_at
@@ -97,13 +97,14 @@ class Source:
 class Inputs:
     """All that is known before a source is drawn: data, sources handed over, and the plugins that were named.
 
-    `handed` and `generators` are by (data set, source).
+    `handed` and `generators` are by (data set, source), `outsiders`, real series that no generator saw, by data set.
     """
 
     data: tuple[Data, ...]
     handed: Mapping[tuple[str, str], Source]
     generators: Mapping[tuple[str, str], Chosen]
     forecasters: Mapping[str, Chosen]
+    outsiders: Mapping[str, Panel] = field(default_factory=dict)
 
 
 def read(experiment: Experiment) -> Inputs:
@@ -132,7 +133,10 @@ def read(experiment: Experiment) -> Inputs:
         for spec in experiment.sources_of(one.name)
         if spec.generator is None
     }
-    return Inputs(data, handed, generators, forecasters)
+    if experiment.features is not None:
+        choose_features(experiment.features)
+    strangers = {} if experiment.outsiders is None else {d.name: _outsiders(experiment.outsiders, d) for d in data}
+    return Inputs(data, handed, generators, forecasters, strangers)
 
 
 def read_data(spec: DataSpec) -> Data:
@@ -250,3 +254,35 @@ def _panel(found: Dataset, data: Data) -> Panel:
         data.train.seasons,
         tuple(found.series[i] for i in keep.tolist()),
     )
+
+
+def _outsiders(what: Any, data: Data) -> Panel:
+    """Real series that a generator never saw, up to the end of the training part, gaps filled.
+
+    `DataError` where none has a value by then, or where one is in the training part too.
+    """
+    if isinstance(what, str):
+        what = what.replace("{data}", data.name)
+    found = readers.read_real(
+        what, name=f"outsiders of {data.name}", options=replace(data.options, groups=(), weights=None)
+    )
+    both = set(found.keys) & set(data.train.keys)
+    if both:
+        raise DataError(
+            f"{data.name}: {len(both)} of {len(found)} series that the generator never saw are in the real data too, "
+            f"first {min(both)!r}; leave them out of one or the other"
+        )
+    last = data.split.cutoffs[data.split.window == 0].max()
+    ends = np.array([_known_steps(found, row, last) for row in range(len(found))], dtype=np.int64)
+    values, offsets, _ = known_before(found, np.arange(len(found)), ends)
+    keep = np.flatnonzero(np.diff(offsets))
+    if not len(keep):
+        raise DataError(f"{data.name}: no series that the generator never saw has a value up to {str(last)[:19]}")
+    like = data.train
+    panel = Panel(values, offsets, found.keys, like.freq, like.seasons)
+    return panel.take(keep)
+
+
+def _known_steps(found: Dataset, row: int, last: Any) -> int:
+    stamps = np.asarray(found.stamps(row))
+    return int(np.searchsorted(stamps, last, side="right"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from tsgap.atoms import truth_table
 from tsgap.errors import StoreError, UsageError
+from tsgap.examinations import TABLE as EXAMINATIONS
 from tsgap.run import Run, bench
 from tsgap.store import Store
 
@@ -47,6 +48,8 @@ def merge(runs: Sequence[str | Path | Run] | str | Path | Run, out: str | Path) 
         _check_tables(first, store)
         if checks := _selfchecks(first.manifest, [target, *(one.path for one in folders)]):
             store.write_json("selfcheck", checks)
+        if examinations := _examinations(first, [target, *(one.path for one in folders)]):
+            store.write_json(EXAMINATIONS, examinations)
         # who finds these finds a run: they come last
         if not (target / "plan.json").exists():
             store.write_json("manifest", {**first.manifest, "notes": [*first.manifest["notes"], *_unlike(folders)]})
@@ -216,4 +219,17 @@ def _selfchecks(manifest: Mapping[str, Any], folders: Sequence[Path]) -> dict[st
                 continue
             if data not in found or _WORST.index(told["verdict"]) < _WORST.index(found[data]["verdict"]):
                 found[data] = told
+    return found
+
+
+def _examinations(one: _Folder, folders: Sequence[Path]) -> dict[str, Any]:
+    """What the diagnostics said of the sources of this run; one share of a sweep asks them."""
+    sources = {f"{row['data']}/{row['source']}" for row in one.plan["rows"]}
+    found: dict[str, Any] = {}
+    for folder in folders:
+        try:
+            recorded = Store.open(folder, create=False).read_json(EXAMINATIONS)
+        except StoreError:
+            continue
+        found = {name: told for name, told in recorded.items() if name in sources} | found
     return found

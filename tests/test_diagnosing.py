@@ -1,0 +1,308 @@
+"""Synthetic against real series without a forecaster: from Python, the command line, and beside a sweep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from worlds import seasonal
+
+import tsgap
+from tsgap import examining
+from tsgap.cli import DONE, FAILED_CELLS, USAGE, run
+from tsgap.diagnostics import Contrast, Diagnosed, Figure
+from tsgap.errors import DataError, UsageError
+from tsgap.protocols import DiagnosticSpec
+
+ONLY = ("here-roughness",)
+SPLIT: dict[str, Any] = {"horizons": [1, 6], "windows": 2, "jobs": 0}
+
+
+def steps(contrast: Contrast, *, seed: int) -> Diagnosed:
+    sides = (contrast.real, contrast.synthetic)
+    real, synthetic = (float(np.abs(np.diff(side.windows, axis=1)).mean()) for side in sides)
+    seen = contrast.known
+    told = "" if seen is None else f"{len(seen.members)} {len(seen.outsiders)} {len(seen.synthetic)} {seen.by_host}"
+    detail = f"{told}|{','.join(contrast.rules)}|{contrast.real.features.shape[1]}|{sorted(contrast.as_read)}"
+    return Diagnosed((Figure("steps", synthetic / real, detail=detail),))
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tsgap.plugins import finding
+
+    monkeypatch.setattr(finding, "_here", dict(finding._here))
+    tsgap.register(DiagnosticSpec("here-roughness", "Steps.", steps))
+
+
+@pytest.fixture
+def real() -> pd.DataFrame:
+    return seasonal(series=12, length=150)
+
+
+def rougher(frame: pd.DataFrame) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    return frame.assign(y=frame.y + rng.normal(0, 5, len(frame)))
+
+
+def figure(found: tsgap.Diagnostics, source: int = 0) -> Figure:
+    return found.found[source].found[0].figures[0]
+
+
+def test_two_frames_are_all_it_takes(real: pd.DataFrame) -> None:
+    found = tsgap.diagnose(real, rougher(seasonal(12, 150, seed=7)), only=ONLY, **SPLIT)
+    assert found.ok
+    assert not found.leaked
+    assert figure(found).value > 1.5
+    assert 0.8 < figure(found).reference < 1.2
+    frame = found.to_frame()
+    assert frame.ratio[0] == pytest.approx(figure(found).value / figure(found).reference)
+    assert "real and" in found.found[0].notes[0]
+
+
+def test_every_diagnostic_that_is_registered_is_asked(real: pd.DataFrame) -> None:
+    found = tsgap.diagnose(real, seasonal(12, 150, seed=7), **SPLIT)
+    asked = [one.diagnostic for one in found.found[0].found]
+    assert asked == list(tsgap.plugins.registry().diagnostics)
+    assert found.ok, found
+
+
+def test_only_the_training_part_is_compared(real: pd.DataFrame) -> None:
+    other = seasonal(12, 150, seed=7)
+    shifted = real.copy()
+    last = shifted.groupby("unique_id").cumcount() >= 150 - 12
+    shifted.loc[last, "y"] += 1000
+    before, after = (tsgap.diagnose(one, other, only=ONLY, **SPLIT) for one in (real, shifted))
+    assert figure(before) == figure(after)
+
+
+def test_of_a_generator_of_tsgap_members_and_outsiders_are_known(real: pd.DataFrame) -> None:
+    found = tsgap.diagnose(real, "gen:iaaft", only=ONLY, **SPLIT)
+    assert figure(found).detail.startswith("6 6 6 True|")
+
+
+def test_of_a_file_they_are_known_where_outsiders_are_handed_over(real: pd.DataFrame, tmp_path: Path) -> None:
+    other = seasonal(12, 150, seed=7)
+    assert figure(tsgap.diagnose(real, other, only=ONLY, **SPLIT)).detail.startswith("|")
+    strangers = seasonal(4, 150, seed=8).assign(unique_id=lambda frame: "x" + frame.unique_id)
+    found = tsgap.diagnose(real, other, only=ONLY, outsiders=strangers, **SPLIT)
+    assert figure(found).detail.startswith("12 4 12 False|")
+    strangers.to_csv(tmp_path / "data.csv", index=False)
+    from_file = tsgap.diagnose({"data": real}, other, only=ONLY, outsiders=str(tmp_path / "{data}.csv"), **SPLIT)
+    assert figure(from_file) == figure(found)
+
+
+def test_outsiders_end_where_the_training_part_ends(real: pd.DataFrame) -> None:
+    from tsgap.experiment import data_spec
+    from tsgap.inputs import _outsiders, read_data
+
+    data = read_data(data_spec(real, horizons=[1, 6], windows=2))
+    strangers = seasonal(3, 150, seed=8).assign(unique_id=lambda frame: "x" + frame.unique_id)
+    panel = _outsiders(strangers, data)
+    assert panel.lengths.tolist() == [138] * 3
+    with pytest.raises(DataError, match="12 of 12 series that the generator never saw are in the real data too"):
+        _outsiders(real, data)
+    late = strangers.assign(ds=strangers.ds + pd.DateOffset(years=30))
+    with pytest.raises(DataError, match="no series that the generator never saw has a value up to"):
+        _outsiders(late, data)
+
+
+def test_features_of_ones_own_stand_in_for_those_of_windows(real: pd.DataFrame) -> None:
+    def two(windows: np.ndarray, season: int) -> np.ndarray:
+        return windows[:, :2]
+
+    other = seasonal(12, 150, seed=7)
+    assert "|2|" in figure(tsgap.diagnose(real, other, only=ONLY, features=two, **SPLIT)).detail
+    assert "|20|" in figure(tsgap.diagnose(real, other, only=ONLY, **SPLIT)).detail
+    by_address = "tsgap.diagnostics.features:features"
+    assert "|20|" in figure(tsgap.diagnose(real, other, only=ONLY, features=by_address, **SPLIT)).detail
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ("nowhere:features", "there is no module 'nowhere'"),
+        ("tsgap.diagnostics.features:featurs", "did you mean 'features'"),
+        ("tsgap.diagnostics.features:NAMES", "a tuple is no function of windows"),
+        ("features", "features are a function, or written module:function"),
+    ],
+)
+def test_features_that_are_not_there_are_a_mistake_of_one_line(real: pd.DataFrame, features: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        tsgap.diagnose(real, seasonal(12, 150, seed=7), only=ONLY, features=features, **SPLIT)
+
+
+def test_features_that_are_no_numbers_fail_the_diagnostics_that_ask_for_them(real: pd.DataFrame) -> None:
+    found = tsgap.diagnose(
+        real, seasonal(12, 150, seed=7), only=ONLY, features=lambda windows, season: windows[:2], **SPLIT
+    )
+    assert "features must be finite numbers, a row for each of" in found.found[0].found[0].failed
+
+
+def test_a_generator_that_fails_is_a_source_that_cannot_be_compared(real: pd.DataFrame) -> None:
+    class Breaks:
+        def fit(self, train: Any, *, seed: int) -> None:
+            raise ValueError("no wish to learn")
+
+        def sample(self, *, seed: int) -> Any:
+            raise AssertionError
+
+    found = tsgap.diagnose(real, {"good": "gen:copy", "bad": Breaks}, only=ONLY, **SPLIT)
+    assert [one.why[:24] for one in found.found] == ["", "it could not be drawn: e"]
+    assert not found.ok
+
+
+def test_series_that_are_too_few_cannot_be_compared_and_it_says_why() -> None:
+    few = seasonal(series=2, length=40)
+    found = tsgap.diagnose(few, seasonal(2, 40, seed=7), only=ONLY, horizons=[1], windows=1, jobs=0)
+    assert "too short for windows of 8 values" in found.found[0].why
+
+
+def test_test_data_among_the_synthetic_series_are_found(real: pd.DataFrame) -> None:
+    found = tsgap.diagnose(real, real, only=ONLY, **SPLIT)
+    assert found.leaked
+    assert "stretches of the test occur" in found.found[0].leaks[0]
+
+
+def test_a_sweep_keeps_what_was_found_and_does_not_ask_again(
+    real: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"forecasters": "linear", "replicates": 2, "diagnose": True, "rules": ("y >= 0",), **SPLIT}
+    first = tsgap.sweep(real, {"a": "gen:iaaft", "b": "gen:copy"}, out=tmp_path, **asked)
+    found = first.diagnostics()
+    assert [one.source for one in found.found] == ["a", "b"]
+    assert "y >= 0" in next(one for one in found.found[0].found if one.diagnostic == ONLY[0]).figures[0].detail
+    assert [one.source for one in first.diagnostics(source="b").found] == ["b"]
+    with monkeypatch.context() as patched:
+        patched.setattr(examining, "examine", None)
+        again = tsgap.sweep(real, {"a": "gen:iaaft", "b": "gen:copy"}, out=tmp_path, **asked)
+    assert again.diagnostics().found == found.found
+    other = tsgap.sweep(real, {"a": "gen:iaaft", "b": "gen:copy"}, out=tmp_path, **asked | {"rules": ("y >= 1",)})
+    assert (
+        "y >= 1"
+        in next(one for one in other.diagnostics().found[0].found if one.diagnostic == ONLY[0]).figures[0].detail
+    )
+    assert first.frontier().source.tolist() == ["a", "b"]
+    assert set(first.predictors().status) == {"2 sources have both, it takes 5"}
+
+
+def test_a_sweep_without_diagnostics_says_how_to_ask_for_them(real: pd.DataFrame, tmp_path: Path) -> None:
+    done = tsgap.sweep(real, "gen:copy", forecasters="linear", replicates=1, out=tmp_path, **SPLIT)
+    with pytest.raises(UsageError, match="nothing was diagnosed; run the sweep with --diagnose"):
+        done.diagnostics()
+    assert run(["show", str(tmp_path), "--diagnostics"]) == USAGE
+
+
+def test_one_share_of_a_sweep_is_asked_and_a_merge_keeps_it(real: pd.DataFrame, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"forecasters": "linear", "replicates": 1, "diagnose": True, **SPLIT}
+    for k in (1, 2):
+        tsgap.sweep(real, "gen:copy", shard=(k, 2), out=tmp_path / str(k), **asked)
+    assert not (tmp_path / "2" / "diagnostics.json").exists()
+    whole = tsgap.merge([tmp_path / "1", tmp_path / "2"], tmp_path / "both")
+    assert [one.source for one in whole.diagnostics().found] == ["copy"]
+
+
+@pytest.mark.parametrize("given", [{"rules": ("y >= 0",)}, {"features": "a:b"}, {"outsiders": "a.csv"}])
+def test_what_is_for_diagnostics_alone_needs_them(real: pd.DataFrame, given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="for diagnostics: ask for these too"):
+        tsgap.sweep(real, "gen:copy", **given)
+
+
+@pytest.fixture
+def files(real: pd.DataFrame, tmp_path: Path) -> list[str]:
+    real.to_csv(tmp_path / "real.csv", index=False)
+    seasonal(12, 150, seed=7).to_csv(tmp_path / "made.csv", index=False)
+    home = ["--real", str(tmp_path / "real.csv"), "--synthetic", str(tmp_path / "made.csv")]
+    return ["diagnose", *home, "--only", ONLY[0], "--horizons", "1,6", "--windows", "2", "--jobs", "0"]
+
+
+def test_the_command_prints_sentences_and_tables(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(files) == DONE
+    told = capsys.readouterr().out
+    assert told.startswith("real, made: 0 of 1 figures are proven to differ")
+    assert "real-real" in told
+
+
+@pytest.mark.parametrize("fmt", ["json", "markdown", "csv"])
+def test_the_command_writes_every_format(files: list[str], fmt: str, tmp_path: Path) -> None:
+    assert run([*files, "--format", fmt, "-o", str(tmp_path / "out")]) == DONE
+    text = (tmp_path / "out").read_text()
+    assert {"json": '"schema": 1', "markdown": "## tsgap diagnose", "csv": "data,source,diagnostic"}[fmt] in text
+    if fmt == "json":
+        assert json.loads(text)["sources"][0]["source"] == "made"
+
+
+def test_a_leak_is_an_exit_code(files: list[str], tmp_path: Path) -> None:
+    files[4] = str(tmp_path / "real.csv")
+    assert run(files) == 1
+
+
+def test_a_diagnostic_that_fails_is_an_exit_code(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    def breaks(contrast: Contrast, *, seed: int) -> Diagnosed:
+        raise ValueError("broken inside")
+
+    tsgap.register(DiagnosticSpec("breaks", "Breaks.", breaks))
+    assert run([*files, "--only", "breaks"]) == FAILED_CELLS
+    assert "breaks failed: ValueError: broken inside" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["diagnose", "--real", "a.csv"], "diagnostics compare two things"),
+        (["diagnose", "--real", "a.csv", "--synthetic", "gen:copy", "--review", "4"], "--review writes a folder"),
+        (["diagnose", "a.toml", "--real", "b.csv"], "say it in a.toml"),
+        (["diagnose", "nowhere.toml"], "there is no such file"),
+    ],
+)
+def test_a_mistake_is_one_line(args: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(args) == USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_a_name_that_no_diagnostic_has_is_a_mistake(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*files, "--only", "here-roughnes"]) == USAGE
+    assert "did you mean 'here-roughness'" in capsys.readouterr().err
+
+
+def test_the_file_of_a_sweep_is_diagnosed_too(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "experiment.toml"
+    sweep = ["sweep", *files[1:5], "--horizons", "1,6", "--windows", "2", "--diagnose", "--rule", "y >= 0"]
+    assert run([*sweep, "--save-config", str(config), "--dry-run"]) == DONE
+    assert 'rules = ["y >= 0"]' in config.read_text()
+    capsys.readouterr()
+    assert run(["diagnose", str(config), "--only", ONLY[0], "--jobs", "0"]) == DONE
+    assert capsys.readouterr().out.startswith("real, made: ")
+
+
+def test_a_sweep_shows_its_diagnostics(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    sweep = ["sweep", *files[1:5], "--horizons", "1,6", "--windows", "2", "-f", "linear", "--jobs", "0", "--quiet"]
+    assert run([*sweep, "--diagnose", "--replicates", "1", "--out", out]) == DONE
+    capsys.readouterr()
+    assert run(["show", out, "--diagnostics"]) == DONE
+    assert "here-roughness" in capsys.readouterr().out
+    assert run(["show", out, "--diagnostics", "--by", "lead"]) == USAGE
+    assert "--diagnostics is by source: --by does not go with it" in capsys.readouterr().err
+    for view in ("frontier", "predictors"):
+        # there is nobody to tell who was seen, and one source has no rank
+        assert run(["show", out, f"--{view}"]) == FAILED_CELLS
+        assert "steps" in capsys.readouterr().out or view == "frontier"
+
+
+def test_the_diagnostics_there_are_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diagnostics"]) == DONE
+    assert "here-roughness" in capsys.readouterr().out
+    assert run(["diagnostics", "--json"]) == DONE
+    assert {"name", "summary", "missing"} <= set(json.loads(capsys.readouterr().out)[0])
+
+
+def test_a_rule_that_is_none_is_a_mistake_before_anything_is_drawn(real: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match="y is a bit odd"):
+        tsgap.diagnose(real, "gen:nothing-of-that-name", rules=["y is a bit odd"], **SPLIT)
