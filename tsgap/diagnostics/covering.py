@@ -57,7 +57,7 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
         why = "the real windows all have the same features"
         return Diagnosed(tuple(Figure.unknown(name, why) for name in names), notes=notes)
     found = covering(real, synthetic, (first, second), seed=seed)
-    warned = found.high < found.expected - SHORT and found.p <= LEVEL
+    warned = found.coverage < found.expected - SHORT and found.p <= LEVEL
     coverage = Figure(
         "coverage",
         found.coverage,
