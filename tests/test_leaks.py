@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from worlds import seasonal
 
 import tsgap
-from tsgap import leaks
-from tsgap.leaks import LEAST_DISTINCT, Leaked, leaked
+from tsgap import cell, leaks, nearness, occurrences
+from tsgap.leaks import Leaked, leaked, nearly, words
+from tsgap.occurrences import LEAST_DISTINCT
 from tsgap.panel import Panel
+from tsgap.plugins import choose_generator
 from tsgap.readers import ReadOptions, read_real
 from tsgap.splits import Split, rolling
 
@@ -78,6 +82,7 @@ def test_flat_and_short_tests_are_not_looked_for(split: Split) -> None:
     frame = seasonal(series=2, length=60)
     short = rolling(read_real(frame, name="d", options=ReadOptions()), horizon=4, windows=1)
     assert leaked(short, panel(whole(short, 0))) == Leaked(0, 0)
+    assert nearly(short, panel(whole(short, 0))) == Leaked(0, 0)
     frame["y"] = np.where(np.arange(120) % 60 < 20, np.arange(120.0), np.arange(120) % (LEAST_DISTINCT - 1))
     flat = rolling(read_real(frame, name="d", options=ReadOptions()), horizon=12, windows=2)
     assert leaked(flat, panel(whole(flat, 0))).looked_for == 0
@@ -103,7 +108,7 @@ def by_brute_force(split: Split, synthetic: Panel, length: int) -> tuple[int, in
 
     def among(panel: Panel) -> np.ndarray:
         there = standardised(stretches(list(panel)))
-        return np.array([(np.abs(there - w).max(1) <= leaks.NEAR).any() for w in wanted])
+        return np.array([(np.abs(there - w).max(1) <= occurrences.NEAR).any() for w in wanted])
 
     wanted = wanted[~among(split.train)]
     return int(among(synthetic).sum()), len(wanted)
@@ -129,11 +134,11 @@ def mixed_bag(split: Split, seed: int) -> Panel:
     return panel(*rows)
 
 
-@pytest.mark.parametrize("block", [5, 37, leaks._BLOCK])
+@pytest.mark.parametrize("block", [5, 37, occurrences.BLOCK])
 def test_what_is_found_is_what_a_search_of_all_pairs_finds(
     split: Split, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leaks, "_BLOCK", block)
+    monkeypatch.setattr(occurrences, "BLOCK", block)
     some = 0
     for seed in range(8):
         synthetic = mixed_bag(split, seed)
@@ -147,11 +152,11 @@ def test_no_stretch_is_lost_at_the_edge_of_its_cell() -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(2000, 24))
     rows = (rows - rows.mean(1, keepdims=True)) / rows.std(1, keepdims=True)
-    wanted = leaks.Wanted(rows.ravel(), 24 * np.arange(2000), 24)
-    near = rows + rng.uniform(-0.7, 0.7, rows.shape) * leaks.NEAR
+    wanted = occurrences.Stretches(rows.ravel(), 24 * np.arange(2000), 24)
+    near = rows + rng.uniform(-0.7, 0.7, rows.shape) * occurrences.NEAR
     again = (near - near.mean(1, keepdims=True)) / near.std(1, keepdims=True)
-    equal = (np.abs(again - rows) <= leaks.NEAR).all(1)
-    found, whole = leaks._occur(wanted, panel(*near))
+    equal = (np.abs(again - rows) <= occurrences.NEAR).all(1)
+    found, whole = occurrences.occurring(wanted, panel(*near))
     assert (found == equal).all()
     assert equal.sum() > 1900
     assert whole
@@ -160,7 +165,7 @@ def test_no_stretch_is_lost_at_the_edge_of_its_cell() -> None:
 def test_a_search_that_would_not_end_is_cut_short_and_says_so(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     thief = panel(whole(split, 0), *(whole(split, i) + 1e-3 * np.arange(120) % 7e-4 for i in range(4)))
     assert leaked(split, thief).whole
-    monkeypatch.setattr(leaks, "MOST", 2)
+    monkeypatch.setattr(occurrences, "MOST", 2)
     told = leaked(split, thief)
     assert not told.whole
     assert "at least" in leaks._words(told)
@@ -185,3 +190,161 @@ def test_a_sweep_on_series_that_hold_the_test_says_so_and_cannot_pass(tmp_path: 
     assert verdict.verdict != "PASS"
     assert any("LEAK" in cap for cap in verdict.caps)
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["leaks"]
+
+
+@pytest.fixture(scope="module")
+def longer() -> Split:
+    data = read_real(seasonal(series=12, length=240), name="d", options=ReadOptions())
+    return rolling(data, horizon=24, windows=5)
+
+
+def noisy(split: Split, row: int, share: float = 0.01) -> np.ndarray:
+    y = whole(split, row)
+    return y + share * y.std() * np.random.default_rng(row).standard_normal(len(y))
+
+
+def honest(split: Split, name: str, seed: int = 0) -> Panel:
+    return cell.draw(choose_generator(name).build(), split.train, seed)
+
+
+HONEST = ["block-bootstrap", "iaaft", "jitter:sd=0.01", "jitter", "stl-bootstrap", "kernel-synth", "mixing", "copy"]
+
+
+@pytest.mark.parametrize("generator", HONEST)
+def test_a_generator_that_saw_the_training_part_alone_is_clean(longer: Split, generator: str) -> None:
+    assert words(longer, honest(longer, generator)) == []
+
+
+@pytest.mark.parametrize("first", [0, 1, 5, 11])
+@pytest.mark.parametrize(
+    "planted",
+    [lambda y: y, lambda y: 3 * y + 10, lambda y: y + 0.01 * y.std() * np.random.default_rng(1).normal(size=len(y))],
+    ids=["exact", "times 3 plus 10", "noise 1 %"],
+)
+def test_one_copied_series_of_many_is_found_however_it_lies(longer: Split, planted: Any, first: int) -> None:
+    rows = list(honest(longer, "stl-bootstrap"))
+    rows[3] = planted(whole(longer, 7)[first:])
+    (told,) = words(longer, panel(*rows))
+    assert "stretches of the test" in told
+
+
+def test_a_copy_with_noise_is_found_near_and_not_the_same(longer: Split) -> None:
+    thief = panel(*(noisy(longer, i) for i in range(12)))
+    assert leaked(longer, thief).found == 0
+    told = nearly(longer, thief)
+    assert told.found > 0.9 * told.looked_for
+    assert "all but the same" in words(longer, thief)[0]
+
+
+def test_noise_that_hides_the_series_hides_the_copy(longer: Split) -> None:
+    assert words(longer, panel(*(noisy(longer, i, 1.0) for i in range(12)))) == []
+
+
+def test_windows_cut_from_the_test_with_noise_are_found(longer: Split) -> None:
+    rng = np.random.default_rng(0)
+    cut = [noisy(longer, i)[-48 - s : len(whole(longer, i)) - s] for i in range(12) for s in rng.integers(0, 60, 3)]
+    assert nearly(longer, panel(*cut)).found > 0
+
+
+def test_a_single_near_stretch_is_chance(longer: Split) -> None:
+    length = leaks.length_near(longer, longer.train)
+    begin = 240 - 120
+    one = noisy(longer, 4)[begin : begin + length]
+    rows = [*honest(longer, "jitter"), one]
+    assert nearly(longer, panel(*rows)).found == 0
+    two = noisy(longer, 5)[begin : begin + length]
+    assert nearly(longer, panel(*rows, two)).found >= 2
+
+
+def test_what_repeats_itself_exactly_is_no_leak_in_a_copy_of_the_training_part() -> None:
+    frame = seasonal(series=4, length=240)
+    frame["y"] = np.tile(np.random.default_rng(0).normal(size=12), 80)
+    split = rolling(read_real(frame, name="d", options=ReadOptions()), horizon=24, windows=4)
+    assert words(split, split.train) == []
+    assert nearly(split, split.train).looked_for > 0
+
+
+def test_lines_and_single_jumps_are_not_looked_for_nearby(longer: Split) -> None:
+    frame = seasonal(series=2, length=240)
+    line, jump = np.linspace(0, 1, 240) ** 1.02, np.where(np.arange(240) % 50 < 25, 0.0, 10.0)
+    jump += 1e-3 * np.random.default_rng(0).normal(size=240)
+    for y in (line, jump):
+        frame["y"] = np.tile(y, 2)
+        split = rolling(read_real(frame, name="d", options=ReadOptions()), horizon=24, windows=4)
+        assert leaks.Sought.of(split, 48, most=100).flat.shape[0] == 0
+    assert leaks.Sought.of(longer, 48, most=100).flat.shape[0] > 0
+
+
+def test_the_nearest_stretch_is_that_of_a_search_of_all_pairs(longer: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = leaks.Sought.of(longer, 24, most=40).flat
+    bag = mixed_bag(longer, 3)
+    rows = [np.lib.stride_tricks.sliding_window_view(y, 24) for y in bag if len(y) >= 24]
+    begins = [bag.offsets[i] + np.arange(max(n - 23, 0)) for i, n in enumerate(bag.lengths)]
+    there, varies = nearness.flattened(np.concatenate(rows))
+    far = np.sqrt(((flat[:, None] - there[varies]) ** 2).mean(2))
+    for together in ((1, 7), (512, 8192)):
+        monkeypatch.setattr(nearness, "_TOGETHER", together)
+        found = nearness.nearest(flat, bag)
+        assert found.distance == pytest.approx(far.min(1), abs=1e-5)
+        assert (found.start == np.concatenate(begins)[varies][far.argmin(1)]).all()
+
+
+def test_nothing_is_near_where_there_is_nothing() -> None:
+    flat, _ = nearness.flattened(np.random.default_rng(0).normal(size=(3, 24)))
+    for rows in ([np.arange(100.0)], [np.arange(10.0)], []):
+        found = nearness.nearest(flat, panel(*rows))
+        assert np.isinf(found.distance).all()
+        assert (found.start == -1).all()
+    assert len(nearness.nearest(flat[:0], panel(np.arange(100.0))).distance) == 0
+
+
+def ending_early(frame: pd.DataFrame, copies: int) -> pd.DataFrame:
+    """The same series, and some of them once more with twenty steps fewer at the beginning and later stamps."""
+    again = []
+    for i in range(copies):
+        one = frame[frame.unique_id == f"s{i}"].copy()
+        more = np.random.default_rng(i).normal(size=150).cumsum() + one.y.iloc[-1]
+        stamps = pd.date_range(one.ds.iloc[0], periods=len(one) + 150, freq="MS")
+        again.append(pd.DataFrame({"unique_id": f"t{i}", "ds": stamps, "y": np.append(one.y, more)}))
+    return pd.concat([frame, *again], ignore_index=True)
+
+
+def test_a_series_that_is_there_twice_with_a_later_end_is_found_in_the_training_part() -> None:
+    frame = ending_early(seasonal(series=12, length=240), 2)
+    split = rolling(read_real(frame, name="d", options=ReadOptions()), horizon=24, windows=5)
+    (told,) = words(split, honest(split, "shuffle"))
+    assert "the test of 2 of 14 series is in the real training part of other series, first 's0'" in told
+
+
+def test_very_few_series_that_are_there_twice_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = ending_early(seasonal(series=12, length=240), 1)
+    split = rolling(read_real(frame, name="d", options=ReadOptions()), horizon=24, windows=5)
+    monkeypatch.setattr(leaks, "TOLERATED", 0.1)
+    assert words(split, honest(split, "shuffle")) == []
+    _, (note,) = leaks._Search(split).again()
+    assert "1 of 13" in note
+
+
+def test_a_sweep_on_data_that_hold_series_twice_cannot_pass_and_says_why(tmp_path: Path) -> None:
+    frame = ending_early(seasonal(series=6, length=160), 1)
+    run = tsgap.sweep(
+        frame,
+        ["gen:jitter", "gen:copy"],
+        forecasters=["linear"],
+        horizons=[1, 6],
+        windows=5,
+        out=tmp_path / "run",
+        jobs=0,
+    )
+    for verdict in run.gate().verdicts:
+        assert verdict.verdict != "PASS"
+        assert any("real training part of other series" in cap for cap in verdict.caps)
+
+
+def test_so_many_stretches_are_looked_for_nearby_as_is_cheap() -> None:
+    def holding(n: int) -> Panel:
+        return panel(np.zeros(n))
+
+    assert leaks._many(holding(1)) == leaks.MANY
+    assert leaks._many(holding(10**7)) == leaks.PAIRS // 10**7
+    assert leaks._many(holding(0)) == leaks.MANY

@@ -1,17 +1,17 @@
-"""Test data among training series: stretches of the test that occur, up to level and scale, in what was trained on."""
+"""Test data where it must not be: among the synthetic series, or in the real training part of another series."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tsgap import occurrences
 from tsgap.arms import TrainingSet
 from tsgap.augmentation import SYNTHETIC
-from tsgap.blocks import let_go, ranges
+from tsgap.blocks import let_go
+from tsgap.nearness import flattened, nearest, steps_that_count
+from tsgap.occurrences import Stretches, occurring, positions
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.plan import Plan, Row
 from tsgap.ragged import spans
@@ -19,20 +19,23 @@ from tsgap.splits import Split
 
 #: Steps of a stretch: long enough not to be met by chance, short enough to fit into a window of samples.
 LONGEST, SHORTEST = 24, 8
-#: Different values that a stretch must have: a flat one is found anywhere.
-LEAST_DISTINCT = 5
-#: Largest difference of two standardised values that count as equal: what single precision or five digits may cost.
-NEAR = 1e-4
-#: Places of a stretch whose values name its cell, and how wide a cell is: stretches that are equal share one.
-PLACES, WIDTH = 8, 40 * NEAR
-#: So many of the places are looked at first.
-FIRST = 3
-#: What a cell is found by may be off by this much: far more than rounding costs where variances are taken quickly.
-ROUNDING = 1e-6
-#: Pairs of stretches of one cell that are compared at most; no series but nearly periodic ones come near it.
-MOST = 2**30
-#: Stretches that are looked at together.
-_BLOCK = 2**17
+#: The same for stretches that are all but equal: half of the test or of the samples, but not below `LONGEST`.
+LONGEST_NEAR, SHORTEST_NEAR = 48, 16
+#: A near stretch is within this root mean square, and so many times nearer than the nearest of the training part.
+NEARBY, TIMES = 0.25, 3.5
+#: What is nearer than this is the same: a series that repeats itself is no nearer to one panel than to another.
+SAME = 1e-3
+#: So many steps at least make up a stretch: where one jump does, any other jump is near.
+STEPS = 4.0
+#: Stretches that are looked for at least and at most, and pairs of them with stretches of a panel that are compared.
+FEWEST, MANY, PAIRS = 64, 1024, 64 * 10**8
+#: Near stretches without a common value that it takes; series of one near stretch that are looked at closely, and
+#: stretches of each.
+AT_LEAST, SERIES, OF_SERIES = 2, 16, 64
+#: A series whose test is known to this share in the training part of others is one of them again.
+AGAIN = 0.5
+#: Up to this share of such series moves no gap by more than a fifth of the usual margin, and is a note.
+TOLERATED = 0.01
 
 
 @dataclass(frozen=True)
@@ -47,42 +50,96 @@ class Leaked:
     whole: bool = True
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Wanted:
-    """The stretches of a test that are looked for: `length` values from each of `starts` of `values` on.
+    """The `stretches` of a test that are looked for, none of which occurs in the real training part too.
 
-    Those that occur in the real training part too are not among them. `whole` is False if that is not known of all.
+    `whole` is False if that is not known of all. `again` are the series whose test is in the training part of others,
+    of `series` that have stretches at all.
     """
 
-    values: Floats
-    starts: Ints
-    length: int
+    stretches: Stretches
     whole: bool = True
+    again: tuple[str, ...] = ()
+    series: int = 0
 
     @classmethod
     def of(cls, split: Split, length: int) -> Wanted:
         """All that can be looked for in series that have stretches of this length."""
-        values, offsets = split.data.values, split.data.offsets
-        begins = offsets[:-1] + split.train_ends
-        counts = np.maximum(offsets[1:] - begins - length, -1) // (step := max(1, length // 4)) + 1
-        starts = np.repeat(begins, counts) + step * (spans(np.zeros_like(counts), counts)[0])
-        kept = np.zeros(len(starts), dtype=bool)
-        for block in ranges(len(starts), 1, _BLOCK):
-            kept[block] = _is_distinct(values[_at(starts[block], length)])
-        found = cls(values, starts[kept], length)
-        known, whole = _occur(found, split.train)
-        return cls(values, found.starts[~known], length, whole)
+        starts, _ = _starts(split, length)
+        every = Stretches.distinct(split.data.values, starts, length)
+        known, whole = occurring(every, split.train)
+        series = np.searchsorted(split.data.offsets, every.starts, side="right") - 1
+        others = known.copy()
+        others[known], _ = occurring(every.take(known), split.train, within=series[known])
+        others = known & ~others
+        counts, elsewhere = (np.bincount(series[of], minlength=len(split.data)) for of in (slice(None), others))
+        again = np.flatnonzero((elsewhere > 0) & (elsewhere >= AGAIN * counts))
+        return cls(
+            every.take(~known), whole, tuple(split.data.keys[i] for i in again.tolist()), int(np.count_nonzero(counts))
+        )
 
-    def standardised(self, rows: Ints | slice) -> Floats:
-        """Some of them with mean 0 and standard deviation 1 (n, L)."""
-        return _standardised(self.values[_at(self.starts[rows], self.length)])[0]
+
+@dataclass(eq=False)
+class Sought:
+    """Stretches of a test that are looked for where they are not quite the same, `far` from the training part.
+
+    `flat` (n, L) are they without level, slope and scale, from `starts` (n,) of the values of row `series` (n,) on.
+    `far` (n,) is NaN until it is asked for.
+    """
+
+    split: Split
+    starts: Ints
+    series: Ints
+    flat: Floats
+    far: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.far = np.full(len(self.starts), np.nan)
+
+    @classmethod
+    def of(cls, split: Split, length: int, *, most: int, among: Ints | None = None) -> Sought:
+        """At most so many, evenly over the test; `among` some series alone."""
+        starts, series = _starts(split, length)
+        if among is not None:
+            starts, series = (of[np.isin(series, among)] for of in (starts, series))
+        # one and a half: some are flat, or a single jump
+        rows = np.unique(np.linspace(0, len(starts) - 1, min(len(starts), most + most // 2)).astype(np.int64))
+        every = Stretches.distinct(split.data.values, starts[rows], length)
+        series = np.searchsorted(split.data.offsets, every.starts, side="right") - 1
+        flat, varies = flattened(split.data.values[positions(every.starts, length)])
+        kept = np.flatnonzero(varies & (steps_that_count(flat) >= STEPS))
+        kept = kept[np.unique(np.linspace(0, len(kept) - 1, min(len(kept), most)).astype(np.int64))]
+        return cls(split, every.starts[kept], series[kept], flat[kept])
+
+    def near(self, panel: Panel) -> Ints:
+        """Those that a stretch of the panel is near to, and far nearer than any of the real training part."""
+        found = nearest(self.flat, panel).distance
+        rows = np.flatnonzero(found <= NEARBY)
+        asked = rows[np.isnan(self.far[rows])]
+        self.far[asked] = nearest(self.flat[asked], self.split.train).distance
+        return rows[self.far[rows] >= TIMES * np.maximum(found[rows], SAME)]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a plan: `leaks` in words by data set and source, which void a verdict, and `notes`."""
+
+    leaks: dict[tuple[str, str], list[str]]
+    notes: tuple[str, ...]
 
 
 def length_of(split: Split, synthetic: Panel) -> int:
     """How many steps the stretches have that are looked for in a panel; 0 where they would be too short."""
-    longest = int((split.data.lengths - split.train_ends).max())
-    length = min(LONGEST, longest, int(synthetic.lengths.max(initial=0)))
+    length = min(LONGEST, *_longest(split, synthetic))
     return length if length >= SHORTEST else 0
+
+
+def length_near(split: Split, synthetic: Panel) -> int:
+    """The same for stretches that are all but equal."""
+    longest = min(_longest(split, synthetic))
+    length = min(LONGEST_NEAR, longest, max(LONGEST, longest // 2))
+    return length if length >= SHORTEST_NEAR else 0
 
 
 def leaked(split: Split, synthetic: Panel, wanted: Wanted | None = None) -> Leaked:
@@ -96,31 +153,124 @@ def leaked(split: Split, synthetic: Panel, wanted: Wanted | None = None) -> Leak
     if not (length := length_of(split, synthetic)):
         return Leaked(0, 0)
     wanted = wanted or Wanted.of(split, length)
-    found, whole = _occur(wanted, synthetic)
+    found, whole = occurring(wanted.stretches, synthetic)
     return Leaked(int(found.sum()), len(found), whole and wanted.whole)
 
 
-def found_in(made: Plan) -> dict[tuple[str, str], list[str]]:
-    """What was found in the synthetic training sets of a plan, in words, by data set and source."""
-    out: dict[tuple[str, str], list[str]] = {}
-    splits = {data.name: data.split for data in made.data}
-    wanted: dict[tuple[str, int], Wanted] = {}
+def nearly(split: Split, synthetic: Panel, sought: Sought | None = None) -> Leaked:
+    """How many stretches of the test are all but the same in the synthetic series, of a sample that is looked for.
+
+    A stretch is near if, without level, slope and scale, it is within `NEARBY` of one of the synthetic series and at
+    least `TIMES` nearer to it than to any of the real training part. Those of one jump, and lines, say nothing. At
+    least `AT_LEAST` that have no value in common must be found: in several series, or in one, which is looked at more
+    closely then. It takes `SHORTEST_NEAR` steps. So a copy with noise is found as long as the noise does not hide what
+    the series does from step to step; one short window, or one short series of very many, may be missed.
+    """
+    if not (length := length_near(split, synthetic)):
+        return Leaked(0, 0)
+    sought = sought or Sought.of(split, length, most=_many(synthetic))
+    if not len(rows := sought.near(synthetic)):
+        return Leaked(0, len(sought.starts))
+    closely = Sought.of(split, length, most=SERIES * OF_SERIES, among=np.unique(sought.series[rows])[:SERIES])
+    starts = np.union1d(sought.starts[rows], closely.starts[closely.near(synthetic)])
+    looked_for = len(np.union1d(sought.starts, closely.starts))
+    return Leaked(len(starts) if _apart(starts, length) >= AT_LEAST else 0, looked_for)
+
+
+def words(split: Split, synthetic: Panel) -> list[str]:
+    """What must not be in the synthetic series or in the training part, in words; nothing where all is well."""
+    search = _Search(split)
+    return [*search.words(synthetic), *search.again()[0]]
+
+
+def found_in(made: Plan) -> Found:
+    """What was found in the training sets of a plan."""
+    leaks: dict[tuple[str, str], list[str]] = {}
+    notes: dict[str, tuple[str, ...]] = {}
+    searches = {data.name: _Search(data.split) for data in made.data}
     seen = set()
     for row in made.rows:
         training = synthetic_of(row, made)
         if training is None or (place := (row.data, row.source, training.panel.fingerprint)) in seen:
             continue
         seen.add(place)
-        split = splits[row.data]
-        if not (length := length_of(split, training.panel)):
-            continue
-        if (row.data, length) not in wanted:
-            wanted[row.data, length] = Wanted.of(split, length)
-        told = leaked(split, training.panel, wanted[row.data, length])
-        let_go(split.data.values)
+        search = searches[row.data]
+        told = [f"replicate {row.replicate}: {text}" for text in search.words(training.panel)]
+        again, notes[row.data] = search.again()
+        if place[:2] not in leaks:
+            told += again
+        if told:
+            leaks.setdefault(place[:2], []).extend(told)
+        let_go(search.split.data.values)
+    return Found(leaks, tuple(f"{data}: {text}" for data, texts in notes.items() for text in texts))
+
+
+class _Search:
+    """What is looked for in the training sets of one data set, worked out once."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+        self._wanted: dict[int, Wanted] = {}
+        self._sought: dict[tuple[int, int], Sought] = {}
+
+    def words(self, synthetic: Panel) -> list[str]:
+        """What was found in a synthetic training set."""
+        if not (length := length_of(self.split, synthetic)):
+            return []
+        told = leaked(self.split, synthetic, self._of(length))
         if told.found or not told.whole:
-            out.setdefault(place[:2], []).append(f"replicate {row.replicate}: {_words(told)}")
-    return out
+            return [_words(told)]
+        if not (length := length_near(self.split, synthetic)):
+            return []
+        place = length, _many(synthetic)
+        if place not in self._sought:
+            self._sought[place] = Sought.of(self.split, length, most=place[1])
+        close = nearly(self.split, synthetic, self._sought[place])
+        return [_words_near(close)] if close.found else []
+
+    def again(self) -> tuple[list[str], tuple[str, ...]]:
+        """Series whose test is in the training part of others: what voids a verdict, and what is only noted."""
+        length = length_of(self.split, self.split.train)
+        wanted = self._of(length) if length else None
+        if not wanted or not wanted.again:
+            return [], ()
+        told = (
+            f"the test of {len(wanted.again)} of {wanted.series} series is in the real training part of other series, "
+            f"first {wanted.again[0]!r}; the real-trained arm knows it too: leave series out that are there twice"
+        )
+        return ([told], ()) if len(wanted.again) > TOLERATED * wanted.series else ([], (told,))
+
+    def _of(self, length: int) -> Wanted:
+        if length not in self._wanted:
+            self._wanted[length] = Wanted.of(self.split, length)
+        return self._wanted[length]
+
+
+def _longest(split: Split, synthetic: Panel) -> tuple[int, int]:
+    return int((split.data.lengths - split.train_ends).max()), int(synthetic.lengths.max(initial=0))
+
+
+def _starts(split: Split, length: int) -> tuple[Ints, Ints]:
+    """Where stretches of the test begin among all values, a quarter of their length apart, and the series of each."""
+    offsets = split.data.offsets
+    begins = offsets[:-1] + split.train_ends
+    counts = np.maximum(offsets[1:] - begins - length, -1) // (step := max(1, length // 4)) + 1
+    starts = np.repeat(begins, counts) + step * (spans(np.zeros_like(counts), counts)[0])
+    return starts, np.repeat(np.arange(len(counts)), counts)
+
+
+def _many(synthetic: Panel) -> int:
+    """How many stretches are looked for nearby in a panel."""
+    return int(np.clip(PAIRS // max(1, len(synthetic.values)), FEWEST, MANY))
+
+
+def _apart(starts: Ints, length: int) -> int:
+    """How many of the stretches from rising starts on have no value in common with the one before."""
+    count, end = 0, -1
+    for start in starts.tolist():
+        if start >= end:
+            count, end = count + 1, start + length
+    return count
 
 
 def synthetic_of(row: Row, made: Plan) -> TrainingSet | None:
@@ -132,190 +282,18 @@ def synthetic_of(row: Row, made: Plan) -> TrainingSet | None:
 
 
 def _words(told: Leaked) -> str:
-    if not told.whole:
-        return (
-            f"at least {told.found} of {told.looked_for} stretches of the test occur in the synthetic series, up to "
-            f"level and scale; the search ended after {MOST} comparisons of stretches that are all but the same"
-        )
-    return (
+    what = (
         f"{told.found} of {told.looked_for} stretches of the test occur in the synthetic series, up to level and scale"
+    )
+    if told.whole:
+        return what
+    return (
+        f"at least {what}; the search ended after {occurrences.MOST} comparisons of stretches that are all but the same"
     )
 
 
-@dataclass(eq=False)
-class _Table:
-    """Cells of the stretches that are still looked for: `keys` in rising order, `rows` the stretch of each.
-
-    A stretch that lies close to the edge of its cell is in the next one too. `firsts` are the keys after the first
-    `FIRST` places, which tell most stretches of a panel apart from all of them by one look into a table of bits.
-    """
-
-    length: int
-    keys: Ints
-    firsts: Ints
-    rows: Ints
-    _bits: NDArray[np.bool_] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._bits = np.zeros(2 ** int(np.clip(np.ceil(np.log2(16 * max(len(self.keys), 1))), 10, 26)), dtype=bool)
-        self._bits[self._place(self.firsts)] = True
-
-    def _place(self, firsts: Ints) -> Ints:
-        return np.asarray(((firsts ^ (firsts >> 29)) * _factors()[0] >> 32) & (len(self._bits) - 1))
-
-    def may_hold(self, firsts: Ints) -> NDArray[np.bool_]:
-        """Whether keys could be in it, by their first places; False is certain."""
-        return np.asarray(self._bits[self._place(firsts)])
-
-    @classmethod
-    def of(cls, wanted: Wanted) -> _Table:
-        """The cells of all of them."""
-        laid = []
-        for block in ranges(len(wanted.starts), 1, _BLOCK):
-            at = wanted.standardised(block)[:, _places(wanted.length)]
-            low, high = (np.floor((at + by) / WIDTH).astype(np.int64) for by in (-NEAR - ROUNDING, NEAR + ROUNDING))
-            row, keys, firsts = np.arange(len(at)), np.zeros(len(at), dtype=np.int64), np.empty(0, dtype=np.int64)
-            for place, factor in enumerate(_factors()):
-                edge = (low != high)[row, place]
-                both = factor * low[row, place], factor * high[row[edge], place]
-                firsts = np.concatenate([firsts, firsts[edge]]) if place >= FIRST else firsts
-                keys = np.concatenate([keys + both[0], keys[edge] + both[1]])
-                firsts = keys if place == FIRST - 1 else firsts
-                row = np.concatenate([row, row[edge]])
-            laid.append((keys, firsts, row + block.start))
-        keys, firsts, rows = (np.concatenate(of) for of in zip(*laid, strict=True))
-        order = np.argsort(keys)
-        return cls(wanted.length, keys[order], firsts[order], rows[order])
-
-    def keep(self, left: NDArray[np.bool_]) -> None:
-        """Go on with some of the stretches (n,) alone."""
-        of = left[self.rows]
-        self.keys, self.firsts, self.rows = self.keys[of], self.firsts[of], self.rows[of]
-        self.__post_init__()
-
-
-def _occur(wanted: Wanted, panel: Panel) -> tuple[NDArray[np.bool_], bool]:
-    """Which of the wanted stretches (n,) occur in a panel, and whether the search went to its end."""
-    found = np.zeros(len(wanted.starts), dtype=bool)
-    if not len(found):
-        return found, True
-    table, compared, sought = _Table.of(wanted), 0, len(found)
-    for starts, keys in _cells(panel, table):
-        low, high = (np.searchsorted(table.keys, keys, side=side) for side in ("left", "right"))
-        hit = high > low
-        begins, counts, at = low[hit], (high - low)[hit], starts[hit]
-        # as many stretches at a time as have a block's worth of pairs; a single one may have more
-        cut = np.flatnonzero(np.diff(np.cumsum(counts) // _BLOCK, prepend=-1, append=-1))
-        for first, last in pairwise(cut):
-            piece = slice(first, last)
-            which, _ = spans(begins[piece], counts[piece])
-            of = np.repeat(np.arange(first, last), counts[piece])
-            open_ = ~found[table.rows[which]]
-            which, of = which[open_], of[open_]
-            compared += len(which)
-            stretches, varies = _standardised(panel.values[_at(at[piece], wanted.length)])
-            found[table.rows[which[_are_equal(wanted, table.rows[which], stretches, varies, of - first)]]] = True
-        if compared > MOST:
-            return found, False
-        if (left := int(np.count_nonzero(~found))) < sought / 2:
-            table.keep(~found)
-            sought = left
-            if not left:
-                break
-    return found, True
-
-
-def _are_equal(wanted: Wanted, rows: Ints, stretches: Floats, varies: NDArray[np.bool_], of: Ints) -> NDArray[np.bool_]:
-    """Which of the pairs (wanted `rows`, `stretches[of]`) are equal: place by place, with fewer pairs at each."""
-    equal = np.zeros(len(rows), dtype=bool)
-    for block in ranges(len(rows), wanted.length):
-        mine = of[block]
-        distinct, at = np.unique(rows[block], return_inverse=True)
-        theirs = wanted.standardised(distinct)
-        left = np.flatnonzero(varies[mine])
-        for place in range(wanted.length):
-            left = left[np.abs(theirs[at[left], place] - stretches[mine[left], place]) <= NEAR]
-        equal[left + block.start] = True
-    return equal
-
-
-def _cells(panel: Panel, table: _Table) -> Iterator[tuple[Ints, Ints]]:
-    """Where the stretches of a panel start that could be in the table, and the keys of their cells, in blocks.
-
-    All series are walked through as one, in steps of a block; what runs over the end of a series is left out. Those
-    that do not vary are nowhere.
-    """
-    values, offsets, length = panel.values, panel.offsets, table.length
-    places, factors = _places(length), _factors()
-    for block in ranges(len(values) - length + 1, 1, _BLOCK):
-        y = values[block.start : block.stop + length - 1].copy()
-        n = len(y) - length + 1
-        first, last = np.searchsorted(offsets, (block.start, block.start + len(y) - 1), side="right") - 1
-        begins = np.maximum(offsets[first : last + 1] - block.start, 0)
-        begins = begins[np.diff(begins, append=len(y)) > 0]
-        sizes = np.diff(begins, append=len(y))
-        # near 0 variances lose few digits
-        y -= np.repeat(np.add.reduceat(y, begins) / sizes, sizes)
-        inside = np.ones(n, dtype=bool)
-        for begin in range(1, length):
-            over = begins[1:] - begin
-            inside[over[(over >= 0) & (over < n)]] = False
-        mean, square = _sliding(y, length) / length, _sliding(y * y, length) / length
-        variance = square - mean * mean
-        # where a level hides what varies the quick way is not good enough
-        quick = variance > 1e-6 * square
-        scale = 1 / (WIDTH * np.sqrt(np.where(quick, variance, 1.0)))
-        keys = np.zeros(n, dtype=np.int64)
-        for place, factor in zip(places[:FIRST], factors[:FIRST], strict=True):
-            keys += factor * np.floor((y[place : place + n] - mean) * scale).astype(np.int64)
-        starts = np.flatnonzero(inside & quick & table.may_hold(keys))
-        keys = keys[starts]
-        for place, factor in zip(places[FIRST:], factors[FIRST:], strict=True):
-            keys += factor * np.floor((y[starts + place] - mean[starts]) * scale[starts]).astype(np.int64)
-        slow = np.flatnonzero(inside & ~quick)
-        exact, varies = _standardised(values[_at(slow + block.start, length)])
-        others = np.floor(exact[varies][:, places] / WIDTH).astype(np.int64) @ factors
-        let_go(values)
-        yield np.concatenate([starts, slow[varies]]) + block.start, np.concatenate([keys, others])
-
-
-def _sliding(y: Floats, length: int) -> Floats:
-    """Sums of `length` neighbours each (n − L + 1,), by doubling: no value far away has a part in them."""
-    n, total, at, power, width = len(y) - length + 1, None, 0, y, 1
-    while True:
-        if length & width:
-            piece = power[at : at + n]
-            total = piece.copy() if total is None else total + piece
-            at += width
-        if at == length:
-            assert total is not None
-            return total
-        power = power[:-width] + power[width:]
-        width *= 2
-
-
-def _places(length: int) -> Ints:
-    """The places of a stretch that name its cell."""
-    return np.linspace(0, length - 1, PLACES).round().astype(np.int64)
-
-
-def _factors() -> Ints:
-    return np.random.default_rng(0).integers(-(2**62), 2**62, PLACES) | 1
-
-
-def _at(starts: Ints, length: int) -> Ints:
-    return starts[:, None] + np.arange(length)
-
-
-def _is_distinct(windows: Floats) -> NDArray[np.bool_]:
-    """Which windows (n, L) have no missing value and enough different ones (n,)."""
-    ordered = np.sort(windows, axis=1)
-    return np.asarray(np.isfinite(windows).all(1) & ((np.diff(ordered, axis=1) != 0).sum(1) + 1 >= LEAST_DISTINCT))
-
-
-def _standardised(windows: NDArray[np.float64]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Windows (n, L) with mean 0 and standard deviation 1, and which of them vary at all (n,)."""
-    centred = windows - windows.mean(1, keepdims=True)
-    deviation = centred.std(1)
-    varies = deviation > 1e-9 * np.abs(windows).max(1)
-    return centred / np.where(varies, deviation, 1.0)[:, None], varies
+def _words_near(told: Leaked) -> str:
+    return (
+        f"{told.found} of {told.looked_for} stretches of the test are all but the same in the synthetic series, up to "
+        f"level, slope and scale: {TIMES:g} times nearer or more than anything in the real training part"
+    )

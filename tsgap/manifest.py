@@ -46,7 +46,7 @@ def write(experiment: Experiment, made: Plan, store: Store) -> None:
         _write_truth(split, store)
     cells = {key: dict(one.content) for key, one in made.cells.items()}
     store.write_json("plan", {"version": PLAN_VERSION, "rows": [vars(row) for row in made.rows], "cells": cells})
-    leaks = found_in(made)
+    found = found_in(made)
     store.write_json(
         "manifest",
         {
@@ -56,9 +56,10 @@ def write(experiment: Experiment, made: Plan, store: Store) -> None:
             "forecasters": list(made.forecasters),
             "notes": [
                 *made.notes,
-                *(f"{data}: {source}: LEAK: {t}" for (data, source), of in leaks.items() for t in of),
+                *found.notes,
+                *(f"{data}: {source}: LEAK: {t}" for (data, source), of in found.leaks.items() for t in of),
             ],
-            "leaks": {f"{data}/{source}": told for (data, source), told in leaks.items()},
+            "leaks": {f"{data}/{source}": told for (data, source), told in found.leaks.items()},
             **({"validation": _held(made, store)} if experiment.validation else {}),
             **({"augmentation": _augmented(made, experiment, store)} if experiment.augment else {}),
             **({"groups": _groups(made, experiment, store)} if experiment.diagnose else {}),
