@@ -78,10 +78,12 @@ def written(
     notes: Sequence[str] = (),
     sources: Mapping[str, str] | None = None,
     parts: int = 1,
+    quantiles: Sequence[float] = (),
 ) -> Run:
     """A run of the cells by the names that `rows` use, each cut into `parts`.
 
-    A cell is its forecasts, forecasts with the rows that failed, or the word for how it ended.
+    A cell is its forecasts, forecasts with the rows that failed, or the word for how it ended. Where the run asks for
+    `quantiles`, forecasts (N, H, Q) are those, and their middle ones the mean.
     """
     names = dict.fromkeys([r["cell"] for r in rows if r["cell"]])
     keys = {name: f"{i:08x}" for i, name in enumerate(names, start=1)}
@@ -108,14 +110,14 @@ def written(
         )
         made = [{"name": name, "what": what} for name, what in (sources or {"s": "gen:copy"}).items()]
         manifest = {"data": dict.fromkeys(data, told), "notes": list(notes), "generator_cutoff": "undeclared"}
-        store.write_json("manifest", {**manifest, "experiment": {"sources": made}})
+        store.write_json("manifest", {**manifest, "experiment": {"sources": made, "quantiles": [*quantiles]}})
         for name, ended in cells.items():
-            for part in _parts(keys[name], ended, n, parts):
+            for part in _parts(keys[name], ended, n, parts, tuple(quantiles)):
                 store.add(part)
     return Run(folder)
 
 
-def _parts(key: str, ended: Any, n: int, parts: int) -> list[Part]:
+def _parts(key: str, ended: Any, n: int, parts: int, levels: tuple[float, ...]) -> list[Part]:
     info = {"seconds": 1.5, "attempt": 1, "distribution": "here", "version": "1"}
     if isinstance(ended, str):
         bad = {**info, "stage": "fit", "error": f"{ended} it is", "traceback": f"the end of {ended}"}
@@ -123,10 +125,17 @@ def _parts(key: str, ended: Any, n: int, parts: int) -> list[Part]:
     mean, failed = ended if isinstance(ended, tuple) else (ended, {})
     mean = mean.copy()
     mean[list(failed)] = np.nan
+    quantiles = mean if mean.ndim == 3 else None
     out = []
     for i, rows in enumerate(np.array_split(np.arange(n), parts)):
         mine = {r: why for r, why in failed.items() if r in rows}
-        out.append(Part(key, i, parts, "ok", rows, mean[rows], mine, info))
+        if quantiles is None:
+            out.append(Part(key, i, parts, "ok", rows, mean[rows], mine, info))
+            continue
+        given = quantiles[rows]
+        told = {**info, "crossed": int((np.diff(given, axis=2) < 0).any(2).sum())}
+        given = np.sort(given, axis=2)
+        out.append(Part(key, i, parts, "ok", rows, given[..., len(levels) // 2], mine, told, given, levels))
     return out
 
 

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.torch
 
 NETWORKS = [spec for spec in SPECS if any("torch" in needed for needed in spec.requires)]
 DIRECT = [spec for spec in NETWORKS if spec.name != "tcn"]
+WITHOUT_QUANTILES = {"tcn", "nlinear"}
+WITH_QUANTILES = [spec for spec in NETWORKS if spec.name not in WITHOUT_QUANTILES]
 named = {"ids": lambda spec: spec.name}
 
 
@@ -203,3 +205,44 @@ def test_a_network_trained_on_a_second_draw_is_as_good_as_on_the_first(spec):
         forecaster.fit(scaled(train), horizon=SEASON, context=12, seed=0)
         logs.append(np.log(np.abs(forecaster.predict(known, horizon=SEASON).mean - truth).mean()))
     assert abs(logs[1] - logs[0]) < 0.05
+
+
+@pytest.mark.parametrize("spec", WITH_QUANTILES, **named)
+def test_quantiles_are_learned_beside_the_mean_and_do_not_depend_on_each_other(spec):
+    history, levels = planted(4, 40, seed=2), (0.1, 0.5, 0.9)
+    forecaster = fitted(spec, planted(5, 60, seed=1))
+    mean = forecaster.predict(history, horizon=4).mean
+    found = forecaster.predict(history, horizon=4, quantile_levels=levels)
+    assert np.array_equal(found.mean, mean)
+    assert (found.quantiles.shape, found.quantile_levels) == ((4, 4, 3), levels)
+    assert np.isfinite(found.quantiles).all()
+    for k, level in enumerate(levels):
+        other = fitted(spec, planted(5, 60, seed=1))
+        alone = other.predict(history, horizon=3, quantile_levels=(level,)).quantiles
+        assert np.array_equal(alone[..., 0], found.quantiles[:, :3, k])
+
+
+def test_quantiles_hold_what_they_promise_on_noise():
+    rng = np.random.default_rng(0)
+    train = Panel.of({f"s{i}": rng.normal(size=80) for i in range(20)})
+    history = Panel.of({f"s{i}": rng.normal(size=12) for i in range(500)})
+    levels = (0.025, 0.1, 0.5, 0.9, 0.975)
+    forecaster = fitted(WITH_QUANTILES[0], train, steps=300)
+    found = forecaster.predict(history, horizon=4, quantile_levels=levels).quantiles
+    below = (rng.normal(size=(500, 4, 1)) < found).mean((0, 1))
+    assert np.abs(below - levels).max() < 0.06
+    assert (np.diff(found.mean((0, 1))) > 0).all()
+
+
+def test_a_history_that_is_too_short_has_no_quantiles_and_fails_alone():
+    forecaster = fitted(WITH_QUANTILES[0], planted(5, 60, seed=1))
+    history = Panel.of({"short": np.ones(5), "long": planted(1, 40, seed=2)[0]})
+    found = forecaster.predict(history, horizon=4, quantile_levels=(0.1, 0.9))
+    assert set(found.failed) == {0}
+    assert np.isfinite(found.quantiles[1]).all()
+
+
+@pytest.mark.parametrize("spec", [spec for spec in NETWORKS if spec.name in WITHOUT_QUANTILES], **named)
+def test_where_darts_cannot_there_are_no_quantiles(spec):
+    forecaster = fitted(spec, planted(5, 60, seed=1))
+    assert forecaster.predict(planted(4, 40, seed=2), horizon=4, quantile_levels=(0.1, 0.9)).quantiles is None

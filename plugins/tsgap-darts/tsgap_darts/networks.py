@@ -29,6 +29,7 @@ def _network(
     batch_size: int,
     lr: float,
     recursive: bool = False,
+    has_quantiles: bool = True,
     **settings: Any,
 ) -> DartsForecaster:
     """A darts network `attribute` whose size is given by `settings`, trained by Adam.
@@ -42,7 +43,8 @@ def _network(
     whole(name, "batch_size", batch_size)
     positive(name, "lr", lr)
 
-    def learn(model: Any, train: Panel, windows: Windows, seed: int) -> Any:
+    def learn(model: Any, train: Panel, windows: Windows, seed: int, levels: tuple[float, ...]) -> Any:
+        from darts.utils.likelihood_models.torch import QuantileRegression
         from torch.optim.lr_scheduler import CosineAnnealingLR
 
         network = model(
@@ -55,13 +57,14 @@ def _network(
             lr_scheduler_kwargs={"T_max": steps, "interval": "step"},
             random_state=seed % 2**32,
             pl_trainer_kwargs=dict(_TRAINER),
+            **({"likelihood": QuantileRegression(list(levels))} if levels else {}),
             **settings,
         )
         samples = drawn(train, windows, steps * batch_size, seed=seed, every_step=recursive)
         return network.fit_from_dataset(samples, verbose=False, dataloader_kwargs={"shuffle": False})
 
     needed = Needed(f"darts.models.forecasting.{module}", attribute, ("darts", "torch", "pytorch_lightning"))
-    return DartsForecaster(name, needed, learn, recursive=recursive, block=BLOCK)
+    return DartsForecaster(name, needed, learn, recursive=recursive, block=BLOCK, has_quantiles=has_quantiles)
 
 
 def drawn(train: Panel, windows: Windows, n: int, *, seed: int, every_step: bool) -> Any:
@@ -94,7 +97,10 @@ def drawn(train: Panel, windows: Windows, n: int, *, seed: int, every_step: bool
 
 def nlinear(*, steps: int = 300, batch_size: int = 64, lr: float = 0.01) -> DartsForecaster:
     """One linear layer on the context less its last value."""
-    return _network("nlinear", "nlinear", "NLinearModel", steps=steps, batch_size=batch_size, lr=lr)
+    # darts has no likelihood for it where it subtracts the last value
+    return _network(
+        "nlinear", "nlinear", "NLinearModel", steps=steps, batch_size=batch_size, lr=lr, has_quantiles=False
+    )
 
 
 def dlinear(*, steps: int = 300, batch_size: int = 64, lr: float = 0.01, kernel_size: int = 25) -> DartsForecaster:
@@ -201,6 +207,7 @@ def tcn(
         batch_size=batch_size,
         lr=lr,
         recursive=True,
+        has_quantiles=False,  # it would have to draw paths: its quantiles would be chance
         num_filters=num_filters,
         kernel_size=kernel_size,
         dropout=dropout,

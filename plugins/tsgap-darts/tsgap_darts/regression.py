@@ -27,7 +27,7 @@ def linear_regression(*, recursive: bool = False, max_windows: int = 100_000) ->
     name = "linear-regression"
     most = whole(name, "max_windows", max_windows)
 
-    def learn(model: Any, train: Panel, windows: Windows, seed: int) -> Any:
+    def learn(model: Any, train: Panel, windows: Windows, seed: int, levels: tuple[float, ...]) -> Any:
         return _fitted(model(lags=windows.context, output_chunk_length=windows.leads), train, windows, most)
 
     return DartsForecaster(name, LINEAR, learn, recursive=bool(recursive), block=BLOCK)
@@ -47,7 +47,7 @@ def random_forest(
     }
     most = whole(name, "max_windows", max_windows)
 
-    def learn(model: Any, train: Panel, windows: Windows, seed: int) -> Any:
+    def learn(model: Any, train: Panel, windows: Windows, seed: int, levels: tuple[float, ...]) -> Any:
         forest = model(lags=windows.context, output_chunk_length=1, random_state=seed % 2**32, **settings)
         return _fitted(forest, train, windows, most)
 
@@ -64,7 +64,7 @@ def lightgbm(*, trees: int = 100, leaves: int = 31, lr: float = 0.1, max_windows
     }
     most = whole(name, "max_windows", max_windows)
 
-    def learn(model: Any, train: Panel, windows: Windows, seed: int) -> Any:
+    def learn(model: Any, train: Panel, windows: Windows, seed: int, levels: tuple[float, ...]) -> Any:
         boosting = model(
             lags=windows.context,
             output_chunk_length=1,
