@@ -237,6 +237,12 @@ def _sentence(whole: pd.DataFrame, metric: str) -> str:
         return f"how its forecasts bear perturbed histories is not known: {', '.join(lost) or NO_GRADIENT}"
     over = f"{metric}, leads 1-{known[0].last}"
     worse = [one for one in known if one.flag]
+    least = min(known, key=lambda one: one.percent_high)
+    if least.percent_high < -100 * Rules().margin:
+        rest += (
+            f"; under {WORDS[least.view]} {least.forecaster} loses {-least.percent:.1f} % less, as a forecaster does that "
+            "uses its history less: that is no praise where the gap is large"
+        )
     most = max(worse or known, key=lambda one: one.percent)
     who = f"{most.forecaster} trained on synthetic series"
     by = f"95 % interval {most.percent_low:.1f} to {most.percent_high:.1f} %; {over}"
