@@ -61,13 +61,17 @@ class Seen:
 
 @dataclass(frozen=True)
 class Limit:
-    """A rule that was learnt: a figure of a window lies between `low` and `high`, which may be infinite."""
+    """A rule that was learnt: a figure of a window lies between `low` and `high`, which may be infinite.
+
+    A limit that is `fixed` is either there or not, but owes its place to no window.
+    """
 
     name: str
     kind: str
     low: float
     high: float
     words: str
+    fixed: bool = False
 
     @property
     def bounds(self) -> str:
@@ -100,9 +104,13 @@ def learnt(cut: Cut) -> tuple[Limit, ...]:
     if lowest < 0 or lowest - room > 0:
         found.append(Limit("too low", "lowest", lowest - room, inf, found[0].words))
     if lowest >= 0:
-        found.append(Limit("negative", "lowest", 0.0, inf, "value {figure} at step {step}, no real one is below 0"))
+        found.append(
+            Limit("negative", "lowest", 0.0, inf, "value {figure} at step {step}, no real one is below 0", True)
+        )
     if highest <= 0:
-        found.append(Limit("positive", "highest", -inf, 0.0, "value {figure} at step {step}, no real one is above 0"))
+        found.append(
+            Limit("positive", "highest", -inf, 0.0, "value {figure} at step {step}, no real one is above 0", True)
+        )
     for name, kind, words in _UPPER:
         most = float(seen[kind].figure.max())
         found.append(Limit(name, kind, -inf, (1 + TOLERANCE) * most, words))

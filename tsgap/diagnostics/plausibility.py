@@ -73,8 +73,14 @@ def _limits(contrast: Contrast, cuts: dict[str, Cut]) -> Iterator[tuple[Share, l
             )
             for i in _most(np.where(beyond, excess, -1.0), synthetic.unit)
         ]
-        broken = beyond.astype(np.float64), synthetic.unit, limit.beyond(theirs).astype(np.float64), held_back.unit
-        yield Share(limit.name, *broken, _LEARNT, limit.bounds), samples
+        broken = limit.beyond(theirs).astype(np.float64)
+        every = None
+        if limit.fixed:
+            real = cuts["real"]
+            more = limit.beyond(FIGURES[limit.kind](real.windows)).astype(np.float64)
+            every = np.concatenate([more, broken]), np.concatenate([real.unit, held_back.unit + real.unit.max() + 1])
+        ours_broken = beyond.astype(np.float64), synthetic.unit
+        yield Share(limit.name, *ours_broken, broken, held_back.unit, _LEARNT, limit.bounds, every), samples
 
 
 def _forest(contrast: Contrast, seed: int) -> tuple[Share, list[Sample]]:

@@ -14,7 +14,11 @@ from tsgap.panel import Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """What of each synthetic window, and of each held-back real one, breaks something (N,), in [0, 1]; their units."""
+    """What of each synthetic window, and of each held-back real one, breaks something (N,), in [0, 1]; their units.
+
+    `all_real` says the same of all real windows, with their units, where nothing was learnt that could favour some of
+    them: the proof then rests on all.
+    """
 
     name: str
     synthetic: Floats
@@ -23,6 +27,7 @@ class Share:
     real_unit: Ints
     advice: str
     detail: str = ""
+    all_real: tuple[Floats, Ints] | None = None
 
 
 def figures_of(shares: list[Share], *, is_floor: bool, level: float, seed: int) -> list[Figure]:
@@ -39,6 +44,8 @@ def figures_of(shares: list[Share], *, is_floor: bool, level: float, seed: int) 
         low, high = interval(value, effective(ours, len(share.synthetic)))
         p = nan
         if not is_floor:
+            if share.all_real is not None:
+                theirs = unit_means(*share.all_real)
             sizes = len(theirs), len(ours)
             if sizes not in labels:
                 labels[sizes] = relabelled(*sizes, seed=seed)
