@@ -184,3 +184,65 @@ def test_it_sees_what_a_linear_forecaster_cannot(process: Callable[[int, int, in
         model.fit(train, horizon=1, context=4, seed=0)
         errors.append(np.abs(model.predict(histories, horizon=1).mean[:, 0] - truth).mean())
     assert errors[0] < 0.75 * errors[1]
+
+
+def spreading(n: int, seed: int, length: int = 61) -> tuple[Panel, Floats]:
+    """Histories whose last value says how widely the next one is spread around 0, and that next one."""
+    rng = np.random.default_rng(seed)
+    y = np.where(rng.uniform(size=(n, length)) < 0.5, -1.0, 1.0)
+    y[:, 1:] *= np.where(y[:, :-1] < 0, 1.0, 4.0) * rng.uniform(0, 1, (n, length - 1))
+    return Panel.of({f"s{i}": row[:-1] for i, row in enumerate(y)}), y[:, -1]
+
+
+def test_quantiles_widen_where_the_future_is_wider_and_hold_what_they_promise() -> None:
+    model, levels = GradientBoosting(iterations=60), (0.1, 0.25, 0.5, 0.75, 0.9)
+    model.fit(spreading(60, 0)[0], horizon=1, context=12, seed=0)
+    histories, truth = spreading(3000, 1)
+    found = model.predict(histories, horizon=1, quantile_levels=levels)
+    assert found.quantiles is not None
+    assert found.quantile_levels == levels
+    quantiles = np.sort(found.quantiles[:, 0], axis=1)
+    assert np.abs((truth[:, None] < quantiles).mean(0) - levels).max() < 0.05
+    width, last = quantiles[:, 4] - quantiles[:, 0], np.array([y[-1] for y in histories])
+    assert width[last > 0].mean() > 1.7 * width[last < 0].mean()
+
+
+def test_quantiles_leave_the_mean_as_it_is_and_depend_on_nothing_else_that_is_asked_for() -> None:
+    model, histories, levels = fitted(noise(6, 60)), noise(40, 30, seed=1), (0.1, 0.5, 0.9)
+    mean = model.predict(histories, horizon=4).mean
+    whole = model.predict(histories, horizon=4, quantile_levels=levels)
+    assert whole.mean.tobytes() == mean.tobytes()
+    assert whole.quantiles is not None
+    assert whole.quantiles.shape == (40, 4, 3)
+    order = np.random.default_rng(0).permutation(40)[:7]
+    again = fitted(noise(6, 60)).predict(histories.take(order), horizon=2, quantile_levels=(0.9, 0.1)[::-1])
+    assert again.quantiles is not None
+    assert again.quantiles.tobytes() == whole.quantiles[order][:, :2, [0, 2]].tobytes()
+
+
+def test_quantiles_follow_the_seed_where_rows_are_drawn_by_it() -> None:
+    train, histories = noise(4, 60), noise(3, 30, seed=1)
+    found = [
+        fitted(train, seed=s, samples=100).predict(histories, horizon=4, quantile_levels=(0.25,)).quantiles
+        for s in (1, 1, 2)
+    ]
+    assert found[0] is not None
+    assert found[2] is not None
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_a_leaf_of_a_quantile_far_out_holds_rows_beyond_it() -> None:
+    many, few = fitted(noise(30, 200)), fitted(noise(2, 40))
+    for model, leaves in ((many, {0.5: 40, 0.1: 200, 0.975: 800}), (few, {0.5: 20, 0.025: 20})):
+        for level, least in leaves.items():
+            assert model._at(level).min_samples_leaf == least
+            assert model._at(level).loss == "quantile"
+
+
+def test_a_history_that_is_too_short_has_no_quantiles() -> None:
+    histories = Panel.of({"a": np.arange(7.0), "b": np.arange(8.0)})
+    found = fitted(noise(3, 60)).predict(histories, horizon=4, quantile_levels=(0.5,))
+    assert set(found.failed) == {0}
+    assert found.quantiles is not None
+    assert np.isfinite(found.quantiles).all((1, 2)).tolist() == [False, True]

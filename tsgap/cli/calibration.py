@@ -31,11 +31,12 @@ def tables(run: Run, by: Any, **only: Any) -> tuple[pd.DataFrame, str]:
     frame = run.calibration(by, **only)
     whole = run.calibration("horizon", **only)
     gaps, spread = run.gap("wql", by, **only), run.pit(**only)
+    every = run.gap("wql", "horizon", **only)
     lines: list[str] = []
     for (data, source), block in frame.groupby(["data", "source"], sort=False):
-        of = whole[(whole.data == data) & (whole.source == source)]
+        of, losses = (one[(one.data == data) & (one.source == source)] for one in (whole, every))
         lines += ["", f"{one_line(data)}, {one_line(source)}"]
-        lines += [f"  {one_line(told)}" for told in (*sentences(of), *run.leaks(str(data), str(source)))]
+        lines += [f"  {one_line(told)}" for told in (*sentences(of, losses), *run.leaks(str(data), str(source)))]
         lines += aligned([_HEADS, *(_cells(row) for row in _rows(block))], left=2)
         found = gaps[(gaps.data == data) & (gaps.source == source) & gaps.gap.notna()]
         if len(found):
@@ -47,22 +48,37 @@ def tables(run: Run, by: Any, **only: Any) -> tuple[pd.DataFrame, str]:
     return frame, "\n".join([*lines, "", _LEGEND, _PIT_LEGEND]) + "\n"
 
 
-def sentences(frame: pd.DataFrame) -> Iterator[str]:
-    """One sentence for each forecaster of a source: the widest interval that was asked for, over all leads."""
+def sentences(frame: pd.DataFrame, gaps: pd.DataFrame) -> Iterator[str]:
+    """What each forecaster of a source shows over all leads: its widest interval, others that differ, and its loss.
+
+    `frame` and `gaps` are by horizon; wide intervals may hold all that they promise, which their loss shows alone.
+    """
+    from tsgap.calibration import DIFFERS
+
     for forecaster, block in frame.groupby("forecaster", sort=False):
         longest = block[block.horizon == block.horizon.max()]
         known = _rows(longest[longest.difference.notna()].sort_values("interval"))
         if not known:
             yield f"{forecaster}: {longest.status.iloc[-1]}"
             continue
-        row = known[-1]
-        yield _sentence(row)
-        crossed = [row[f"crossed_{arm}"] for arm in ("control", "synthetic")]
+        *narrower, widest = known
+        lost = _rows(gaps[(gaps.forecaster == forecaster) & (gaps.horizon == widest["horizon"])])
+        yield _sentence(widest) + "".join(map(_lost, lost))
+        yield from (_sentence(row) for row in narrower if row["verdict"] == DIFFERS)
+        crossed = [widest[f"crossed_{arm}"] for arm in ("control", "synthetic")]
         if max(crossed) > _CROSSED:
             yield (
                 f"quantiles of {forecaster} crossed in {100 * crossed[0]:.1f} % of pairs after real training, "
                 f"{100 * crossed[1]:.1f} % after synthetic, and were sorted"
             )
+
+
+def _lost(row: Mapping[str, Any]) -> str:
+    from tsgap.sentences import larger, percent
+
+    if math.isnan(row["gap"]):
+        return ""
+    return f"; WQL {larger(row['gap'])} ({percent(row['low'])} to {percent(row['high'])})"
 
 
 def _sentence(row: Mapping[str, Any]) -> str:
