@@ -1,4 +1,4 @@
-"""`tsgap check`: hold a forecaster, a generator or a metric against its contract, one line a law."""
+"""`tsgap check`: hold a forecaster, generator, metric or diagnostic against its contract, one line a law."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tsgap.errors import UnknownNameError
 @click.argument("what", metavar="NAME[:key=value,…]|module:callable")
 @click.option("--generator", is_flag=True, help="It is a generator, not a forecaster.")
 @click.option("--metric", is_flag=True, help="It is a metric, not a forecaster.")
+@click.option("--diagnostic", is_flag=True, help="It is a diagnostic, not a forecaster.")
 @click.option("-k", "only", metavar="TEXT", help="Only the laws whose names contain TEXT.")
 @click.option(
     "--expected",
@@ -34,6 +35,7 @@ def check(
     what: str,
     generator: bool,
     metric: bool,
+    diagnostic: bool,
     only: str | None,
     expected: tuple[str, ...],
     jobs: int | None,
@@ -41,7 +43,7 @@ def check(
     traceback: bool,
     as_json: bool,
 ) -> int:
-    """Hold a forecaster, generator or metric against its contract, on small made-up data.
+    """Hold a forecaster, generator, metric or diagnostic against its contract, on small made-up data.
 
     Every law runs in a worker process: one that crashes or hangs is a broken law, and the others go on.
 
@@ -49,13 +51,15 @@ def check(
     """
     from tsgap import testing
 
-    if generator and metric:
-        raise click.UsageError("--generator and --metric: it is one or the other")
+    if generator + metric + diagnostic > 1:
+        raise click.UsageError("--generator, --metric and --diagnostic: it is one of them")
     if not timeout > 0:
         raise click.UsageError(f"--timeout must be more than 0 seconds, got {timeout:g}")
     reasons = _reasons(expected)
     with _other_kinds(what):
-        if metric:
+        if diagnostic:
+            checks = testing.diagnostic_checks(what)
+        elif metric:
             checks = testing.metric_checks(what)
         else:
             checks = testing.generator_checks(what) if generator else testing.forecaster_checks(what)
@@ -91,6 +95,10 @@ def _reasons(expected: tuple[str, ...]) -> dict[str, str]:
     return reasons
 
 
+#: kind → flag that says so
+_FLAGS = {"forecasters": "", "generators": " --generator", "metrics": " --metric", "diagnostics": " --diagnostic"}
+
+
 @contextmanager
 def _other_kinds(what: str) -> Iterator[None]:
     """Where a name is not found, say how it is checked if it is that of something else."""
@@ -100,11 +108,7 @@ def _other_kinds(what: str) -> Iterator[None]:
         yield
     except UnknownNameError as err:
         name = what.partition(":")[0].strip()
-        typed = [
-            f"tsgap check {name}{flag}"
-            for table, flag in (("forecasters", ""), ("generators", " --generator"), ("metrics", " --metric"))
-            if name in getattr(registry(), table)
-        ]
+        typed = [f"tsgap check {name}{flag}" for table, flag in _FLAGS.items() if name in getattr(registry(), table)]
         raise UnknownNameError(f"{err} Type: {' or '.join(typed)}" if typed else str(err)) from err
 
 

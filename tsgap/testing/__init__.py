@@ -1,4 +1,4 @@
-"""The contract kit: hold a forecaster, a generator or a metric against its laws, in a line of Python or of pytest.
+"""The contract kit: forecasters, generators, metrics and diagnostics held against their laws, in a line of code.
 
 >>> from tsgap.testing import check_forecaster
 >>> [result.check for result in check_forecaster("naive") if result.status == "failed"]
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tsgap.errors import UsageError
-from tsgap.plugins import choose_forecaster, choose_generator, choose_metric
+from tsgap.plugins import choose_diagnostic, choose_forecaster, choose_generator, choose_metric
 from tsgap.testing.checks import Check, CheckResult, checks_of, verdict
 from tsgap.testing.running import TIMEOUT, run_checks
 from tsgap.testing.subject import BrokenLaw
@@ -23,9 +23,11 @@ __all__ = [
     "Check",
     "CheckResult",
     "all_known",
+    "check_diagnostic",
     "check_forecaster",
     "check_generator",
     "check_metric",
+    "diagnostic_checks",
     "forecaster_checks",
     "generator_checks",
     "metric_checks",
@@ -50,6 +52,11 @@ def metric_checks(what: Any) -> list[Check]:
     return checks_of("metric", choose_metric(what))
 
 
+def diagnostic_checks(what: Any) -> list[Check]:
+    """The laws for one diagnostic: a name, ``module:function``, a function or a `DiagnosticSpec`."""
+    return checks_of("diagnostic", choose_diagnostic(what))
+
+
 def check_forecaster(what: Any, *, expected_failed_checks: Mapping[str, str] | None = None) -> list[CheckResult]:
     """Hold a forecaster against every law of its contract, on small made-up panels, in this process.
 
@@ -69,16 +76,22 @@ def check_metric(what: Any, *, expected_failed_checks: Mapping[str, str] | None 
     return _results(metric_checks(what), expected_failed_checks or {})
 
 
+def check_diagnostic(what: Any, *, expected_failed_checks: Mapping[str, str] | None = None) -> list[CheckResult]:
+    """Hold a diagnostic against every law of its contract, on made-up contrasts, in this process."""
+    return _results(diagnostic_checks(what), expected_failed_checks or {})
+
+
 def parametrize_with_checks(
     what: Any,
     *,
     generator: bool = False,
     metric: bool = False,
+    diagnostic: bool = False,
     expected_failed_checks: Mapping[str, str] | None = None,
 ) -> Any:
     """A pytest decorator: the test function gets a `check` and calls it, once for each law.
 
-    `what` is a forecaster, unless `generator` or `metric` says otherwise.
+    `what` is a forecaster, unless `generator`, `metric` or `diagnostic` says otherwise.
 
     ::
 
@@ -88,9 +101,18 @@ def parametrize_with_checks(
     """
     import pytest
 
-    if generator and metric:
-        raise UsageError(f"{what!r} is a generator or a metric, not both")
-    checks = generator_checks(what) if generator else metric_checks(what) if metric else forecaster_checks(what)
+    kinds = [
+        checks_of_kind
+        for asked, checks_of_kind in (
+            (generator, generator_checks),
+            (metric, metric_checks),
+            (diagnostic, diagnostic_checks),
+        )
+        if asked
+    ]
+    if len(kinds) > 1:
+        raise UsageError(f"{what!r} is one of a generator, a metric and a diagnostic")
+    checks = (kinds or [forecaster_checks])[0](what)
     expected = expected_failed_checks or {}
     all_known(expected, checks)
     return pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One law for one forecaster, generator or metric, and what became of it."""
+"""One law for one forecaster, generator, metric or diagnostic, and what became of it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tsgap.engines.task import described
+from tsgap.testing.diagnostic_laws import DIAGNOSTIC_LAWS, DiagnosticSubject
 from tsgap.testing.forecaster_laws import FORECASTER_LAWS
 from tsgap.testing.generator_laws import GENERATOR_LAWS
 from tsgap.testing.metric_laws import METRIC_LAWS, MetricSubject
 from tsgap.testing.subject import BrokenLaw, ForecasterSubject, GeneratorSubject
 
-Kind = Literal["forecaster", "generator", "metric"]
+Kind = Literal["forecaster", "generator", "metric", "diagnostic"]
 
 #: kind → (what is under test, made from what was chosen; the laws it is held against)
 LAWS: dict[Kind, tuple[Callable[[Any], Any], tuple[Callable[[Any], str], ...]]] = {
     "forecaster": (ForecasterSubject, FORECASTER_LAWS),
     "generator": (GeneratorSubject, GENERATOR_LAWS),
     "metric": (MetricSubject, METRIC_LAWS),
+    "diagnostic": (DiagnosticSubject, DIAGNOSTIC_LAWS),
 }
 
 
@@ -41,7 +43,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """One law for one forecaster, generator or metric; calling it raises `BrokenLaw`, or gives what was found."""
+    """One law for something under test; calling it raises `BrokenLaw`, or gives what was found."""
 
     name: str
     law: Callable[[Any], str] = field(repr=False)
