@@ -1,0 +1,156 @@
+"""The gate by group: one bad group fails, a small one forbids a pass, and without the option nothing changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.grouped import WINDOWS, battery, run_of
+from tests.hand_made import CELLS, COMPARED, written
+from tsgap.cli import run as tsgap
+from tsgap.errors import UnknownNameError, UsageError
+from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, PASS
+from tsgap.gate import judged
+from tsgap.run import Run
+from tsgap.verdicts import Gate
+from tsgap.worst_group import judged_by_group
+
+GROUPS = {"shop": 8, "web": 8, "wholesale": 8}
+#: Errors of a source that is as good as real training everywhere, and of one that is bad for one group.
+GOOD: dict[str, Any] = {"f": (1.0, 1.0, 2.0)}
+BAD: dict[str, Any] = {"f": (1.0, {"shop": 1.0, "web": 1.32, "wholesale": 1.0}, 2.0)}
+
+
+def gated(folder: Path, errors: Any = GOOD, groups: Any = None, worst_group: Any = True, **more: Any) -> Gate:
+    asked = {name: more.pop(name) for name in ("margin",) if name in more}
+    run = run_of(folder, errors, groups or GROUPS, spread=0.005, **more)
+    return run.gate(asked.get("margin", 0.05), metric="mae", worst_group=worst_group)
+
+
+def outcomes(gate: Gate) -> dict[str, str]:
+    return {one.group: one.outcome for one in gate.verdicts[0].groups}
+
+
+def test_what_is_safe_in_every_group_passes(tmp_path: Path) -> None:
+    found = gated(tmp_path)
+    assert found.verdict == PASS
+    assert outcomes(found) == dict.fromkeys(GROUPS, "safe")
+    assert "so it is in each of 3 groups over all leads" in found.sentences[0]
+
+
+def test_one_broken_group_fails_where_all_together_do_not(tmp_path: Path) -> None:
+    # a fault of one group in three is diluted: over all windows it lies within this margin
+    found = gated(tmp_path, BAD, margin=0.2)
+    assert found.verdict == FAIL
+    assert outcomes(found) == {"shop": "safe", "web": "broken", "wholesale": "safe"}
+    assert "in the group 'web' of kind" in found.sentences[0]
+    assert found.exit_code() == 1
+    without = run_of(tmp_path / "again", BAD, GROUPS, spread=0.005).gate(0.2, metric="mae")
+    assert without.verdict == PASS
+
+
+def test_a_broken_group_has_to_be_broken_for_all_groups_and_forecasters_at_once(tmp_path: Path) -> None:
+    verdict = gated(tmp_path, {"f": BAD["f"], "g": BAD["f"]}, margin=0.2).verdicts[0]
+    alone = gated(tmp_path / "one", BAD, margin=0.2).verdicts[0]
+    for one in (*verdict.groups, *alone.groups):
+        assert one.proven < one.lower < one.gap < one.upper
+    # twelve comparisons ask more of each than three do
+    ratio = [
+        (one.gap - one.proven) / (one.gap - one.lower)
+        for v in (verdict, alone)
+        for one in v.groups
+        if (one.group, one.forecaster) == ("web", "f")
+    ]
+    assert ratio[0] > ratio[1]
+
+
+def test_an_undecided_group_forbids_a_pass_and_says_which(tmp_path: Path) -> None:
+    errors = {"f": (1.0, {"shop": 1.0, "web": 1.1, "wholesale": 1.0}, 2.0)}
+    run = run_of(tmp_path, errors, GROUPS, spread=0.12)
+    found = run.gate(0.15, metric="mae", worst_group=True)
+    assert run.gate(0.15, metric="mae").verdict == PASS
+    assert found.verdict == INCONCLUSIVE
+    assert "kind 'web': the gap of f cannot be told from the margin" in found.verdicts[0].caps
+    assert found.exit_code() == 3
+    assert found.exit_code("warn") == 0, "more series of the group would decide"
+
+
+def test_a_group_that_is_too_small_forbids_a_pass_however_good_it_is(tmp_path: Path) -> None:
+    found = gated(tmp_path, groups={"shop": 8, "web": 8, "small": 4})
+    assert found.verdict == INCONCLUSIVE
+    assert outcomes(found)["small"] == "insufficient"
+    assert any("kind 'small' has 4 series" in cap for cap in found.verdicts[0].caps)
+    assert "would pass on d, but there can be no PASS" in found.sentences[0]
+    bad = {"f": (1.0, {"shop": 1.0, "web": 1.0, "small": 9.0}, 20.0)}
+    run = run_of(tmp_path / "bad", bad, {"shop": 20, "web": 20, "small": 4}, spread=0.005)
+    assert run.gate(0.95, metric="mae", worst_group=True).verdict != FAIL, "4 series prove nothing of a group"
+
+
+def test_windows_that_failed_in_one_group_forbid_a_pass_for_good(tmp_path: Path) -> None:
+    found = gated(tmp_path, failed={"f synthetic": range(7 * WINDOWS)})
+    assert found.verdict == INCONCLUSIVE
+    assert outcomes(found)["shop"] == "no figure"
+    assert any(told.startswith("kind 'shop': f: too many failed") for told in found.verdicts[0].damage)
+    assert found.exit_code("warn") == 3
+
+
+def test_nothing_changes_without_the_option(tmp_path: Path) -> None:
+    run = run_of(tmp_path, BAD, GROUPS, spread=0.005)
+    plain, by_group = run.gate(0.2, metric="mae"), run.gate(0.2, metric="mae", worst_group=True)
+    assert "groups" not in json.loads(plain.to_json())["verdicts"][0]
+    for text in (plain.to_text(), plain.to_markdown(), plain.to_junit(), plain.to_json()):
+        assert "wholesale" not in text
+    for text in (by_group.to_text(), by_group.to_markdown()):
+        assert "groups of kind, over all leads, by forecaster: 2 safe, 1 broken" in text
+    groups = json.loads(by_group.to_json())["verdicts"][0]["groups"]
+    assert [one["outcome"] for one in groups] == ["safe", "broken", "safe"]
+    cases = {case.get("name"): case for case in ElementTree.fromstring(by_group.to_junit()).iter("testcase")}
+    assert cases["kind 'web', f"].find("failure") is not None
+    assert list(cases["kind 'shop', f"]) == []
+
+
+def test_forecasters_that_are_not_gated_have_no_part_in_it(tmp_path: Path) -> None:
+    rows = [*battery(["f"]), *battery(["probe"], memory="lag")]
+    errors = {"f": (1.0, 1.0, 2.0), "probe": (1.0, 3.0, 5.0)}
+    assert gated(tmp_path, errors, rows=rows).verdict == PASS
+
+
+def test_too_little_data_stays_too_little(tmp_path: Path) -> None:
+    found = gated(tmp_path, {"f": (1.0, 3.0, 20.0)}, {"a": 2, "b": 2})
+    assert found.verdict == INSUFFICIENT_DATA
+
+
+def test_overlapping_windows_need_more_series_in_a_group_too(tmp_path: Path) -> None:
+    run = run_of(tmp_path, GOOD, GROUPS, spread=0.005)
+    run.manifest["data"]["d"]["step"] = 2
+    found = run.gate(metric="mae", worst_group=True)
+    assert outcomes(found) == dict.fromkeys(GROUPS, "insufficient")
+    assert found.verdict == INCONCLUSIVE
+
+
+def test_no_groups_at_all_are_refused_and_what_is_not_measurable_forbids_a_pass(tmp_path: Path) -> None:
+    bare = written(tmp_path / "bare", COMPARED, CELLS)
+    with pytest.raises(UsageError, match="has no groups"):
+        bare.gate(metric="mae", worst_group=True)
+    run = run_of(tmp_path / "run", GOOD, GROUPS, spread=0.005)
+    with pytest.raises(UnknownNameError, match="no grouping is called 'volume'"):
+        run.gate(metric="mae", worst_group="volume")
+    ((_, evidence),) = run.evidence("mae")
+    before = judged(evidence, run.gate(metric="mae").verdicts[0].rules)
+    assert before.verdict == PASS
+    assert judged_by_group(before, {"coverage": "only 3 contexts"}).verdict == INCONCLUSIVE
+    assert judged_by_group(before, {}).verdict == INCONCLUSIVE
+
+
+def test_the_command_takes_a_grouping_or_all_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run: Run = run_of(tmp_path, BAD, GROUPS, spread=0.005)
+    asked = ["gate", str(run.path), "--metric", "mae", "--margin", "0.2"]
+    assert tsgap(asked) == 0
+    assert tsgap([*asked, "--worst-group"]) == 1
+    assert tsgap([*asked, "--worst-group", "kind"]) == 1
+    assert "in the group 'web' of kind" in capsys.readouterr().out
+    assert tsgap([*asked, "--worst-group", "volume"]) == 2
