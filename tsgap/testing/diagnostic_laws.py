@@ -173,11 +173,11 @@ def check_inputs_are_not_mutated(subject: DiagnosticSubject) -> str:
     """Measuring changes neither panels nor windows nor features of the contrast."""
     contrast = ordinary()
     before = _bytes(contrast)
-    subject.measured(contrast)
-    subject.measured(contrast.floor)
-    for name, now in _bytes(contrast).items():
-        if now != before[name]:
-            raise BrokenLaw(f"measure changed {name} of the contrast it was given; copy what you want to change")
+    for given in (contrast, contrast.floor):
+        subject.measured(given)
+        changed = [name for name, now in _bytes(contrast).items() if now != before[name]]
+        if changed:
+            raise BrokenLaw(f"measure changed {changed[0]} of the contrast it was given; copy what you want to change")
     return "bytes equal"
 
 
