@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb, nan
+from math import nan
 
 import numpy as np
 
-from tsgap.diagnostics.permuting import Auc, auc, numbered, p_value, relabelled, studentised, unit_means
+from tsgap.diagnostics.permuting import Auc, auc, enough, numbered, p_value, relabelled, studentised, unit_means
 from tsgap.panel import Floats, Ints
 
 #: Trees of the forest, fewest windows of a leaf.
@@ -80,5 +80,5 @@ def told_apart(
     means = [unit_means(side, unit) for side, unit in zip(scores, of, strict=True)]
     labels = relabelled(len(means[0]), len(means[1]), seed=seed)
     p = p_value(studentised(np.concatenate(means), labels))
-    enough = comb(labels.shape[1], len(means[0])) * LEVEL >= 1
-    return Told(auc(*scores, *of), p, (scores[0], scores[1]), (of[0], of[1]), enough)
+    could = enough(len(means[0]), len(means[1]), LEVEL)
+    return Told(auc(*scores, *of), p, (scores[0], scores[1]), (of[0], of[1]), could)

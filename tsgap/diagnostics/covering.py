@@ -110,6 +110,9 @@ def covering(real: Floats, synthetic: Floats, units: tuple[Ints, Ints], *, seed:
     error = _jackknife(near[ours], first, n, m)
     covered = float(shares[0])
     low, high = np.clip([covered - 1.96 * error, covered + 1.96 * error], 0, 1).tolist()
+    if covered == 1:
+        # none left out of n units leaves room for 3.7 in n (two-sided 95 %)
+        low = min(low, 0.025 ** (1 / n))
     return Covering(precise, recalled, density, covered, low, high, p_value(-shares), expected_coverage(n, m))
 
 

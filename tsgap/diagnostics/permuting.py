@@ -7,6 +7,7 @@ intervals are drawn. U are the units that have windows, N windows; the units of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 
@@ -44,6 +45,15 @@ def relabelled(real: int, synthetic: int, *, seed: int, permutations: int = PERM
     labels = np.repeat([0.0, 1.0], [real, synthetic])
     rng = np.random.default_rng(seed)
     return np.concatenate([labels[None], rng.permuted(np.tile(labels, (permutations, 1)), axis=1)])
+
+
+def enough(real: int, synthetic: int, level: float) -> bool:
+    """Whether there are so many ways to label the units that a p-value could be as small as `level`.
+
+    >>> enough(4, 4, 0.01), enough(5, 5, 0.01)
+    (False, True)
+    """
+    return comb(real + synthetic, real) * level >= 1
 
 
 def p_value(statistics: Floats) -> float:

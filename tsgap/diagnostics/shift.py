@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 
 from tsgap.diagnostics import c2st, features
 from tsgap.diagnostics.contrast import Contrast
 from tsgap.diagnostics.figures import Diagnosed, Figure
 from tsgap.diagnostics.marginals import distance
-from tsgap.diagnostics.permuting import auc
+from tsgap.diagnostics.permuting import auc, enough, numbered
 from tsgap.panel import Floats
 from tsgap.protocols import DiagnosticSpec
 
 #: Marginal distances are warned of from these sizes on, where a permutation of units proves them at this level.
-KS, W1, LEVEL = 0.1, 0.1, 0.005
+KS, W1, LEVEL = 0.1, 0.1, 0.002
 #: Features that are named, at most, and how far their own area under the curve is from one half at least.
 NAMED, TELLS = 3, 0.1
 
@@ -45,6 +47,15 @@ def marginal(
         return tuple(Figure.unknown(name, why) for name in names)
     found = distance(real, synthetic, (contrast.real.unit, contrast.synthetic.unit), seed=seed)
     deviation = float(real.std())
+    n, m = (numbered(unit)[1] for unit in (contrast.real.unit, contrast.synthetic.unit))
+    if not enough(n, m, LEVEL):
+        few = f"{n} real and {m} synthetic units are so few that no permutation of them could prove anything"
+        return (
+            Figure(names[0], found.ks, p=found.ks_p, flag="not measurable", advice=few),
+            Figure(
+                names[1], found.w1 / deviation if deviation else nan, p=found.w1_p, flag="not measurable", advice=few
+            ),
+        )
     side = "larger" if synthetic.mean() > real.mean() else "smaller"
     detail = f"on average {side} on the synthetic side, by {abs(synthetic.mean() - real.mean()):.3g}"
     advice = f"the {what} of the synthetic series are distributed otherwise: {detail}"
