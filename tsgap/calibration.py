@@ -124,8 +124,7 @@ def levels_asked(run: Run) -> tuple[float, ...]:
     levels = tuple(run.manifest["experiment"].get("quantiles") or ())
     if not levels:
         raise UsageError(
-            f"{run.path}: no quantiles were asked for; run the sweep with --calibration "
-            "(quantiles=tsgap.calibration.LEVELS)"
+            f"{run.path}: no quantiles were asked for; run the sweep with --calibration (quantiles={list(LEVELS)})"
         )
     return levels
 

@@ -1,4 +1,4 @@
-"""Coverage of central intervals on real data, after training on a good and on a bad source.
+"""Coverage of central intervals on real data, after training on a good and on bad sources.
 
 `python tests/benchmarks/calibration_real.py --data FOLDER`, which holds nn5_daily.parquet and m4_hourly_a.parquet in
 the long format `unique_id, ds, y`; another data set by `--set NAME:HORIZONS:WINDOWS`. Three draws of each source; what
@@ -16,7 +16,7 @@ import tsgap
 from tsgap.calibration import LEVELS
 
 SETS = ("nn5_daily:1,7,14:8", "m4_hourly_a:1,12,24:5")
-SOURCES = {"good": "gen:stl-bootstrap", "bad": "gen:shuffle"}
+SOURCES = {"good": "gen:stl-bootstrap", "bad": "gen:shuffle", "averaged": "gen:mixing"}
 FORECASTERS = ("linear", "gradient-boosting")
 
 
