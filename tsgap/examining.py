@@ -122,8 +122,7 @@ def examine(
     data, name = asked.data, asked.source.name
     told: tuple[str, ...] = ()
     if not isinstance(asked.synthetic, NotDrawn):
-        found = leaks.leaked(data.split, asked.synthetic)
-        told = (leaks._words(found),) if found.found or not found.whole else ()
+        told = tuple(leaks.words(data.split, asked.synthetic))
     try:
         contrast = contrast_of(asked, experiment)
     except TsgapError as err:

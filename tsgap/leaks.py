@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tsgap import occurrences
 from tsgap.arms import TrainingSet
@@ -70,9 +71,14 @@ class Wanted:
         every = Stretches.distinct(split.data.values, starts, length)
         known, whole = occurring(every, split.train)
         series = np.searchsorted(split.data.offsets, every.starts, side="right") - 1
+        rows = series[known]
+
+        def own(pairs: Ints, at: Ints) -> NDArray[np.bool_]:
+            return np.asarray(rows[pairs] == np.searchsorted(split.train.offsets, at, side="right") - 1)
+
+        repeats, _ = occurring(every.take(known), split.train, allowed=own)
         others = known.copy()
-        others[known], _ = occurring(every.take(known), split.train, within=series[known])
-        others = known & ~others
+        others[known] = ~repeats
         counts, elsewhere = (np.bincount(series[of], minlength=len(split.data)) for of in (slice(None), others))
         again = np.flatnonzero((elsewhere > 0) & (elsewhere >= AGAIN * counts))
         return cls(

@@ -50,10 +50,11 @@ def steps_that_count(stretches: Floats) -> Floats:
     return np.asarray(squares.sum(1) ** 2 / np.maximum((squares**2).sum(1), np.finfo(float).tiny))
 
 
-def nearest(stretches: Floats, panel: Panel) -> Nearest:
+def nearest(stretches: Floats, panel: Panel, *, apart: Ints | None = None) -> Nearest:
     """The nearest stretch of a panel to each of some `flattened` ones (n, L).
 
     It is looked for in single precision, block by block; those of the panel that are a line are nowhere.
+    Where `apart` (n, 2) is given, positions of the panel from its first to before its second number do not count.
     """
     n, length = stretches.shape
     best, at = np.zeros(n, dtype=np.float32), np.full(n, -1, dtype=np.int64)
@@ -67,6 +68,8 @@ def nearest(stretches: Floats, panel: Panel) -> Nearest:
             exact, varies = flattened(panel.values[positions(slow + begin, length)])
             there[slow] = exact * varies[:, None]
         alike = wanted @ there.T
+        if apart is not None:
+            _leave_out(alike, apart - begin)
         place = alike.argmax(1)
         value = alike[np.arange(n), place]
         better = value > best
@@ -79,6 +82,12 @@ def nearest(stretches: Floats, panel: Panel) -> Nearest:
         exact, _ = flattened(panel.values[positions(at[of], length)])
         distance[of] = np.sqrt(((exact - stretches[of]) ** 2).mean(1))
     return Nearest(distance, at)
+
+
+def _leave_out(alike: NDArray[np.float32], apart: Ints) -> None:
+    first, last = np.clip(apart, 0, alike.shape[1]).T
+    for row in np.flatnonzero(last > first).tolist():
+        alike[row, first[row] : last[row]] = -1.0
 
 
 def _pieces(n: int, rows: int) -> Iterator[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -27,6 +27,9 @@ ROUNDING = 1e-6
 MOST = 2**30
 #: Stretches that are looked at together.
 BLOCK = 2**17
+
+#: Which pairs of stretches count (P,), by the number of the wanted one (P,) and where the other begins (P,).
+Allowed = Callable[[Ints, Ints], NDArray[np.bool_]]
 
 
 @dataclass(eq=False)
@@ -57,11 +60,11 @@ class Stretches:
         return standardised(self.values[positions(self.starts[rows], self.length)])[0]
 
 
-def occurring(wanted: Stretches, panel: Panel, *, within: Ints | None = None) -> tuple[NDArray[np.bool_], bool]:
+def occurring(wanted: Stretches, panel: Panel, *, allowed: Allowed | None = None) -> tuple[NDArray[np.bool_], bool]:
     """Which of the wanted stretches (n,) occur in a panel, and whether the search went to its end.
 
     Two stretches are the same if they are equal after their mean is subtracted and they are divided by their standard
-    deviation. Each is looked for in row `within` (n,) of the panel alone, where that is given.
+    deviation. `allowed` says of pairs of a wanted stretch and a position in the panel which of them count.
     """
     found = np.zeros(len(wanted.starts), dtype=bool)
     if not len(found):
@@ -80,9 +83,9 @@ def occurring(wanted: Stretches, panel: Panel, *, within: Ints | None = None) ->
             open_ = ~found[table.rows[which]]
             which, of = which[open_], of[open_]
             compared += len(which)
-            if within is not None:
-                there = within[table.rows[which]] == np.searchsorted(panel.offsets, at[of], side="right") - 1
-                which, of = which[there], of[there]
+            if allowed is not None:
+                counts_too = allowed(table.rows[which], at[of])
+                which, of = which[counts_too], of[counts_too]
             stretches, varies = standardised(panel.values[positions(at[piece], wanted.length)])
             found[table.rows[which[_are_equal(wanted, table.rows[which], stretches, varies, of - first)]]] = True
         if compared > MOST:
