@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "diagnose",
         "Synthetic against real series themselves: how do they differ?",
     ),
+    "review": ("review", "How often people told synthetic from real samples on a blinded sheet."),
     "augment": ("augment", "Add synthetic series to real ones: does that help, why, and how much of them?"),
     "saturation": ("saturation", "Real series alone: is there room for more data?"),
     "selfcheck": ("selfcheck", "Known answers on your own data: does the bench see what it claims to see?"),

@@ -40,7 +40,7 @@ def tsgap_metrics() -> Iterable[MetricSpec]:
 @hookimpl
 def tsgap_diagnostics() -> Iterable[DiagnosticSpec]:
     """The host's own diagnostics."""
-    from tsgap.diagnostics import alignment, covering, drift, memory, noise, shift
+    from tsgap.diagnostics import alignment, covering, drift, memory, noise, plausibility, shift
 
-    own: tuple[Any, ...] = (shift, drift, alignment, covering, memory, noise)
+    own: tuple[Any, ...] = (shift, drift, alignment, covering, plausibility, memory, noise)
     return tuple(spec for module in own for spec in module.SPECS)

@@ -21,7 +21,7 @@ from tsgap.protocols import DiagnosticSpec
 #: Samples that are listed.
 WORST = 20
 #: Share of real windows that the isolation forest takes for unusual, and its trees, and into how many
-#: parts real units are dealt, each judged by a forest of the others.
+#: parts real units are dealt, each of which is judged by a forest of the others.
 UNUSUAL, TREES, FOLDS = 0.01, 100, 5
 #: How often chance alone may lead to a warning, all learnt figures together; each rule of one's own has as much.
 ALPHA = 0.05
@@ -87,7 +87,8 @@ def _forest(contrast: Contrast, seed: int) -> tuple[Share, list[Sample]]:
     """Windows that are easier to set apart by their features than 99 in 100 real ones that the forest never saw."""
     real, synthetic = contrast.features
     held_back = synthetic if contrast.is_floor else contrast.floor.features[1]
-    others, ours, theirs = _scores(real, contrast.real.unit, (synthetic, held_back), seed)
+    sides = (real, contrast.real), (synthetic, contrast.synthetic), (held_back, contrast.held_back)
+    others, ours, theirs = _scores([(values, side.unit) for values, side in sides], seed)
     # of n scores and one more a hundredth of n + 1 lie beyond
     rank = min(int(np.ceil((len(others) + 1) * (1 - UNUSUAL))), len(others))
     threshold = np.sort(others)[rank - 1]
@@ -104,21 +105,26 @@ def _forest(contrast: Contrast, seed: int) -> tuple[Share, list[Sample]]:
     return Share("unusual", *flagged, _FOREST, told), samples
 
 
-def _scores(real: Floats, unit: Ints, others: Sequence[Floats], seed: int) -> list[Floats]:
-    """How easily windows are set apart: real ones by the forest that has not seen their unit, others by all forests."""
+def _scores(sides: Sequence[tuple[Floats, Ints]], seed: int) -> list[Floats]:
+    """How easily windows of several sides are set apart, real ones first, each by a forest that never saw its unit.
+
+    Every side's units are dealt to the forests alike, so that scores of real and of other windows compare.
+    """
     from sklearn.ensemble import IsolationForest
 
     rng = np.random.default_rng(seed)
-    number, units = numbered(unit)
-    fold = (rng.permutation(units) % min(FOLDS, units))[number]
-    out, sums = np.empty(len(real)), [np.zeros(len(of)) for of in others]
-    for k in range(fold.max() + 1):
+    folds = []
+    for _, unit in sides:
+        number, units = numbered(unit)
+        folds.append((rng.permutation(units) % FOLDS)[number])
+    out = [np.empty(len(values)) for values, _ in sides]
+    for k in range(FOLDS):
         forest = IsolationForest(n_estimators=TREES, random_state=int(rng.integers(2**31)), n_jobs=1)
-        forest.fit(real[fold != k])
-        out[fold == k] = -forest.score_samples(real[fold == k])
-        for total, of in zip(sums, others, strict=True):
-            total -= forest.score_samples(of)
-    return [out, *(total / (fold.max() + 1) for total in sums)]
+        forest.fit(sides[0][0][folds[0] != k])
+        for scores, (values, _), fold in zip(out, sides, folds, strict=True):
+            if (fold == k).any():
+                scores[fold == k] = -forest.score_samples(values[fold == k])
+    return out
 
 
 def _feature(contrast: Contrast, column: int) -> str:
