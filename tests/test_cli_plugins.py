@@ -1,4 +1,4 @@
-"""`tsgap forecasters | generators | metrics | check` on the command line."""
+"""`tsgap forecasters | generators | metrics | diagnostics | check` on the command line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tsgap import cli
+from tsgap.testing.diagnostic_laws import DIAGNOSTIC_LAWS
 from tsgap.testing.forecaster_laws import FORECASTER_LAWS
 from tsgap.testing.generator_laws import GENERATOR_LAWS
 from tsgap.testing.metric_laws import METRIC_LAWS
@@ -43,7 +44,7 @@ def test_forecasters_are_listed_with_what_a_user_must_know(install: Install, cap
 
 def test_a_list_says_in_one_line_that_plugins_failed_and_where_to_look(install: Install, capsys: Output) -> None:
     install("broken_import", "hook_raises")
-    for command in ("forecasters", "generators", "metrics"):
+    for command in ("forecasters", "generators", "metrics", "diagnostics"):
         assert cli.run([command]) == 0
         printed = capsys.readouterr()
         assert "2 plugins or hooks failed to load (tsgap-broken-import, tsgap-hook-raises)" in printed.err
@@ -71,7 +72,7 @@ def test_names_that_are_claimed_twice_are_listed_with_what_to_type(install: Inst
         "say which one you mean: tsgap-duplicate/drift or tsgap-good/drift" in lines
     )
     assert any("the metric 'mase' is tsgap's, and claimed by tsgap-claims-host too" in line for line in lines)
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert cli.run(["forecasters", "--broken", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [(row["what"], row["name"], row["distribution"]) for row in rows if row["name"] in ("drift", "mase")] == [
@@ -82,7 +83,7 @@ def test_names_that_are_claimed_twice_are_listed_with_what_to_type(install: Inst
     assert cli.run(["metrics"]) == 0
     printed = capsys.readouterr()
     assert "tsgap-claims-host/mase" in printed.out
-    assert "5 names are claimed twice (" in printed.err
+    assert "6 names are claimed twice (" in printed.err
     assert "`tsgap forecasters --broken` says why" in printed.err
 
 
@@ -116,6 +117,21 @@ def test_generators_and_metrics_are_listed(install: Install, capsys: Output) -> 
     assert "my-mse" in out
 
 
+def test_diagnostics_are_listed_with_what_is_missing(install: Install, capsys: Output) -> None:
+    install("good")
+    assert cli.run(["diagnostics"]) == 0
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line for line in out.splitlines() if line and not line.startswith(" ")}
+    assert rows["shift"].split()[1] == "tsgap"
+    assert rows["level"].split()[1] == "tsgap-good"
+    assert rows["fancy"].endswith("nosuch_package")
+    assert out.endswith("\nMissing packages:\n  nosuch_package: pip install nosuch\n")
+    assert cli.run(["diagnostics", "--json"]) == 0
+    told = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert told["fancy"]["missing"] == ["nosuch_package: pip install nosuch"]
+    assert told["level"]["missing"] == []
+
+
 def test_of_one_generator_everything_is_told(capsys: Output) -> None:
     assert cli.run(["generators", "iaaft"]) == 0
     told = {line[:15].rstrip(): line[15:] for line in capsys.readouterr().out.splitlines()}
@@ -129,7 +145,7 @@ def test_of_one_generator_everything_is_told(capsys: Output) -> None:
     assert "iaaft" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["forecasters", "generators", "metrics"])
+@pytest.mark.parametrize("command", ["forecasters", "generators", "metrics", "diagnostics"])
 def test_json_is_a_list_of_rows_even_if_a_plugin_prints(install: Install, command: str) -> None:
     install("good", "broken_import")
     found = tsgap(command, "--json")
@@ -246,6 +262,18 @@ def test_check_of_a_metric(install: Install, capsys: Output) -> None:
     assert cli.run(["check", "tsgap-claims-host/mase", "--metric"]) == 0
 
 
+def test_check_of_a_diagnostic(install: Install, capsys: Output) -> None:
+    install("good")
+    n = len(DIAGNOSTIC_LAWS)
+    for what in ("level", "tsgap-good/level", "good:compare"):
+        assert cli.run(["check", what, "--diagnostic", "--jobs", "0"]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"{what}: {n} of {n} laws hold"
+    assert cli.run(["check", "good:always_warns", "--diagnostic", "-k", "fair"]) == 1
+    assert "FAILED   check_a_fair_second_draw_is_seldom_warned_of: 12 of 12 fair" in capsys.readouterr().out
+    assert cli.run(["check", "level", "--metric", "--diagnostic"]) == 2
+    assert "--generator, --metric and --diagnostic: it is one of them" in capsys.readouterr().err
+
+
 def test_check_runs_the_laws_whose_names_contain_a_text(capsys: Output) -> None:
     assert cli.run(["check", "naive", "-k", "seed", "--jobs", "0"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -290,6 +318,8 @@ def test_check_of_one_that_ends_its_process_says_so(
     [
         (["shuffle"], "It is the name of a generator. Type: tsgap check shuffle --generator"),
         (["mase:x=1"], "It is the name of a metric. Type: tsgap check mase --metric"),
+        (["shift"], "It is the name of a diagnostic. Type: tsgap check shift --diagnostic"),
+        (["naive", "--diagnostic"], "It is the name of a forecaster. Type: tsgap check naive"),
         (["naive", "--generator"], "It is the name of a forecaster. Type: tsgap check naive"),
     ],
 )

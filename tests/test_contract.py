@@ -1,4 +1,4 @@
-"""Every forecaster and generator of the first-party distributions keeps its contract."""
+"""Every forecaster, generator and diagnostic of the first-party distributions keeps its contract."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tsgap.plugins import missing_requirements, registry
-from tsgap.testing import check_forecaster, check_generator
+from tsgap.testing import check_diagnostic, check_forecaster, check_generator
 
 FIRST_PARTY = {"tsgap", "tsgap-statsforecast", "tsgap-darts"}
 
@@ -20,6 +20,8 @@ QUICKER = {
     "random-forest": "random-forest:trees=5",
 }
 TOO_SLOW = {"auto-arima"}
+#: Diagnostics that hold no classifier or forest: seconds for all laws.
+QUICK = {"covering", "memory", "noise"}
 
 
 def forecasters() -> list[Any]:
@@ -48,6 +50,21 @@ def test_a_first_party_generator_keeps_the_contract(name: str) -> None:
     assert [(r.check, r.reason) for r in check_generator(name) if r.status != "ok"] == []
 
 
+def diagnostics() -> list[Any]:
+    found = []
+    for name, offer in registry().diagnostics.items():
+        if offer.distribution in FIRST_PARTY:
+            missing = missing_requirements(offer.spec)
+            marks = [pytest.mark.skip(reason="; ".join(missing))] if missing else []
+            found.append(pytest.param(name, marks=[*marks, *([] if name in QUICK else [pytest.mark.slow])]))
+    return found
+
+
+@pytest.mark.parametrize("name", diagnostics())
+def test_a_first_party_diagnostic_keeps_the_contract(name: str) -> None:
+    assert [(r.check, r.reason) for r in check_diagnostic(name) if r.status != "ok"] == []
+
+
 def test_first_party_plugins_all_load() -> None:
     assert [b for b in registry().broken if b.distribution in FIRST_PARTY] == []
     assert {"seasonal-naive", "naive", "linear", "gradient-boosting"} <= set(registry().forecasters)
@@ -55,6 +72,7 @@ def test_first_party_plugins_all_load() -> None:
         registry().generators
     )
     assert {"mae", "rmse", "mape", "smape", "mase", "rmsse"} <= set(registry().metrics)
+    assert {"shift", "drift", "alignment", *QUICK} <= set(registry().diagnostics)
 
 
 #: What each first-party forecaster can learn; a verdict on nonlinear memory rests on it.

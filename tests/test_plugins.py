@@ -19,7 +19,15 @@ import pytest
 import tsgap
 from tsgap import plugins
 from tsgap.errors import DataError, PluginError, UnknownNameError, UsageError
-from tsgap.plugins import choose_forecaster, choose_generator, choose_metric, register, registry
+from tsgap.plugins import (
+    choose_diagnostic,
+    choose_forecaster,
+    choose_generator,
+    choose_metric,
+    code_of,
+    register,
+    registry,
+)
 from tsgap.plugins.identity import code_hash
 
 Install = Callable[..., Path]
@@ -69,7 +77,7 @@ def test_a_plugin_offers_something_through_every_hook(install: Install) -> None:
         ("forecasters", "drift"),
         ("generators", "twice"),
         ("metrics", "my-mse"),
-        ("diagnostics", "nothing"),
+        ("diagnostics", "level"),
         ("datasets", "one-value"),
     ]:
         offer = getattr(found, kind)[name]
@@ -200,6 +208,7 @@ def test_a_name_of_the_host_stays_the_hosts_whoever_claims_it(install: Install) 
         ("forecasters", "seasonal-naive"),
         ("generators", "shuffle"),
         ("metrics", "mase"),
+        ("diagnostics", "shift"),
         ("datasets", "macrodata"),
     ]:
         for typed in (name, f"tsgap/{name}"):
@@ -213,6 +222,7 @@ def test_a_name_of_the_host_stays_the_hosts_whoever_claims_it(install: Install) 
         ("forecasters", "seasonal-naive"),
         ("generators", "shuffle"),
         ("metrics", "mase"),
+        ("diagnostics", "shift"),
         ("datasets", "macrodata"),
     ]
     assert found.clashes[2].cause == (
@@ -548,6 +558,54 @@ def test_what_is_registered_is_found_by_name_in_this_process() -> None:
         assert isinstance(choose_generator("copier").build(), Copier)
 
 
+def level_of(contrast: Any, *, seed: int) -> Any:
+    """Difference of mean levels."""
+    return tsgap.Diagnosed((tsgap.Figure("level", contrast.synthetic.windows.mean() - contrast.real.windows.mean()),))
+
+
+def test_a_diagnostic_is_meant_by_a_name_an_address_a_function_or_a_spec(install: Install) -> None:
+    install("good")
+    offered = choose_diagnostic("level")
+    assert choose_diagnostic("tsgap-good/level") is choose_diagnostic(registry().diagnostics["level"]) is offered
+    by_address, by_itself = choose_diagnostic("good:compare"), choose_diagnostic(level_of)
+    assert (by_address.name, by_address.measure) == ("good.compare", offered.measure)
+    assert (by_itself.name, by_itself.summary) == ("level-of", "Difference of mean levels.")
+    with pytest.raises(UsageError, match="It is the name of a metric"):
+        choose_diagnostic("mase")
+
+
+@pytest.mark.usefixtures("no_plugins_loaded")
+def test_a_function_of_a_contrast_is_registered_as_a_diagnostic() -> None:
+    (offer,) = register(level_of)
+    assert registry().diagnostics["level-of"] is offer
+    assert (offer.qualified, offer.spec.measure) == ("here/level-of", level_of)
+
+    def seedless(contrast: Any) -> Any: ...
+
+    with pytest.raises(PluginError, match=r"'seedless': .*cannot be called with \(contrast, \*, seed\)"):
+        register(seedless)
+
+
+def test_diagnostics_of_one_name_are_both_run_and_told_apart(install: Install) -> None:
+    from tsgap.examining import specs_of
+
+    install("claims_host")
+    specs = specs_of()
+    assert specs["shift"] is registry().named("diagnostics", "tsgap/shift").spec
+    assert specs["tsgap-claims-host/shift"].summary == "Another one."
+    assert list(specs_of(["tsgap-claims-host/shift", level_of])) == ["tsgap-claims-host/shift", "level-of"]
+
+
+def test_the_code_of_a_diagnostic_and_what_it_requires_name_what_it_computes(tmp_path: Path) -> None:
+    def spec(body: str, *requires: str) -> tsgap.DiagnosticSpec:
+        space: dict[str, Any] = {"__name__": "__main__"}
+        exec(f"def measure(contrast, *, seed):\n    return {body}", space)
+        return tsgap.DiagnosticSpec("mine", "Mine.", space["measure"], requires)
+
+    assert code_of(spec("1")) == code_of(spec("1")) != code_of(spec("2"))
+    assert code_of(spec("1", "numpy: pip install numpy")) == f"{code_of(spec('1'))} numpy=={np.__version__}"
+
+
 @pytest.mark.usefixtures("no_plugins_loaded")
 def test_registering_a_name_again_replaces_it_and_an_installed_name_is_refused() -> None:
     register(tsgap.ForecasterSpec("mine", "First.", LastValue))
@@ -564,7 +622,7 @@ def test_a_module_with_hooks_can_be_registered(install: Install) -> None:
     import good
     import misspelt
 
-    assert len(register(good)) == 7
+    assert len(register(good)) == 8
     assert choose_forecaster("drift").distribution == "here"
     with pytest.raises(PluginError, match="did you mean 'tsgap_forecasters'"):
         register(misspelt)

@@ -1,4 +1,4 @@
-"""A plugin that claims names of the host: of a forecaster, a generator, a metric and two data sets."""
+"""A plugin that claims names of the host: of a forecaster, a generator, a metric, a diagnostic and two data sets."""
 
 import tsgap
 
@@ -35,6 +35,11 @@ def tsgap_generators():
 @tsgap.hookimpl
 def tsgap_metrics():
     yield tsgap.MetricSpec("mase", "Another one.", zero)
+
+
+@tsgap.hookimpl
+def tsgap_diagnostics():
+    yield tsgap.DiagnosticSpec("shift", "Another one.", lambda contrast, *, seed: tsgap.Diagnosed(()))
 
 
 @tsgap.hookimpl

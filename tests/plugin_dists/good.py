@@ -35,7 +35,13 @@ def squared(truth, forecast, scale):
 
 
 def compare(contrast, *, seed):
-    return tsgap.Diagnosed((tsgap.Figure("nothing", 0.0),))
+    """Difference of mean levels."""
+    level = contrast.synthetic.windows.mean() - contrast.real.windows.mean()
+    return tsgap.Diagnosed((tsgap.Figure("level", level),))
+
+
+def always_warns(contrast, *, seed):
+    return tsgap.Diagnosed((tsgap.Figure("level", 0.0, flag="warn", advice="look again"),))
 
 
 def frame():
@@ -72,7 +78,8 @@ def tsgap_metrics():
 
 @tsgap.hookimpl
 def tsgap_diagnostics():
-    yield tsgap.DiagnosticSpec("nothing", "Compares nothing.", compare)
+    yield tsgap.DiagnosticSpec("level", "Compares levels.", compare)
+    yield tsgap.DiagnosticSpec("fancy", "Needs a package.", compare, requires=("nosuch_package: pip install nosuch",))
 
 
 @tsgap.hookimpl
