@@ -511,6 +511,7 @@ class Run:
         """
         from tsgap.grouping import groupings
 
+        self._picked(data, source, None)
         told = self.manifest.get("groups", {}).get(data)
         return list(groupings(self.truth(data), told, source, self._store.read_table))
 
