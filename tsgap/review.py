@@ -96,45 +96,45 @@ class Sheet:
 def sheet(contrast: Contrast, n: int, *, seed: int) -> Sheet:
     """Draw `n` windows, half of them real and half synthetic, in an order by chance.
 
-    Real ones are of the held-back half, each sample is of another unit, and where synthetic series are twins of real
-    ones no series is there with its twin. The examples are of the other half of the real series. `UsageError` where `n`
+    Each sample is of another unit, and where synthetic series are twins of real ones none is there with its twin. The
+    examples are real ones that are not among the samples. `UsageError` where `n`
     is odd or less than `FEWEST`, or where there are not as many units.
     """
     if n < FEWEST or n % 2:
         raise UsageError(f"a review has an even number of samples from {FEWEST} on, half of them real: got {n}")
     rng = np.random.default_rng(seed)
-    theirs = _of_units(contrast.synthetic, rng)
-    taken = {contrast.synthetic.panel.keys[unit] for unit in contrast.synthetic.unit[theirs[: n // 2]].tolist()}
-    names = contrast.held_back.panel.keys
-    ours = [
-        i
-        for i in _of_units(contrast.held_back, rng)
-        if not contrast.paired or names[contrast.held_back.unit[i]] not in taken
-    ]
-    if len(ours) < n // 2 or len(theirs) < n // 2:
-        most = 2 * min(len(_of_units(contrast.held_back, rng)) // (1 + contrast.paired), len(theirs))
-        raise UsageError(f"there are independent series for a review of {most} samples at most, {n} were asked for")
-    order = rng.permutation(n)
-    sides = [contrast.held_back] * (n // 2) + [contrast.synthetic] * (n // 2)
-    index = [*ours[: n // 2], *theirs[: n // 2]]
+    half = n // 2
+    synthetic = _of_units(contrast.synthetic, rng)[:half]
+    twins = (
+        {contrast.synthetic.panel.keys[contrast.synthetic.unit[i]] for _, i in synthetic} if contrast.paired else set()
+    )
+    pool = [*_of_units(contrast.held_back, rng), *_of_units(contrast.real, rng)]
+    pool = [pool[k] for k in rng.permutation(len(pool))]
+    pool = [(side, i) for side, i in pool if side.panel.keys[side.unit[i]] not in twins]
+    if len(synthetic) < half or len(pool) <= half:
+        raise UsageError(
+            f"a review of {n} samples takes {half} synthetic and more than {half} real series, or stretches of them; "
+            f"there are {len(synthetic)} and {len(pool)}"
+        )
+    real, rest = pool[:half], pool[half:]
+    both = [*real, *synthetic]
     drawn, windows = [], []
-    for number, k in enumerate(order.tolist(), start=1):
-        side, i = sides[k], index[k]
-        kind = KINDS[side is contrast.synthetic]
+    for number, k in enumerate(rng.permutation(n).tolist(), start=1):
+        side, i = both[k]
         features = tuple(side.features[i].tolist())
-        drawn.append(Drawn(number, kind, side.panel.keys[side.unit[i]], int(side.begins[i]), features))
+        drawn.append(Drawn(number, KINDS[k >= half], side.panel.keys[side.unit[i]], int(side.begins[i]), features))
         windows.append(side.windows[i])
     known = contrast.real.featurise is own.features
     named = own.NAMES if known else tuple(f"feature {j + 1}" for j in range(contrast.real.features.shape[1]))
-    examples = contrast.real.windows[_of_units(contrast.real, rng)[:SHOWN]]
+    examples = np.array([side.windows[i] for side, i in rest[:SHOWN]])
     return Sheet(np.array(windows), tuple(drawn), examples, named)
 
 
-def _of_units(side: Side, rng: np.random.Generator) -> list[int]:
+def _of_units(side: Side, rng: np.random.Generator) -> list[tuple[Side, int]]:
     """A window of each unit, both by chance."""
     order = rng.permutation(len(side.unit))
     first = np.unique(side.unit[order], return_index=True)[1]
-    return [int(i) for i in order[rng.permutation(first)]]
+    return [(side, int(i)) for i in order[rng.permutation(first)]]
 
 
 def _rows(text: str) -> list[dict[str, str]]:

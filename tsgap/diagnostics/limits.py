@@ -76,7 +76,7 @@ class Limit:
     @property
     def bounds(self) -> str:
         """The limit in words."""
-        return f"below {self.low:.4g}" if np.isinf(self.high) else f"above {self.high:.4g}"
+        return f"limit {self.low if np.isinf(self.high) else self.high:.4g}"
 
     def beyond(self, seen: Seen) -> NDArray[np.bool_]:
         """Which windows (N,) break it."""

@@ -178,8 +178,12 @@ def _judged(rule: Rule, contrast: Contrast, level: float) -> tuple[Figure, list[
         f"{ours} of {m} synthetic series, {theirs} of {n} real ones",
     )
     rows = np.flatnonzero(synthetic.broken)[:WORST].tolist()
+    # what as many real series do stands out less than anything else
+    score = 3.0 if warn else 0.4
     samples = [
-        Sample(panel.keys[i], int(synthetic.at[i]), rule.extent(panel.lengths[i]), 3.0, rule.reason(synthetic.found[i]))
+        Sample(
+            panel.keys[i], int(synthetic.at[i]), rule.extent(panel.lengths[i]), score, rule.reason(synthetic.found[i])
+        )
         for i in rows
     ]
     return figure, samples
