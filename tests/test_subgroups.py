@@ -159,3 +159,10 @@ def test_show_prints_groups_for_eyes_and_programs(tmp_path: Path, capsys: pytest
     assert "wholesale" in printed
     assert cli.run(["show", folder, "--subgroups", "--metric", "mae", "--format", "csv"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == ",".join(COLUMNS)
+
+
+def test_groupings_are_those_of_a_source_that_is_there(tmp_path: Path) -> None:
+    run = run_of(tmp_path, {"f": (1.0, 1.1, 2.0)}, GROUPS)
+    assert [one.name for one in run.groupings("d", "s")] == ["kind"]
+    with pytest.raises(UnknownNameError, match="no source is called 'gan'"):
+        run.groupings("d", "gan")

@@ -139,10 +139,10 @@ def _largest(panel: Panel, width: int, figures: Mapping[str, Floats]) -> tuple[F
 
 def _above(largest: Floats, series: Ints, figures: Mapping[str, Floats]) -> Floats:
     """How far above the mean of its series, in standard deviations; 0 where a series does not vary and stays so."""
-    apart = largest - figures["mean"][series]
-    deviation = figures["deviation"][series]
-    flat = deviation <= 1e-12 * np.abs(figures["mean"][series])
-    return np.where(flat, np.where(apart > 0, np.inf, 0.0), apart / np.where(flat, 1.0, deviation))
+    mean, deviation = figures["mean"][series], figures["deviation"][series]
+    apart, rounding = largest - mean, 1e-9 * np.abs(mean)
+    flat = deviation <= rounding
+    return np.where(flat, np.where(apart > rounding, np.inf, 0.0), apart / np.where(flat, 1.0, deviation))
 
 
 def _labels(rule: Rule, split: Split, figures: Mapping[str, Floats]) -> NDArray[Any]:

@@ -20,6 +20,8 @@ COVERED = ("covered", "not covered")
 WINDOWS, NEIGHBOUR = 2000, 5
 #: Windows of the test that are asked at most; the others are in neither group.
 ASKED = 20_000
+#: A feature that spreads less than this share of the largest one does not vary.
+ROUNDING = 1e-12
 #: Changed with what is meant by covered.
 VERSION = 1
 
@@ -49,7 +51,8 @@ def written(split: Split, training: TrainingSet, store: Store, *, seed: int) -> 
     rows = np.sort(rng.permutation(len(split))[:ASKED])
     asked, rows = _histories(split, rows, scaling, context, figures)
     centre, spread = real.mean(0), real.std(0)
-    spread = np.where(spread > 1e-9 * np.abs(centre), spread, 1.0)
+    # a feature that scaling makes the same everywhere differs by rounding alone
+    spread = np.where(spread > ROUNDING * max(1.0, float(np.abs(real).max())), spread, np.inf)
     real, made, asked = ((one - centre) / spread for one in (real, made, asked))
     if len(np.unique(whose)) < 2 * NEIGHBOUR:
         whose = np.full(n, -1)
