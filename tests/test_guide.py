@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import re
@@ -21,10 +22,11 @@ import pytest
 
 import tsgap
 from tsgap import cli, hookspecs
+from tsgap.diagnostics import Contrast, Diagnosed, Figure, Sample, Side, contrasted
 from tsgap.plugins import choose_forecaster, choose_generator, register, registry
-from tsgap.diagnostics import contrasted
 from tsgap.protocols import DiagnosticSpec, ForecasterSpec, GeneratorSpec, MetricSpec
-from tsgap.testing import check_forecaster, check_generator, check_metric
+from tsgap.testing import check_diagnostic, check_forecaster, check_generator, check_metric
+from tsgap.testing.diagnostic_laws import DIAGNOSTIC_LAWS
 from tsgap.testing.forecaster_laws import FORECASTER_LAWS
 from tsgap.testing.generator_laws import GENERATOR_LAWS
 from tsgap.testing.metric_laws import METRIC_LAWS
@@ -139,7 +141,7 @@ def test_what_the_guide_says_of_check_is_in_its_help(capsys: pytest.CaptureFixtu
     said = " ".join(capsys.readouterr().out.split())
     for option in re.findall(r"`(-k|--[\w]+)", section("Checks")):
         assert option in said or option == "--failures"
-    assert "Hold a forecaster, generator or metric against its contract" in said
+    assert "Hold a forecaster, generator, metric or diagnostic against its contract" in said
     assert "Exit codes: 0 all laws hold, or fail as expected, 1 a law is broken, 2 usage" in said
     assert "[default: 120.0]" in said
 
@@ -175,12 +177,40 @@ def test_the_metric_of_the_guide_is_what_it_says(import_block: Any) -> None:
 
 
 def test_the_diagnostic_of_the_guide_is_what_it_says(import_block: Any) -> None:
-    roughness = import_block("tsgap_diagnostics").roughness
-    real = panel("one", 12, (90, 100), seed=0)
+    module = import_block("tsgap_diagnostics")
+    register(module.roughness)
+    assert [r for r in check_diagnostic("roughness") if r.status != "ok"] == []
+    real = panel("one", 24, (90, 100), seed=0)
     noise = np.random.default_rng(0).normal(size=len(real.values))
-    found = roughness(contrasted(real, real.with_values(real.values + noise), seed=0), seed=0)
-    assert found.figures[0].value > 0.3
-    assert roughness(contrasted(real, real, seed=0).floor, seed=0).figures[0].value < 0.1
+    (rough,) = module.roughness(contrasted(real, real.with_values(real.values + noise), seed=0), seed=0).figures
+    assert rough.value > 0.3
+    assert (rough.flag, rough.advice) == ("warn", "it jumps too much from step to step")
+    smoothed = real.with_values(np.convolve(real.values, np.ones(5) / 5, mode="same"))
+    assert module.roughness(contrasted(real, smoothed, seed=0), seed=0).figures[0].advice.startswith("it smooths")
+    floor = module.roughness(contrasted(real, real, seed=0).floor, seed=0)
+    assert abs(floor.figures[0].value) < 0.1
+    assert len(floor.worst) == 3
+
+
+def test_every_part_of_a_contrast_and_of_what_is_returned_is_explained() -> None:
+    tables = section("tsgap_diagnostics").split("What a `Side` holds:")
+    assert len(tables) == 2
+    for kind, table in zip((Contrast, Side), tables, strict=True):
+        parts = {f.name for f in dataclasses.fields(kind)}
+        parts |= {name for name, of in vars(kind).items() if isinstance(of, property | functools.cached_property)}
+        told = {name for row in re.findall(r"^\| (`.*?) \|", table, flags=re.M) for name in re.findall(r"`(\w+)", row)}
+        assert told == parts
+    for kind in (Figure, Sample, Diagnosed):
+        for field in dataclasses.fields(kind):
+            assert f"`{field.name}`" in tables[1], field.name
+
+
+def test_what_a_contrast_holds_is_read_only() -> None:
+    contrast = contrasted(panel("one", 12, (90, 100), seed=0), panel("one", 12, (90, 100), seed=1), seed=0)
+    arrays = list(contrast.features)
+    for side in (contrast.real, contrast.synthetic, contrast.held_back):
+        arrays += [side.windows, side.unit, side.begins, side.features, side.panel.values]
+    assert not any(array.flags.writeable for array in arrays)
 
 
 def test_the_data_set_of_the_guide_is_a_long_frame(import_block: Any) -> None:
@@ -190,11 +220,11 @@ def test_the_data_set_of_the_guide_is_a_long_frame(import_block: Any) -> None:
 
 
 def test_every_law_stands_in_the_guide_in_its_own_words() -> None:
-    for laws in (FORECASTER_LAWS, GENERATOR_LAWS, METRIC_LAWS):
+    for laws in (FORECASTER_LAWS, GENERATOR_LAWS, METRIC_LAWS, DIAGNOSTIC_LAWS):
         for law in laws:
             assert f"| `{law.__name__}` | {inspect.getdoc(law)} |" in section("Checks")
     named = re.findall(r"^\| `(check_\w+)`", GUIDE, flags=re.M)
-    assert named == [law.__name__ for law in (*FORECASTER_LAWS, *GENERATOR_LAWS, *METRIC_LAWS)]
+    assert named == [law.__name__ for law in (*FORECASTER_LAWS, *GENERATOR_LAWS, *METRIC_LAWS, *DIAGNOSTIC_LAWS)]
 
 
 def test_the_pytest_example_collects_one_test_for_each_law(import_block: Any) -> None:
@@ -214,13 +244,15 @@ def test_the_template_is_found_by_its_entry_point_and_keeps_the_contract(templat
     offer = registry().forecasters["reversion"]
     assert (offer.distribution, offer.version) == ("tsgap-template", "0.1.0")
     assert [r for r in check_forecaster("reversion") if r.status != "ok"] == []
+    assert registry().diagnostics["deviation"].distribution == "tsgap-template"
+    assert [r for r in check_diagnostic("deviation") if r.status != "ok"] == []
 
 
 def test_the_commands_of_the_guide_run(template_installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tsgap.engines.cores", lambda: 0)  # in this process: workers are the matter of other tests
     lines = [line[2:] for block in blocks(GUIDE, "console") for line in block.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("tsgap ")]
-    assert [command[0] for command in commands] == ["forecasters", "check", "sweep", *["check"] * 5]
+    assert [command[0] for command in commands] == ["forecasters", "check", "sweep", "diagnose", *["check"] * 6]
     for command in commands:
         assert cli.run([*command, "--quiet"] if command[0] == "sweep" else command) == 0
     (install,) = [line for line in lines if not line.startswith("tsgap ")]

@@ -145,7 +145,7 @@ class Contrast:
         spread = np.where(spread > least, spread, self.real.features.std(0))
         spread = np.where(spread > least, spread, 1.0)
         real, synthetic = (
-            np.clip((x - centre) / spread, -FAR, FAR) for x in (self.real.features, self.synthetic.features)
+            frozen(np.clip((x - centre) / spread, -FAR, FAR)) for x in (self.real.features, self.synthetic.features)
         )
         return real, synthetic
 
@@ -289,7 +289,7 @@ def _side(
     chosen = [np.sort(rng.choice(slots[i], each[i], replace=False)) for i in np.flatnonzero(each)]
     slot = np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64)
     shift = rng.integers(0, spare + 1)[unit]
-    return Side(panel, unit, slot * length + shift, length, scaling, featurise)
+    return Side(panel, frozen(unit), frozen(slot * length + shift), length, scaling, featurise)
 
 
 def _notes(made: Sequence[Side], ours: Panel, theirs: Panel, real: Panel) -> tuple[str, ...]:
