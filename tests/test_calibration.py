@@ -87,27 +87,30 @@ def test_a_window_that_failed_in_one_arm_counts_in_none_and_proves_nothing_equal
     assert (of.n_used, of.status, of.verdict) == (11, "partial", CANNOT_TELL)
 
 
-@pytest.mark.parametrize(("failing", "said"), [((), EQUIVALENT), (("synthetic",), CANNOT_TELL)])
-def test_what_is_equal_where_both_arms_answered_is_not_proven_equal_where_one_did_not(
-    tmp_path: Path, failing: tuple[str, ...], said: str
+@pytest.mark.parametrize(
+    ("series", "leads", "failing", "stochastic", "said"),
+    [
+        (40, 2, False, False, EQUIVALENT),
+        (40, 2, True, False, CANNOT_TELL),  # in one arm
+        (40, 2, False, True, CANNOT_TELL),  # one draw
+        (40, 6, False, False, EQUIVALENT),  # windows that overlap: the step is 4
+        (9, 6, False, False, CANNOT_TELL),
+    ],
+)
+def test_equal_arms_are_proven_equal_where_nothing_is_missing_and_chance_was_seen(
+    tmp_path: Path, series: int, leads: int, failing: bool, stochastic: bool, said: str
 ) -> None:
-    n = 40 * 6
-    truth = np.random.default_rng(0).normal(size=(n, 2))
-    ids = np.repeat([f"s{i}" for i in range(40)], 6).tolist()
-    made = np.zeros((n, 2, 1)) + 2.0 * AROUND
-    cells = {arm: (made, {3: "it broke"} if arm in failing else {}) for arm in ("real", "synthetic")}
-    run = written(
-        tmp_path,
-        [NAIVE, *ARMS],
-        {"naive": np.zeros((n, 2)), **cells},
-        truth=truth,
-        ids=ids,
-        horizons=(2,),
-        quantiles=LEVELS,
-    )
+    n = series * 20
+    truth = np.random.default_rng(0).normal(size=(n, leads))
+    made = np.zeros((n, leads, 1)) + 2.0 * AROUND
+    cells: dict[str, Any] = {"naive": np.zeros((n, leads)), "real": made}
+    cells["synthetic"] = (made, {3: "it broke"} if failing else {})
+    rows = [NAIVE, *({**arm, "stochastic": stochastic} for arm in ARMS)]
+    ids = np.repeat([f"s{i:02d}" for i in range(series)], 20).tolist()
+    run = written(tmp_path, rows, cells, truth=truth, ids=ids, horizons=(leads,), quantiles=LEVELS)
     of = one(run.calibration("horizon"), interval=0.95)
     assert (of.difference, of.verdict) == (0.0, said)
-    assert of.low < 0 < of.high
+    assert -0.05 < of.low < 0 < of.high < 0.05
 
 
 def test_an_interval_whose_levels_were_not_asked_for_says_so(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tsgap.errors import UsageError
 from tsgap.evidence import Evidence, Place, span
+from tsgap.findings import LEAST_REPLICATES, OVERLAPPING_SERIES
 from tsgap.gap import Clusters, Estimate, Linear
 from tsgap.panel import Floats
 from tsgap.protocols import MetricSpec
@@ -202,14 +203,21 @@ def _figures(one: Evidence, found: Coverage | None, p: int) -> dict[str, Any]:
         row |= {f"coverage_{arm}": value, f"low_{arm}": max(low, 0.0), f"high_{arm}": min(high, 1.0)}
     value, low, high = _interval(found.difference, p)
     counts = one.counts
-    said = verdict(low, high) if counts.enough else CANNOT_TELL
-    if said == EQUIVALENT and one.uneven:
-        # what one arm could not forecast may be what its intervals would have missed
-        said = CANNOT_TELL
-    row |= {"difference": value, "low": low, "high": high, "verdict": said}
+    row |= {"difference": value, "low": low, "high": high, "verdict": _judged(one, low, high)}
     row |= {"series": counts.series, "blocks": counts.blocks, "replicates": counts.replicates}
     fine = "not applicable" if one.transfer == "none" else "ok"
     return row | {"status": "partial" if fine == "ok" and (one.uneven or one.unanswered) else fine}
+
+
+def _judged(one: Evidence, low: float, high: float) -> str:
+    """The verdict on an interval of a difference, "cannot tell" where there is too little to decide anything."""
+    counts = one.counts
+    if not counts.enough or (one.overlapping and counts.series < OVERLAPPING_SERIES):
+        return CANNOT_TELL
+    said = verdict(low, high)
+    # what one arm could not forecast may be what its intervals would have missed, and chance is not seen in few draws
+    unseen = one.uneven or (one.stochastic and one.clusters.counts.replicates < LEAST_REPLICATES)
+    return CANNOT_TELL if said == EQUIVALENT and unseen else said
 
 
 def _status(one: Evidence, p: int) -> str:

@@ -266,11 +266,12 @@ class Run:
         One row for each `data`, `source`, `forecaster`, place (as in `gap`) and `interval` (0.5, 0.8, 0.95).
         `coverage_control` and `coverage_synthetic` with their 95 % intervals `low_…` to `high_…`; `difference` is
         synthetic less control, `low` to `high` its 95 % interval. `verdict`: equivalent where that interval lies within
-        5 points (two one-sided tests at 2.5 % each), differs where it lies beyond 5 points, else cannot tell; with less
-        data than decides anything, and for equivalent also where a window failed in some arm or replicate and not in
-        all, it is cannot tell. `crossed_…` is the share of the pairs of an arm whose quantiles crossed before they were
-        sorted, over all leads. Pairs count as in `gap`. `status` as there, or not asked for: the sweep did not ask
-        for both quantiles that the interval ends at. Raises `UsageError` where it asked for none.
+        5 points (two one-sided tests at 2.5 % each), differs where it lies beyond 5 points, else cannot tell. So it is
+        with less data than decides anything; and nothing is equivalent where a window failed in some arm or replicate
+        and not in all, or where there is chance and fewer than 3 replicates. `crossed_…` is the share of the pairs of
+        an arm whose quantiles crossed before they were sorted, over all leads. Pairs count as in `gap`. `status` as
+        there, or not asked for: the sweep did not ask for both quantiles that the interval ends at. Raises
+        `UsageError` where it asked for none.
         """
         from tsgap.calibration import table
 
