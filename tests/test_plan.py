@@ -22,6 +22,7 @@ from tsgap.errors import DataError
 from tsgap.experiment import DataSpec, Experiment, SourceSpec
 from tsgap.fits import fits_of
 from tsgap.panel import Panel
+from tsgap.perturbing import Perturbation
 from tsgap.plan import Plan, Row
 from tsgap.readers import ReadOptions
 from tsgap.splits import Split
@@ -428,9 +429,17 @@ BLENDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+#: The same for the fields of perturbed histories, of a job with a view of noise and one with gaps.
+PERTURBED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "views perturbation": ({}, {"seed": 1}),
+    "views scales": ({}, {"season_length": 6, "context": 24}),
+    "views limit": ({}, {"context": 7}),
+}
+
+
 def test_every_field_of_a_job_is_known_to_the_key() -> None:
     of_job, of_view = ({field.name for field in fields(of)} for of in (cell.Job, cell.View))
-    known = {*CHANGES, *BLENDS, "train_rows", "output", "views", "views rows"}
+    known = {*CHANGES, *BLENDS, *PERTURBED, "train_rows", "output", "views", "views rows"}
     assert of_job | {f"views {name}" for name in of_view} == known
 
 
@@ -470,6 +479,28 @@ def test_what_changes_the_job_of_a_blend_changes_its_key(name: str, tmp_path: Pa
     assert told(job, name) != told(other, name)
     assert old != new
     assert blended(tmp_path, **BLENDS[name][0])[0] == old
+
+
+@pytest.mark.parametrize("name", PERTURBED)
+@pytest.mark.parametrize("arm", ["noise-0.5/real", "missing-0.2/real"])
+def test_what_changes_the_job_of_a_view_changes_its_key(name: str, arm: str, tmp_path: Path) -> None:
+    def under(**given: Any) -> tuple[str, cell.Job]:
+        made = planned(**{"forecasters": [spec(deterministic=True)], "stress": True, **given})
+        key = row(made, arm).cell
+        [fit] = fits_of([made.cells[key]])
+        return key, cloudpickle.loads(Tasks(tmp_path, 1.0).of(fit).payload)
+
+    (old, job), (new, other) = (under(**given) for given in PERTURBED[name])
+    assert told(job, name) != told(other, name)
+    assert old != new
+    assert under(**PERTURBED[name][0])[0] == old
+
+
+def test_all_views_of_a_fit_are_one_task() -> None:
+    made = planned(forecasters=["linear", "naive"], stress=True)
+    fits = fits_of(made.cells.values())
+    # the seasonal-naive baseline and the shuffled arm, clean alone; the untrained forecaster; linear in two arms
+    assert sorted(len(fit.pieces) for fit in fits) == [1, 1, 1 + 6, 1 + 8, 1 + 8]
 
 
 def _values(frame: pd.DataFrame, at: int) -> pd.DataFrame:
@@ -598,8 +629,9 @@ def test_a_view_has_a_key_of_its_own_and_the_fit_of_the_clean_one() -> None:
 def test_only_the_clean_view_has_the_windows_of_the_data_set() -> None:
     made = planned()
     one = next(iter(made.cells.values()))
-    for given in ({"view": "later"}, {"split": one.split}):
-        with pytest.raises(ValueError, match="needs a split of its own"):
+    noise = Perturbation("noise", 0.1)
+    for given in ({"view": "later"}, {"split": one.split}, {"view": "later", "split": one.split, "how": noise}):
+        with pytest.raises(ValueError, match="needs a split or a perturbation"):
             plan._cell(one.data, one.chosen, None, 0, {}, **given)
 
 
