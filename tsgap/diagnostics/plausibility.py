@@ -22,7 +22,7 @@ from tsgap.protocols import DiagnosticSpec
 WORST = 20
 #: Share of real windows that the isolation forest takes for unusual, and its trees, and into how many
 #: parts real units are dealt, each of which is judged by a forest of the others.
-UNUSUAL, TREES, FOLDS = 0.01, 100, 5
+UNUSUAL, TREES, FOLDS = 0.01, 64, 5
 #: How often chance alone may lead to a warning, all learnt figures together; each rule of one's own has as much.
 ALPHA = 0.05
 
