@@ -112,11 +112,11 @@ def _scores(sides: Sequence[tuple[Floats, Ints]], seed: int) -> list[Floats]:
     """
     from sklearn.ensemble import IsolationForest
 
-    rng = np.random.default_rng(seed)
-    folds = []
+    folds, rng = [], np.random.default_rng(seed)
     for _, unit in sides:
         number, units = numbered(unit)
-        folds.append((rng.permutation(units) % FOLDS)[number])
+        # the same dealing for a side that is there twice
+        folds.append((np.random.default_rng(seed).permutation(units) % FOLDS)[number])
     out = [np.empty(len(values)) for values, _ in sides]
     for k in range(FOLDS):
         forest = IsolationForest(n_estimators=TREES, random_state=int(rng.integers(2**31)), n_jobs=1)
