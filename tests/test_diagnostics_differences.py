@@ -10,6 +10,7 @@ import pytest
 from tests.trials import Rate
 from tsgap.diagnostics.differences import Labels, Quantity, differences, distances
 from tsgap.diagnostics.figures import Figure
+from tsgap.diagnostics.permuting import studentised
 from tsgap.panel import Floats
 
 ONE = Quantity("of one", 0.5, "too much", "too little")
@@ -51,6 +52,13 @@ def test_too_few_units_are_never_a_clean_bill() -> None:
     assert found.flag == "not measurable"
     assert "4 real and 4 synthetic units are too few" in found.advice
     assert judged(np.zeros(4), np.full(4, 9.0), figures=1).flag == "warn"
+
+
+def test_columns_are_permuted_each_on_its_own() -> None:
+    values = np.random.default_rng(0).normal(size=(20, 3)) * [1.0, 100.0, 0.0] + [0.0, 5.0, 7.0]
+    labels = Labels.dealt(8, 12, figures=1, seed=0).of
+    told = np.stack([studentised(column, labels) for column in values.T], axis=1)
+    np.testing.assert_allclose(studentised(values, labels), told, rtol=1e-9)
 
 
 def test_units_that_are_all_alike_have_no_interval_to_doubt() -> None:

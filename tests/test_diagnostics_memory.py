@@ -112,6 +112,18 @@ def test_reversed_time_is_seen_by_its_direction_alone() -> None:
     assert warned(found(real, made_by("time-reversed", real))) == {"direction of time"}
 
 
+def test_drift_is_seen_by_the_share_of_slow_waves() -> None:
+    rng = np.random.default_rng(0)
+    quiet_ones, others = rng.normal(size=(2, 60, 400))
+    drifting = others + np.sin(2 * np.pi * np.arange(400) / 200)
+    of = found(panel(quiet_ones, SEASON), alone(panel(drifting, SEASON)))
+    figure = next(one for one in of.figures if one.name == "share of slow waves")
+    # of white noise the 11 waves of more than 36 steps have their part of 200; the drift adds a third of the variance
+    assert float(figure.detail.split()[0]) == pytest.approx(11 / 200, abs=0.01)
+    assert figure.value == pytest.approx(0.5 / 1.5, abs=0.03)
+    assert (figure.flag, figure.advice[-15:]) == ("warn", "check for drift")
+
+
 def test_advice_names_the_lag_and_what_keeps_it() -> None:
     real = seasonal(0)
     said = {one.name: one for one in found(real, made_by("block-bootstrap:length=24", real)).figures}
