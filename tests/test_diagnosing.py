@@ -16,6 +16,7 @@ from tsgap import examining
 from tsgap.cli import DONE, FAILED_CELLS, USAGE, run
 from tsgap.diagnostics import Contrast, Diagnosed, Figure
 from tsgap.errors import DataError, UsageError
+from tsgap.plugins import choose_diagnostic
 from tsgap.protocols import DiagnosticSpec
 
 ONLY = ("here-roughness",)
@@ -190,6 +191,25 @@ def test_a_sweep_keeps_what_was_found_and_does_not_ask_again(
     assert set(first.predictors().status) == {"2 sources have both, it takes 5"}
 
 
+def test_a_diagnostic_whose_code_has_changed_is_asked_anew(
+    real: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examining, "specs_of", lambda: {"mine": choose_diagnostic("mine")})
+
+    def asked(body: str) -> float:
+        space: dict[str, Any] = {"__name__": "__main__", "tsgap": tsgap}
+        exec(f"def mine(contrast, *, seed):\n    return tsgap.Diagnosed((tsgap.Figure('x', {body}),))", space)
+        tsgap.register(space["mine"])
+        options: dict[str, Any] = {"forecasters": "naive", "replicates": 1, "diagnose": True, **SPLIT}
+        [found] = tsgap.sweep(real, {"a": "gen:copy"}, out=tmp_path, **options).diagnostics().found
+        figure = found.figure("mine", "x")
+        assert figure is not None
+        return figure.value
+
+    assert asked("1.0") == 1.0
+    assert asked("2.0") == 2.0
+
+
 def test_a_sweep_without_diagnostics_says_how_to_ask_for_them(real: pd.DataFrame, tmp_path: Path) -> None:
     done = tsgap.sweep(real, "gen:copy", forecasters="linear", replicates=1, out=tmp_path, **SPLIT)
     with pytest.raises(UsageError, match="nothing was diagnosed; run the sweep with --diagnose"):
@@ -248,6 +268,23 @@ def test_a_diagnostic_that_fails_is_an_exit_code(files: list[str], capsys: pytes
     tsgap.register(DiagnosticSpec("breaks", "Breaks.", breaks))
     assert run([*files, "--only", "breaks"]) == FAILED_CELLS
     assert "breaks failed: ValueError: broken inside" in capsys.readouterr().out
+
+
+def test_a_missing_package_is_said_with_how_to_install_it(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    tsgap.register(DiagnosticSpec("needy", "Needs.", steps, requires=("nosuch_package: pip install nosuch",)))
+    assert run([*files, "--only", "needy"]) == FAILED_CELLS
+    assert "needy failed: it needs what is not installed: nosuch_package: pip install nosuch" in capsys.readouterr().out
+
+
+def test_a_function_of_ones_own_is_asked_by_itself_and_by_its_address(
+    real: pd.DataFrame, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = tsgap.diagnose(real, rougher(seasonal(12, 150, seed=7)), only=steps, **SPLIT)
+    assert [one.diagnostic for one in found.found[0].found] == ["steps"]
+    assert run([*files, "--only", f"{__name__}:steps", "--format", "csv"]) == DONE
+    assert f"{__name__}:steps,steps," in capsys.readouterr().out
+    assert run([*files, "--only", f"{__name__}:nosteps"]) == USAGE
+    assert "did you mean 'steps'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

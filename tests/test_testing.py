@@ -25,9 +25,11 @@ from tsgap.testing import (
     forecaster_checks,
     generator_checks,
     metric_checks,
+    parametrize_with_checks,
     result,
     run_checks,
 )
+from tsgap.testing.diagnostic_laws import DIAGNOSTIC_LAWS
 from tsgap.testing.forecaster_laws import FORECASTER_LAWS
 from tsgap.testing.generator_laws import GENERATOR_LAWS
 from tsgap.testing.metric_laws import METRIC_LAWS
@@ -885,6 +887,9 @@ def test_generator(check): check()
 
 @parametrize_with_checks("mape", metric=True)
 def test_metric(check): check()
+
+@parametrize_with_checks("noise", diagnostic=True)
+def test_diagnostic(check): check()
 """
 
 MODELS = """
@@ -918,9 +923,14 @@ def test_strangers_run_the_laws_in_pytest_in_three_lines(tmp_path: Any) -> None:
         capture_output=True,
         text=True,
     )
-    n = 2 * len(FORECASTER_LAWS) + len(GENERATOR_LAWS) + len(METRIC_LAWS)
+    n = 2 * len(FORECASTER_LAWS) + len(GENERATOR_LAWS) + len(METRIC_LAWS) + len(DIAGNOSTIC_LAWS)
     assert f"{n - 1} passed, 1 xfailed" in found.stdout
     assert "test_contract[check_it_pickles]" in found.stdout
+
+
+def test_a_thing_is_of_one_kind() -> None:
+    with pytest.raises(UsageError, match="'noise' is one of a generator, a metric and a diagnostic"):
+        parametrize_with_checks("noise", metric=True, diagnostic=True)
 
 
 def test_the_kit_is_imported_without_pytest() -> None:

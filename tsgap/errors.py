@@ -2,7 +2,7 @@
 
 TsgapError
 ├── UsageError (ValueError)        an option, name or file binding that makes no sense
-│   └── UnknownNameError (LookupError)   a forecaster, generator, metric or data set nobody registered
+│   └── UnknownNameError (LookupError)   a forecaster, generator, metric, … nobody registered
 ├── DataError (ValueError)         data that cannot be read, or cannot be used as asked
 ├── PluginError (RuntimeError)     a plugin that does not load, or clashes with another
 ├── ContractError (ValueError)     a plugin that broke the contract it declared

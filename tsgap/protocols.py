@@ -1,4 +1,4 @@
-"""The contracts: what forecasters, generators, metrics and data sets are, and the frozen specs that offer them."""
+"""The contracts: what is offered to the host, as a forecaster or a diagnostic, and the frozen specs that offer it."""
 
 from __future__ import annotations
 

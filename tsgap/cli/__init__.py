@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generators": ("plugins", "Generators of synthetic series there are."),
     "metrics": ("plugins", "Metrics there are."),
     "diagnostics": ("plugins", "Diagnostics there are."),
-    "check": ("check", "Hold a forecaster, generator or metric against its contract."),
+    "check": ("check", "Hold a forecaster, generator, metric or diagnostic against its contract."),
 }
 
 

@@ -26,7 +26,12 @@ LEAKED = 1
 @click.option(
     "--synthetic", multiple=True, metavar="[[DATA/]NAME=]WHAT", help="Synthetic series, as in the sweep. Repeatable."
 )
-@click.option("--only", multiple=True, metavar="NAME", help="One of 'tsgap diagnostics'. Repeatable. Default: all.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME|module:function",
+    help="One of 'tsgap diagnostics'. Repeatable. Default: all.",
+)
 @click.option("--rule", "rules", multiple=True, metavar="TEXT", help="What must hold, as 'y >= 0'. Repeatable.")
 @click.option("--features", metavar="MODULE:FUNCTION", help="Features of windows, for those of a trained model, say.")
 @click.option("--outsiders", metavar="FILE", help="Real series of the same period that the generator never saw.")

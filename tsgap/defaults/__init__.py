@@ -1,4 +1,4 @@
-"""First-party forecasters, generators, metrics and data sets: offered through the same door as strangers'."""
+"""What tsgap itself offers, forecasters and all other kinds: through the same door as strangers'."""
 
 from __future__ import annotations
 
