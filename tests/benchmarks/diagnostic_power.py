@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # planted worlds and trials lie one folder up
 
-from planted import FAULTS, NULLS, faulty
+from planted import FAULTS, faulty, second_draw, unlike
 
 from tsgap.diagnostics import Figure, contrasted
 from tsgap.plugins import registry
@@ -25,10 +25,10 @@ from tsgap.plugins import registry
 NONE = "none"
 
 
-def figures(fault: str, run: int, only: Sequence[str]) -> dict[tuple[str, str], Figure]:
+def figures(fault: str, run: int, series: int, only: Sequence[str]) -> dict[tuple[str, str], Figure]:
     """All figures of one source with a fault, by diagnostic and name."""
     rng = np.random.default_rng([run, *fault.encode()])
-    real, synthetic = NULLS["unlike"](rng) if fault == NONE else faulty(fault, rng)
+    real, synthetic = second_draw(unlike, series)(rng) if fault == NONE else faulty(fault, rng, series=series)
     contrast, known = contrasted(real, synthetic, seed=run), registry().diagnostics
     return {
         (name, figure.name): figure
@@ -62,13 +62,17 @@ def table(found: dict[str, list[dict[tuple[str, str], Figure]]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--series", type=int, default=200, help="real series, of different characters")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--faults", nargs="+", choices=[NONE, *FAULTS], default=[NONE, *FAULTS])
     parser.add_argument("--only", nargs="+", default=[], help="diagnostics by name; all of them unless given")
     asked = parser.parse_args()
     n = asked.runs
     with ProcessPoolExecutor(asked.jobs) as pool:
-        found = {fault: list(pool.map(figures, [fault] * n, range(n), [asked.only] * n)) for fault in asked.faults}
+        found = {
+            fault: list(pool.map(figures, [fault] * n, range(n), [asked.series] * n, [asked.only] * n))
+            for fault in asked.faults
+        }
     print("\n".join(table(found)))
 
 
