@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,11 +50,11 @@ def steps_that_count(stretches: Floats) -> Floats:
     return np.asarray(squares.sum(1) ** 2 / np.maximum((squares**2).sum(1), np.finfo(float).tiny))
 
 
-def nearest(stretches: Floats, panel: Panel, *, apart: Ints | None = None) -> Nearest:
+def nearest(stretches: Floats, panel: Panel, *, apart: Sequence[Ints] = ()) -> Nearest:
     """The nearest stretch of a panel to each of some `flattened` ones (n, L).
 
     It is looked for in single precision, block by block; those of the panel that are a line are nowhere.
-    Where `apart` (n, 2) is given, positions of the panel from its first to before its second number do not count.
+    Each of `apart` (n, 2) says which positions of the panel do not count: from its first to before its second number.
     """
     n, length = stretches.shape
     best, at = np.zeros(n, dtype=np.float32), np.full(n, -1, dtype=np.int64)
@@ -68,8 +68,8 @@ def nearest(stretches: Floats, panel: Panel, *, apart: Ints | None = None) -> Ne
             exact, varies = flattened(panel.values[positions(slow + begin, length)])
             there[slow] = exact * varies[:, None]
         alike = wanted @ there.T
-        if apart is not None:
-            _leave_out(alike, apart - begin)
+        for span in apart:
+            _leave_out(alike, span - begin)
         place = alike.argmax(1)
         value = alike[np.arange(n), place]
         better = value > best
@@ -84,8 +84,8 @@ def nearest(stretches: Floats, panel: Panel, *, apart: Ints | None = None) -> Ne
     return Nearest(distance, at)
 
 
-def _leave_out(alike: NDArray[np.float32], apart: Ints) -> None:
-    first, last = np.clip(apart, 0, alike.shape[1]).T
+def _leave_out(alike: NDArray[np.float32], span: Ints) -> None:
+    first, last = np.clip(span, 0, alike.shape[1]).T
     for row in np.flatnonzero(last > first).tolist():
         alike[row, first[row] : last[row]] = -1.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan
@@ -12,19 +13,23 @@ from numpy.typing import NDArray
 from tsgap.diagnostics.contrast import Contrast, Side
 from tsgap.diagnostics.figures import Diagnosed, Figure, Sample
 from tsgap.diagnostics.shares import Share, figures_of
-from tsgap.nearness import flattened, nearest
+from tsgap.nearness import Nearest, flattened, nearest
 from tsgap.occurrences import Stretches, occurring
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.ragged import offsets_of
 
 #: Windows of a side that are looked for at every alignment, at least and at most; pairs that are compared.
-FEWEST, MANY, PAIRS = 64, 1000, 5 * 10**8
+FEWEST, MANY, PAIRS = 100, 1000, 25 * 10**7
 #: Values of the real series that are searched, at most.
 VALUES = 10**7
 #: A window is a near copy if it is nearer than this share of real windows is to other real series.
 QUANTILE = 0.01
-#: Fewer real windows than this do not tell the quantile.
-LEAST = 100
+#: And no farther than this, in standard deviations: what is smooth is near to much that is smooth.
+CLOSE = 0.5
+#: Fewer real windows than this do not tell the quantile, and so few synthetic ones no share.
+LEAST, LEAST_SYNTHETIC = 100, 20
+#: A distance that is none.
+TINY = 1e-9
 #: Steps of stretches that are the same, or fewer where windows are shorter.
 EXACT = 24
 #: Copies are warned of where the share is proven larger at this level, and so many times as large.
@@ -39,6 +44,7 @@ SCREEN = (
 RAW = "distance to the nearest real window (ratio of medians)"
 FREE = "the same at every alignment, without level, slope and scale"
 RELATIVE = "nearest against second nearest real window (median)"
+NEAR, SAME = "all but the same", "the same, up to level and scale,"
 NEAR_COPIES, EXACT_COPIES = "share of near copies", "share of stretches that are exact copies"
 
 
@@ -135,40 +141,72 @@ class _Search:
         return np.asarray(self.panel.values[begins[:, None] + np.arange(self.contrast.real.length)])
 
     @cached_property
-    def distances(self) -> tuple[Floats, Ints, Floats]:
-        """Of synthetic windows the distance and the position of the nearest stretch, of real ones the distance."""
+    def found(self) -> tuple[Nearest, Nearest]:
+        """The nearest stretches to synthetic and to real windows."""
         begins, rows = (of[self.own] for of in self._real)
-        ours = nearest(flattened(self.contrast.synthetic.windows[self.rows])[0], self.panel)
         apart = self._apart(begins, rows, self.contrast.real.length)
-        theirs = nearest(flattened(self._cut(begins))[0], self.panel, apart=apart)
-        return ours.distance, ours.start, theirs.distance
+        return nearest(self._flat, self.panel), nearest(self._flat_real, self.panel, apart=[apart])
+
+    @cached_property
+    def _flat(self) -> Floats:
+        return flattened(self.contrast.synthetic.windows[self.rows])[0]
+
+    @cached_property
+    def _flat_real(self) -> Floats:
+        return flattened(self._cut(self._real[0][self.own]))[0]
+
+    def _lead(self, flat: Floats, first: Nearest, of: Ints, apart: Sequence[Ints] = ()) -> Floats:
+        """How far the nearest stretch is over how far that of the next real unit is, for some windows."""
+        row = np.searchsorted(self.panel.offsets, first.start[of], side="right") - 1
+        nearest_unit = np.stack([self.panel.offsets[row], self.panel.offsets[row + 1]], axis=1)
+        second = nearest(flat[of], self.panel, apart=[*apart, nearest_unit]).distance
+        return np.asarray(first.distance[of] / np.maximum(second, TINY))
 
     def ratio(self) -> Figure:
         """Median distance of synthetic windows over that of real ones."""
-        ours, _, theirs = self.distances
+        ours, theirs = (of.distance for of in self.found)
         if not len(ours) or not len(theirs) or not (base := float(np.median(theirs))) > 0:
             return Figure.unknown(FREE, "real windows are lines, or repeat each other")
         return Figure(FREE, float(np.median(ours)) / base, reference=1.0)
 
     def near(self, seed: int) -> tuple[Figure, list[Sample]]:
-        """The share of near copies, and which they are."""
-        ours, at, theirs = self.distances
-        if min(len(ours), len(theirs)) < LEAST:
-            why = f"{len(ours)} synthetic and {len(theirs)} real windows are compared; it takes {LEAST}, or more series"
+        """The share of near copies, and which they are.
+
+        A near copy is nearer to its nearest real stretch than `QUANTILE` of the real windows are to theirs, and than
+        `CLOSE`, and leads the stretches of the next real unit by more than that share of real windows do.
+        """
+        ours, theirs = self.found
+        if len(self.rows) < LEAST_SYNTHETIC or len(self.own) < LEAST:
+            why = (
+                f"{len(self.rows)} synthetic and {len(self.own)} real windows with more than a line in them are too "
+                f"few: it takes {LEAST_SYNTHETIC} and {LEAST}, more series or longer ones"
+            )
             return Figure.unknown(NEAR_COPIES, why), []
-        limit = float(np.quantile(theirs, QUANTILE))
         side = self.contrast.synthetic
-        close = ours < limit
-        units = side.unit[self.rows], self._real[1][self.own]
-        share = Share(
-            NEAR_COPIES, close.astype(np.float64), units[0], (theirs < limit).astype(np.float64), units[1], SCREEN
-        )
-        figure = _warned(share, seed)
+        begins, rows = (of[self.own] for of in self._real)
+        known = np.flatnonzero(theirs.start >= 0)
+        apart = self._apart(begins, rows, side.length)[known]
+        leads = np.full(len(self.own), np.inf)
+        leads[known] = self._lead(self._flat_real, theirs, known, [apart])
+        limit = min(float(np.quantile(theirs.distance, QUANTILE)), CLOSE)
+        lead = float(np.quantile(leads, QUANTILE))
+        again = (theirs.distance <= limit) & (leads <= lead)
+        close = np.flatnonzero(ours.distance <= limit)
+        close = close[self._lead(self._flat, ours, close) <= lead]
+        is_near = np.isin(np.arange(len(self.rows)), close).astype(np.float64)
+        share = Share(NEAR_COPIES, is_near, side.unit[self.rows], again.astype(np.float64), rows, SCREEN)
         found = [
-            self._sample(int(self.rows[i]), 0, side.length, float(1 - ours[i] / limit), int(at[i]), "all but the same")
-            for i in np.flatnonzero(close).tolist()
+            self._sample(
+                int(self.rows[i]),
+                0,
+                side.length,
+                float(1 - ours.distance[i] / max(limit, TINY)),
+                int(ours.start[i]),
+                NEAR,
+            )
+            for i in close.tolist()
         ]
-        return figure, found
+        return _warned(share, seed), found
 
     def exact(self, seed: int) -> tuple[Figure, list[Sample]]:
         """The share of stretches of synthetic windows that are in a real series as they stand, and which they are."""
@@ -202,9 +240,7 @@ class _Search:
         shown = at[found][:WORST]
         places = self._places(ours.take(found), WORST)
         samples = [
-            self._sample(
-                int(window[i]), int(steps[i % len(steps)]), length, 2.0, place, "the same, up to level and scale,"
-            )
+            self._sample(int(window[i]), int(steps[i % len(steps)]), length, 2.0, place, SAME)
             for i, place in zip(shown.tolist(), places.tolist(), strict=True)
         ]
         return figure, samples

@@ -124,7 +124,7 @@ def _rarest(panels: tuple[Panel, ...], sides: list[_Windows]) -> list[np.ndarray
     row = np.concatenate([sides[0].row, sides[1].row + len(panels[0])])
     own = np.stack([whole.offsets[row], whole.offsets[row + 1]], axis=1)
     flat = np.concatenate([side.flat for side in sides])
-    far = nearest(flat, whole, apart=own)
+    far = nearest(flat, whole, apart=[own])
     limit = np.quantile(far.distance, 1 - RAREST)
     rare = far.distance >= limit
     return [rare[: len(sides[0].row)], rare[len(sides[0].row) :]]

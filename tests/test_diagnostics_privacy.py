@@ -1,0 +1,224 @@
+"""Copies are told from fair draws, and who was seen from who was not, where the synthetic series give it away alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from worlds import autoregressions
+
+from tsgap import cell
+from tsgap.diagnostics import Contrast, Diagnosed, Figure, Known, contrasted, copies, membership, privacy
+from tsgap.halves import halves
+from tsgap.panel import Panel
+from tsgap.plugins import choose_generator
+
+
+def world(seed: int, series: int = 60, length: int = 240, name: str = "s") -> Panel:
+    """Series of one process, each at its own level and scale."""
+    rng = np.random.default_rng(seed)
+    y = autoregressions(rng, series, length, phi=0.6, seasonal=0.5, season=7)
+    y = y * rng.uniform(0.5, 3, (series, 1)) + 10 * rng.normal(size=(series, 1))
+    return Panel(y.ravel(), np.arange(series + 1) * length, tuple(f"{name}{i}" for i in range(series)), "D", (7,))
+
+
+def drawn(generator: str, real: Panel, seed: int = 0, *, twins: bool = True) -> Panel:
+    made = cell.draw(choose_generator(generator).build(), real, seed)
+    return made if twins else made.renamed([f"z{i}" for i in range(len(made))])
+
+
+def told(found: Diagnosed) -> dict[str, Figure]:
+    return {figure.name: figure for figure in found.figures}
+
+
+def searched(real: Panel, synthetic: Panel, seed: int = 0) -> Diagnosed:
+    return copies.measure(contrasted(real, synthetic, seed=seed), seed=seed)
+
+
+def attacked(real: Panel, generator: str, seed: int = 0) -> dict[str, Figure]:
+    dealt = halves(real, seed=seed)
+    synthetic = world(seed + 1000, len(dealt.real), name="z") if generator == "oracle" else drawn(generator, dealt.real)
+    return attacked_by(real, Known(dealt.real, dealt.synthetic, synthetic, by_host=True), seed)
+
+
+def attacked_by(real: Panel, known: Known, seed: int = 0) -> dict[str, Figure]:
+    return told(membership.measure(contrasted(real, known.synthetic, seed=seed, known=known), seed=seed))
+
+
+@pytest.mark.parametrize("twins", [True, False])
+@pytest.mark.parametrize("generator", ["copy", "jitter:sd=0.1"])
+def test_copies_of_real_series_are_found_and_named(generator: str, twins: bool) -> None:
+    real = world(1)
+    found = searched(real, drawn(generator, real, twins=twins))
+    figures = told(found)
+    assert figures[copies.NEAR_COPIES].value > 0.9
+    assert figures[copies.NEAR_COPIES].flag == "warn"
+    assert figures[copies.FREE].value < 0.3
+    assert (figures[copies.EXACT_COPIES].flag == "warn") == (generator == "copy")
+    for sample in found.worst:
+        number = sample.key.removeprefix("z").removeprefix("s")
+        assert f"real series 's{number}' from its step {sample.start} on" in sample.reason
+
+
+def test_copies_at_another_level_and_scale_and_place_are_found() -> None:
+    real = world(2)
+    thief = Panel.of({f"z{i}": 3 * y[11:] + 10 for i, y in enumerate(real)}, freq="D", seasons=(7,))
+    found = searched(real, thief)
+    assert told(found)[copies.EXACT_COPIES].value == 1.0
+    assert "from its step" in found.worst[0].reason
+
+
+def test_one_copied_series_of_many_is_found_exactly() -> None:
+    real = world(3, 100)
+    fair = world(4, 100, name="z")
+    rows = {f"z{i}": real[9] if i == 30 else y for i, y in enumerate(fair)}
+    found = searched(real, Panel.of(rows, freq="D", seasons=(7,)))
+    figure = told(found)[copies.EXACT_COPIES]
+    assert (figure.flag, figure.reference) == ("warn", 0.0)
+    assert {sample.key for sample in found.worst if "up to level" in sample.reason} == {"z30"}
+    assert all("'s9'" in sample.reason for sample in found.worst if sample.key == "z30")
+
+
+@pytest.mark.parametrize("generator", ["iaaft", "kernel-synth", "ar-sieve"])
+def test_what_no_real_series_can_be_seen_in_is_not_warned_of(generator: str) -> None:
+    real = world(5)
+    assert not [figure.name for figure in searched(real, drawn(generator, real)).figures if figure.flag == "warn"]
+
+
+@pytest.mark.parametrize("twins", [True, False])
+def test_a_fair_second_draw_is_hardly_ever_warned_of(twins: bool) -> None:
+    warned = 0
+    for seed in range(15):
+        both = world(seed, 40, 480)
+        early, late = (
+            Panel.of({k: y[part] for k, y in zip(both.keys, both, strict=True)}, freq="D", seasons=(7,))
+            for part in (slice(None, 240), slice(240, None))
+        )
+        fair = late if twins else world(seed + 500, 40, name="z")
+        figures = searched(early, fair, seed).figures
+        warned += any(figure.flag == "warn" for figure in figures)
+        assert 0.7 < told(Diagnosed(figures))[copies.FREE].value < 1.3
+    assert warned <= 2
+
+
+def test_what_repeats_itself_in_the_real_series_is_no_copy() -> None:
+    rng = np.random.default_rng(0)
+    pattern = rng.normal(size=7)
+    real = Panel.of({f"s{i}": np.tile(pattern, 30) * rng.uniform(1, 2) for i in range(20)}, freq="D", seasons=(7,))
+    again = Panel.of({f"z{i}": np.tile(pattern, 30) * rng.uniform(1, 2) for i in range(20)}, freq="D", seasons=(7,))
+    figures = told(searched(real, again))
+    assert (figures[copies.EXACT_COPIES].value, figures[copies.EXACT_COPIES].reference) == (1.0, 1.0)
+    assert figures[copies.EXACT_COPIES].flag == ""
+
+
+def test_few_windows_and_lines_are_said_not_to_be_measurable() -> None:
+    real, lines = world(6, 12, 80), Panel.of({f"z{i}": np.arange(80.0) for i in range(12)}, freq="D", seasons=(7,))
+    for synthetic in (world(7, 12, 80, name="z"), lines):
+        figure = told(searched(real, synthetic))[copies.NEAR_COPIES]
+        assert (figure.flag, np.isnan(figure.value)) == ("not measurable", True)
+        assert "it takes 20 and 100" in figure.advice
+
+
+def test_between_real_halves_the_distances_are_those_of_the_baseline() -> None:
+    contrast = contrasted(world(8), world(9, name="z"), seed=0)
+    floor = told(copies.measure(contrast.floor, seed=0))
+    assert floor[copies.RAW].value == 1.0
+    assert floor[copies.RELATIVE].value == told(copies.measure(contrast, seed=0))[copies.RELATIVE].reference
+    assert membership.measure(contrast.floor, seed=0).figures == ()
+
+
+def test_long_real_series_are_searched_in_their_later_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = world(10)
+    monkeypatch.setattr(copies, "VALUES", 60 * 130)
+    found = searched(real, drawn("copy", real, twins=False))
+    assert "60 real units, 7800 values" in found.notes[0]
+    assert 0.2 < told(found)[copies.EXACT_COPIES].value < 0.8
+    assert told(found)[copies.EXACT_COPIES].flag == "warn"
+
+
+def test_membership_cannot_be_told_from_independent_draws() -> None:
+    found = [attacked(world(seed, 40), "oracle", seed) for seed in range(20)]
+    areas = [figures[membership.NAMES[0]].value for figures in found]
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.02)
+    assert sum(any(figure.flag == "warn" for figure in figures.values()) for figures in found) <= 1
+
+
+def test_a_copy_gives_every_member_away() -> None:
+    figures = attacked(world(1), "copy")
+    assert [figures[name].value for name in membership.NAMES[:3]] == [1.0, 1.0, 1.0]
+    assert [figures[name].flag for name in membership.NAMES[:2]] == ["warn", "warn"]
+    assert "do not hand them out" in figures[membership.NAMES[0]].advice
+
+
+@pytest.mark.parametrize(
+    ("generator", "low", "high"),
+    [("jitter:sd=0.1", 0.99, 1.0), ("block-bootstrap", 0.6, 0.8), ("iaaft", 0.42, 0.58), ("shuffle", 0.42, 0.58)],
+)
+def test_the_more_a_generator_keeps_the_more_it_gives_away(generator: str, low: float, high: float) -> None:
+    figure = attacked(world(2), generator)[membership.NAMES[0]]
+    assert low <= figure.value <= high
+    assert (figure.flag == "warn") == (low > 0.5)
+
+
+def test_members_that_are_rare_and_remembered_are_found_among_the_rarest() -> None:
+    seed, real = 3, world(3, 200)
+    dealt = halves(real, seed=seed)
+    rng = np.random.default_rng(seed)
+
+    def odd(panel: Panel) -> Panel:
+        rows = {
+            k: rng.normal(size=len(y)) if i % 8 == 0 else y
+            for i, (k, y) in enumerate(zip(panel.keys, panel, strict=True))
+        }
+        return Panel.of(rows, freq="D", seasons=(7,))
+
+    members, outsiders = odd(dealt.real), odd(dealt.synthetic)
+    fair = world(99, len(members), name="z")
+    rows = {f"z{i}": members[i] if i % 8 == 0 else y for i, y in enumerate(fair)}
+    figures = attacked_by(real, Known(members, outsiders, Panel.of(rows, freq="D", seasons=(7,))), seed)
+    assert figures[membership.NAMES[2]].value > figures[membership.NAMES[0]].value + 0.1
+
+
+def test_without_outsiders_it_is_said_what_would_make_it_measurable() -> None:
+    figures = told(membership.measure(contrasted(world(1), world(2, name="z"), seed=0), seed=0))
+    assert list(figures) == list(membership.NAMES)
+    assert all(figure.flag == "not measurable" and "--outsiders" in figure.advice for figure in figures.values())
+
+
+def test_few_or_short_series_are_not_attacked() -> None:
+    real = world(4)
+    few, short = real.take(range(4)), real.tail(12)
+    for known, why in ((Known(few, real, real), "too few"), (Known(short, real, real), "windows of 16")):
+        figures = attacked_by(real, known)
+        assert all(figure.flag == "not measurable" and why in figure.advice for figure in figures.values())
+
+
+def test_the_rate_of_finds_is_that_of_a_count_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    members, outsiders = rng.normal(0.5, 1, 300).round(1), rng.normal(0, 1, 400).round(1)
+    ranked = membership._Ranked.of(np.concatenate([outsiders, members]), np.arange(700))
+    is_member = (np.arange(700) >= 400).astype(float)[None]
+    by_hand = max(
+        (members >= score).mean() for score in [*members, np.inf] if (outsiders >= score).mean() <= membership.RATE
+    )
+    assert ranked.rate(is_member, 1 - is_member)[0] == pytest.approx(by_hand)
+    pairs = (members[:, None] > outsiders).mean() + (members[:, None] == outsiders).mean() / 2
+    assert ranked.area(is_member, 1 - is_member)[0] == pytest.approx(pairs)
+
+
+def test_what_is_found_depends_on_the_seed_alone() -> None:
+    real = world(1, 20)
+    contrast = contrasted(
+        real, drawn("jitter", real), seed=0, known=Known(real.take(range(10)), real.take(range(10, 20)), real)
+    )
+    for spec in privacy.SPECS:
+        assert repr(spec.measure(contrast, seed=3)) == repr(spec.measure(replace(contrast), seed=3))
+
+
+def test_copies_of_stretches_of_few_series_are_found() -> None:
+    real = world(1, 3, 1600)
+    contrast: Contrast = contrasted(real, drawn("copy", real, twins=False), seed=0)
+    found = copies.measure(contrast, seed=0)
+    assert told(found)[copies.EXACT_COPIES].value > 0.9
+    assert not [f for f in searched(real, world(2, 3, 1600, name="z")).figures if f.flag == "warn"]
