@@ -21,7 +21,7 @@ QUICKER = {
 }
 TOO_SLOW = {"auto-arima"}
 #: Diagnostics that hold no classifier or forest: seconds for all laws.
-QUICK = {"covering", "memory", "noise"}
+QUICK = {"covering", "memory", "noise", "copies", "membership"}
 
 
 def forecasters() -> list[Any]:
@@ -72,7 +72,7 @@ def test_first_party_plugins_all_load() -> None:
         registry().generators
     )
     assert {"mae", "rmse", "mape", "smape", "mase", "rmsse"} <= set(registry().metrics)
-    assert {"shift", "drift", "alignment", *QUICK} <= set(registry().diagnostics)
+    assert {"shift", "drift", "alignment", "covering", "memory", "noise"} <= set(registry().diagnostics)
 
 
 #: What each first-party forecaster can learn; a verdict on nonlinear memory rests on it.

@@ -75,6 +75,16 @@ def numbers(contrast: Contrast, *, seed: int) -> Any:
     return {"level": 1.0}
 
 
+def no_floor(contrast: Contrast, *, seed: int) -> Any:
+    return None if contrast.is_floor else honest(contrast, seed=seed)
+
+
+def expects_zero(contrast: Contrast, *, seed: int) -> Diagnosed:
+    """Needs no floor."""
+    figures = () if contrast.is_floor else honest(contrast, seed=seed).figures
+    return Diagnosed(tuple(replace(figure, reference=0.0) for figure in figures))
+
+
 def twice(contrast: Contrast, *, seed: int) -> Diagnosed:
     found = honest(contrast, seed=seed)
     return Diagnosed(found.figures * 2)
@@ -162,6 +172,7 @@ def touches(action: Callable[[], object]) -> Callable[..., Diagnosed]:
 BROKEN: list[tuple[str, Any, str]] = [
     ("check_it_measures_ordinary_series", never, "not one of 1 figures has a value; 'level': it is Friday"),
     ("check_it_measures_ordinary_series", numbers, "measure must return a tsgap.Diagnosed, got dict"),
+    ("check_it_measures_ordinary_series", no_floor, "measure must return a tsgap.Diagnosed, got NoneType"),
     ("check_it_measures_ordinary_series", twice, "two figures are called 'level'"),
     (
         "check_every_figure_has_a_reference",
@@ -226,7 +237,7 @@ def test_for_each_law_of_diagnostics_there_is_one_that_breaks_it() -> None:
     assert {law for law, _, _ in BROKEN} == {law.__name__ for law in DIAGNOSTIC_LAWS}
 
 
-@pytest.mark.parametrize("what", [spec(honest), honest, spec(brings_its_reference), "covering"])
+@pytest.mark.parametrize("what", [spec(honest), honest, spec(brings_its_reference), spec(expects_zero), "covering"])
 def test_an_honest_diagnostic_keeps_every_law(what: Any) -> None:
     assert [(r.check, r.reason) for r in check_diagnostic(what) if r.status != "ok"] == []
 
