@@ -7,8 +7,10 @@ import math
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from trials import panel
+from worlds import autoregressions
 
-from tsgap.diagnostics import Figure
+from tsgap.diagnostics import Figure, contrasted
 from tsgap.examination import Examination, Found
 from tsgap.explaining import (
     MEMBERSHIP,
@@ -20,6 +22,7 @@ from tsgap.explaining import (
     predictors,
     predictors_text,
 )
+from tsgap.plugins import registry
 
 
 def source(name: str, gap: float, half: float = 0.01, data: str = "d") -> Measured:
@@ -141,3 +144,13 @@ def test_nothing_is_said_of_a_gap_that_is_not_settled_or_of_memory_that_was_not_
     gaps = [source("a", 0.06, 0.1), source("b", 0.3), source("c", math.nan), source("e", 0.3)]
     found = [remembers("a", 0.2, "warn"), remembers("b", math.nan), remembers("c", 0.2, "warn")]
     assert agreements(gaps, found) == []
+
+
+def test_the_figures_that_are_read_are_those_of_first_party_diagnostics() -> None:
+    rng = np.random.default_rng(0)
+    real, other = (panel(autoregressions(rng, 12, 150, phi=0.5)) for _ in range(2))
+    contrast = contrasted(real, other, seed=0)
+    specs = registry().diagnostics
+    for diagnostic, name in (MEMBERSHIP, MEMORY):
+        found = specs[diagnostic].spec.measure(contrast, seed=0)
+        assert name in [figure.name for figure in found.figures]

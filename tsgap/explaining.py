@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsgap.diagnostics import implied, membership
 from tsgap.evidence import Evidence, together
 from tsgap.examination import Examination
 from tsgap.formats import aligned
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Diagnostic and name of the figures that are read here.
-MEMBERSHIP = ("privacy", "membership AUC")
-MEMORY = ("memory", "implied gap")
+MEMBERSHIP = "membership", membership.NAMES[0]
+MEMORY = "memory", implied.GAP
 #: Fewer sources than this give no rank correlation.
 SOURCES = 5
 #: Below this log ratio a gap is none to speak of.
