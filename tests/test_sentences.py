@@ -31,10 +31,10 @@ def test_a_pass_says_how_much_may_be_lost_at_most_where_and_that_nobody_checked_
 def test_a_pass_whose_bounds_lie_below_zero_is_no_larger_error_and_sends_to_the_diagnostics() -> None:
     told = sentence(a_verdict(PASS, a_finding(a_bin(1, 7, -0.1, 0.02))))
     assert "forecasters make no larger errors at every lead up to 7" in told
-    assert "better than real at leads 1 to 7 of linear: see the diagnostics" in told
+    assert "better than real at leads 1 to 7 of linear: see 'tsgap diagnose'" in told
     assert "smaller" not in told
     many = [a_bin(i, i, -0.1, 0.02) for i in range(1, 5)]
-    assert "better than real at 4 places: see the diagnostics" in sentence(a_verdict(PASS, a_finding(*many)))
+    assert "better than real at 4 places: see 'tsgap diagnose'" in sentence(a_verdict(PASS, a_finding(*many)))
 
 
 def test_a_fail_names_the_worst_leads_what_is_proven_and_where_it_breaks() -> None:
@@ -154,7 +154,7 @@ def test_the_reasons_keep_the_two_break_horizons_apart() -> None:
 def test_equivalence_better_than_real_and_a_missing_self_check_are_reasons() -> None:
     told = list(reasons(a_verdict(PASS, a_finding(a_bin(1, 3, -0.03, 0.01)), equivalent=True)))
     assert "EQUIVALENT: the gap is proven to lie within 5 % on both sides at every lead" in told
-    assert "better than real at linear leads 1 to 3: that is no proof of fidelity, see the diagnostics" in told
+    assert "better than real at linear leads 1 to 3: that is no proof of fidelity, see 'tsgap diagnose'" in told
     assert "no self-check was made on these data (sweep --selfcheck)" in told
     assert not [why for why in reasons(a_verdict(PASS, checked=True)) if "self-check" in why]
 
@@ -272,4 +272,4 @@ def test_no_verdict_whatsoever_says_nan_or_inf_or_ends_in_an_exception(verdict: 
     for one in verdict.gated:
         for b in one.bins:
             if b.better:
-                assert any("see the diagnostics" in text for text in told)
+                assert any("see 'tsgap diagnose'" in text for text in told)

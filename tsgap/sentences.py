@@ -302,7 +302,7 @@ def _better(verdict: Verdict) -> str:
     if not places:
         return ""
     at = " and ".join(places) if len(places) <= NAMED else f"{len(places)} places"
-    return f"; better than real at {at}: see the diagnostics"
+    return f"; better than real at {at}: see 'tsgap diagnose'"
 
 
 def _scope(verdict: Verdict) -> str:
@@ -345,7 +345,7 @@ def reasons(verdict: Verdict) -> Iterator[str]:
     better = [(one, b) for one in verdict.gated for b in one.bins if b.better]
     if better:
         at = ", ".join(f"{one.forecaster} {leads(b.first, b.last)}" for one, b in better)
-        yield f"better than real at {at}: that is no proof of fidelity, see the diagnostics"
+        yield f"better than real at {at}: that is no proof of fidelity, see 'tsgap diagnose'"
     if scope := _scope(verdict):
         yield f"scope: {scope.strip(' ()')}"
     if verdict.checked is None:
