@@ -65,11 +65,22 @@ def test_series_of_another_level_cover_nothing_unless_scaling_hides_it(tmp_path:
 
 
 def test_a_window_is_not_near_to_real_windows_of_its_own_series(tmp_path: Path) -> None:
-    # every series has a level of its own: only its own windows are near, and these do not count
-    values = modes(40, 0) + 100 * np.arange(40)[:, None]
-    shifted = modes(40, 1) + 100 * np.arange(40)[:, None] + 30
+    # contexts differ by the level of their series alone: only those of the same series are nearer than the synthetic
+    shape = np.tile([1.0, -1.0], LENGTH // 2)
+    values, shifted = (10 * np.arange(40)[:, None] + shift + shape for shift in (500, 503))
     _, of = coverage(values, shifted, tmp_path, scaling="none")
     assert of.real[INSIDE] > 0.9
+
+
+def test_a_history_shorter_than_the_context_is_in_no_group(tmp_path: Path) -> None:
+    values = modes(40, 0)
+    values[3, : LENGTH - 3 * 6 - 12] = np.nan
+    data = data_of(values)
+    _, groups = found(data, tmp_path, s=training(panel(modes(40, 1), data), context=16))
+    label, mine = groups[COVERAGE].label, data.split.series == 3
+    assert mine.sum() == 3
+    assert (label[mine] == "").tolist() == [True, False, False]
+    assert (label[~mine] != "").all()
 
 
 def test_of_many_windows_some_are_asked_and_the_others_are_in_no_group(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 from statsmodels.stats.oneway import anova_oneway
 
 from tsgap.gap import Clusters, Linear, log_ratio
@@ -47,9 +48,10 @@ def test_what_is_common_to_the_windows_of_a_series_is_no_difference_of_groups() 
     assert apart.p > 0.3
     assert together.p < 1e-6
     # two groups of the same series are a paired test
-    difference = other - one
-    t = difference.mean() / (difference.std(ddof=1) / np.sqrt(40))
-    assert together.statistic == pytest.approx(t**2, rel=1e-9)
+    paired = ttest_rel(other, one)
+    assert together.statistic == pytest.approx(paired.statistic**2, rel=1e-9)
+    assert together.df == (1.0, pytest.approx(39))
+    assert together.p == pytest.approx(paired.pvalue, rel=1e-6)
 
 
 def test_what_draws_have_in_common_by_group_is_no_proof_of_a_difference() -> None:

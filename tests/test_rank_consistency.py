@@ -13,6 +13,7 @@ from scipy.stats import kendalltau
 from tests.grouped import WINDOWS, battery, run_of
 from tsgap import cli
 from tsgap.errors import UsageError
+from tsgap.gap import log_ratio
 from tsgap.rank_consistency import COLUMNS, LEAST, OPPOSITE, SAME, UNTOLD, sentences, text_of
 
 GROUPS = {"all": 20}
@@ -106,6 +107,20 @@ def test_few_series_are_drawn_by_test_period(tmp_path: Path) -> None:
     found = table(tmp_path, ALIKE, {"all": 2})
     assert found.tau.iloc[0] == 1.0
     assert found.series.iloc[0] == 2
+
+
+def test_few_series_are_no_reason_to_be_sure(tmp_path: Path) -> None:
+    close = {"a": (1.0, 1.0, 9.0), "b": (1.001, 1.001, 9.0), "c": (1.002, 1.002, 9.0)}
+    found = table(tmp_path, close, {"all": 1}, spread=0.0).iloc[0]
+    assert found.low < found.high, "test periods are drawn where there is one series"
+
+
+def test_the_orders_of_all_pairs_hold_at_once(tmp_path: Path) -> None:
+    run = run_of(tmp_path, ALIKE, GROUPS)
+    found = run.rank_consistency("mae").iloc[0]
+    ((_, (a, b, _)),) = run.evidence("mae", whole=True)
+    alone = log_ratio(a.losses["control"][:, :, -1:], b.losses["control"][:, :, -1:]).estimated(a.clusters)
+    assert found.real_high - found.real == pytest.approx(float(alone.half(1 - 0.025 / 3)[0]))
 
 
 def test_what_carries_no_gap_ranks_nobody(tmp_path: Path) -> None:

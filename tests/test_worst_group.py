@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,9 +12,10 @@ import pytest
 
 from tests.grouped import WINDOWS, battery, run_of
 from tests.hand_made import CELLS, COMPARED, written
+from tests.test_gate import made
 from tsgap.cli import run as tsgap
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, PASS
+from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, PASS, Rules
 from tsgap.gate import judged
 from tsgap.run import Run
 from tsgap.verdicts import Gate
@@ -122,6 +124,21 @@ def test_forecasters_that_are_not_gated_have_no_part_in_it(tmp_path: Path) -> No
 def test_too_little_data_stays_too_little(tmp_path: Path) -> None:
     found = gated(tmp_path, {"f": (1.0, 3.0, 20.0)}, {"a": 2, "b": 2})
     assert found.verdict == INSUFFICIENT_DATA
+
+
+def test_few_series_prove_nothing_of_a_group_in_however_many_test_periods() -> None:
+    few, many = made(2.0, series=4, blocks=30), made(0.0, series=20, blocks=30)
+    before = judged([many], Rules())
+    found = judged_by_group(before, {"kind": {"few": [few], "many": [many]}})
+    assert {one.group: one.outcome for one in found.groups} == {"few": "insufficient", "many": "safe"}
+    assert (before.verdict, found.verdict) == (PASS, INCONCLUSIVE)
+
+
+def test_a_broken_group_does_not_outvote_insufficient_data() -> None:
+    before = replace(judged([made(0.0)], Rules()), verdict=INSUFFICIENT_DATA)
+    groups = {"kind": {"broken": [made(2.0)], "fine": [made(0.0)]}}
+    assert judged_by_group(before, groups).verdict == INSUFFICIENT_DATA
+    assert judged_by_group(replace(before, verdict=INCONCLUSIVE), groups).verdict == FAIL
 
 
 def test_overlapping_windows_need_more_series_in_a_group_too(tmp_path: Path) -> None:

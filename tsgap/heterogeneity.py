@@ -45,7 +45,8 @@ def heterogeneity(groups: Sequence[Share], degrees: Sequence[float]) -> Heteroge
     """Whether the statistics of groups differ more than chance would have them differ.
 
     The squared distance of the statistics from their precision-weighted mean, with a covariance that is clustered by
-    series, blocks of origins and draws (as `tsgap.gap.estimate` clusters the variance of one): groups may share them.
+    series, blocks of origins and draws (as `tsgap.gap.estimate` clusters the variance of one): groups may share them,
+    and each has several series.
     `degrees` are the degrees of freedom of each group's own estimate. Reference: Welch (1951), "On the comparison of
     several mean values: an alternative approach", with at most as many degrees of freedom as there are series, less
     one. p is 1 where all statistics are the same, NaN where fewer than two are known.
@@ -104,7 +105,7 @@ def _covariance(groups: Sequence[Share]) -> Floats:
         each = [(draws[:, None] * sizes[name] + labels[name][i]).ravel() for i in range(len(groups))]
         held = [np.broadcast_to(share / times, (times, len(share))).ravel() for share in shares]
         finer.append(_clustered([part.ravel() for part in spread], held, each))
-    return total + _positive(of_draws - max(finer, key=np.trace) if finer else of_draws)
+    return total + _positive(of_draws - max(finer, key=np.trace))
 
 
 def _clustered(parts: Sequence[Floats], shares: Sequence[Floats], labels: Sequence[Ints]) -> Floats:
