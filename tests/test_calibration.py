@@ -395,3 +395,20 @@ def test_sweep_asks_for_the_levels_of_intervals_beside_those_that_are_named(
     found = tsgap.load("run").calibration()
     assert set(found.status) == {"ok"}
     assert set(found.difference) == {0.0}
+
+
+def test_show_says_who_has_no_quantiles_and_whose_crossed(tmp_path: Path) -> None:
+    from tsgap.cli.calibration import tables
+
+    crossing = quantiles(0.0)
+    crossing[1, 2] = crossing[1, 2, ::-1]
+    points = [row(arm, f"points {arm}", forecaster="points") for arm in ("real", "synthetic")]
+    cells: dict[str, Any] = {"real": quantiles(0.0), "synthetic": crossing}
+    cells |= {told["cell"]: np.nan_to_num(TRUTH) for told in points}
+    frame, text = tables(run_of(tmp_path, cells, rows=[*ARMS, *points]), "lead")
+    assert "  points: no quantiles\n" in text
+    assert (
+        "quantiles of f crossed in 0.0 % of pairs after real training, 6.2 % after synthetic, and were sorted" in text
+    )
+    assert "95 % intervals of f hold 100.0 % after real training, 100.0 % after synthetic" in text
+    assert set(frame.forecaster) == {"f", "points"}
