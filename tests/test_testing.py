@@ -332,6 +332,23 @@ class Text:
         return Text(self.sums + other.sums)
 
 
+class TellsItsGradient(Honest):
+    """Every forecast moves with the last value alone."""
+
+    def sensitivity(self, history: Panel, *, horizon: int) -> Any:
+        return np.ones((len(history), 1))
+
+
+class TellsAnotherGradient(TellsItsGradient):
+    def sensitivity(self, history: Panel, *, horizon: int) -> Any:
+        return -super().sensitivity(history, horizon=horizon)
+
+
+class TellsOneGradientForAll(TellsItsGradient):
+    def sensitivity(self, history: Panel, *, horizon: int) -> Any:
+        return np.ones(1)
+
+
 def touches(action: Callable[[], object]) -> type[Honest]:
     """An honest forecaster that changes something of the process while it is fitted."""
 
@@ -413,6 +430,12 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("check_moments_add_and_teach_what_fit_does", spec(HasAPrior), "only the share of each series may count"),
     ("check_moments_add_and_teach_what_fit_does", spec(EatsMoments), "must leave them as they are"),
     ("check_moments_add_and_teach_what_fit_does", spec(CannotWeight), "unsupported operand type(s) for *"),
+    ("check_steps_along_its_gradient_raise_the_forecast", spec(TellsAnotherGradient), "do not raise the mean forecast"),
+    (
+        "check_steps_along_its_gradient_raise_the_forecast",
+        spec(TellsOneGradientForAll),
+        "must give finite numbers (5, C)",
+    ),
     (
         "check_global_state_is_left_alone",
         spec(touches(lambda: os.environ.update(TSGAP_TOUCHED="1"))),
@@ -462,6 +485,7 @@ def test_for_each_law_of_forecasters_there_is_one_that_breaks_it() -> None:
         spec(NeedsMore, min_history=30),
         spec(Honest, max_history=3),
         spec(Additive),
+        spec(TellsItsGradient),
         Honest,
         Honest(),
     ],

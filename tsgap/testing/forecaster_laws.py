@@ -11,7 +11,8 @@ import numpy as np
 from tsgap.additive import fit_by_moments
 from tsgap.errors import ForecastError
 from tsgap.panel import Floats, Panel
-from tsgap.protocols import Additive
+from tsgap.perturbing import attacked
+from tsgap.protocols import Additive, Differentiable
 from tsgap.testing.panels import HORIZON, SEASON, joined, panel, windows
 from tsgap.testing.subject import (
     TOLERANCE,
@@ -353,6 +354,25 @@ def check_moments_add_and_teach_what_fit_does(subject: ForecasterSubject) -> str
     return max(notes, key=len)
 
 
+def check_steps_along_its_gradient_raise_the_forecast(subject: ForecasterSubject) -> str:
+    """One that tells its gradient is moved by it: a small step along its signs raises the mean forecast of a row."""
+    model, sent = subject.fitted(subject.train), subject.sent(subject.unseen)
+    if not isinstance(model, Differentiable):
+        return "no gradient: nothing promised"
+    before = subject.predict(model, sent).mean.mean(1)
+    step = np.array([1e-4 * np.abs(y).mean() for y in sent])
+    for sign, way in ((1, "raise"), (-1, "lower")):
+        moved = attacked(sent, np.arange(len(sent)), model, sent, sign * step, HORIZON)
+        change = sign * (subject.predict(model, moved).mean.mean(1) - before)
+        if not (change > 0).all():
+            row = int(np.argmin(change))
+            raise BrokenLaw(
+                f"steps of {step[row]:.3g} do not {way} the mean forecast of row {row}, it moves by "
+                f"{sign * change[row]:.3g}; sensitivity must have the signs of the slope of the mean over all leads"
+            )
+    return "moved as it says"
+
+
 FORECASTER_LAWS: tuple[Callable[[ForecasterSubject], str], ...] = (
     check_shape_and_finiteness,
     check_unseen_series_are_forecast,
@@ -374,5 +394,6 @@ FORECASTER_LAWS: tuple[Callable[[ForecasterSubject], str], ...] = (
     check_quantiles_of_a_row_are_its_own,
     check_two_of_them_do_not_disturb_each_other,
     check_moments_add_and_teach_what_fit_does,
+    check_steps_along_its_gradient_raise_the_forecast,
     check_global_state_is_left_alone,
 )
