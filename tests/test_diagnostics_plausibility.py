@@ -163,6 +163,15 @@ def test_a_hundredth_of_held_back_real_windows_is_unusual() -> None:
     assert 0.003 < np.mean(shares) < 0.025
 
 
+def test_no_window_is_judged_by_a_forest_that_knows_its_unit() -> None:
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(30), 8)
+    # the windows of a unit are nearly the same, those of others are far away
+    sides = [(rng.normal(size=(30, 20))[unit] + 0.01 * rng.normal(size=(240, 20)), unit) for _ in range(2)]
+    real, others = plausibility._scores(sides, seed=0)
+    assert abs(real.mean() - others.mean()) < 0.35 * others.std()
+
+
 def test_the_floor_has_the_figures_of_the_contrast_and_no_warning() -> None:
     rng = np.random.default_rng(0)
     contrast = contrasted(panel(levels(rng)), panel(huge(levels(rng), rng), "s"), seed=0, rules=("y >= 0",))
