@@ -98,40 +98,48 @@ def text_of(found: Sequence[Examination], notes: Sequence[str] = ()) -> str:
 
 
 def _block(one: Examination) -> Iterator[str]:
-    yield from (f"- {note}" for note in one.notes)
+    """What stands out and what to do about it, then every figure, then the samples and what was looked at."""
     yield from (f"LEAK: {told}" for told in one.leaks)
     if one.why:
         yield f"cannot be compared: {one.why}"
+    yield from (f"- {told.diagnostic} failed: {told.failed}" for told in one.failed)
+    for told in one.found:
+        yield from _reasons(told, "warn")
     table = list(_table(one.found))
     if len(table) > 1:
+        yield ""
         yield from aligned(table, left=2)
+        yield ""
     for told in one.found:
-        yield from _remarks(told)
+        yield from _reasons(told, "not measurable")
+        yield from _samples(told)
+        yield from (f"- {told.diagnostic}: {note}" for note in told.notes)
+    yield from (f"- {note}" for note in one.notes)
 
 
-def _remarks(told: Found) -> Iterator[str]:
-    """What to do about warnings, what could not be measured, and the worst samples."""
-    if told.failed:
-        yield f"- {told.diagnostic} failed: {told.failed}"
-    why: dict[tuple[str, str], list[str]] = {}
+def _reasons(told: Found, flag: str) -> Iterator[str]:
+    """What a diagnostic says of its figures with this flag, once for those of which it says the same."""
+    why: dict[str, list[str]] = {}
     for figure in told.figures:
-        if figure.flag:
+        if figure.flag == flag:
             rest = "" if figure.detail in figure.advice else figure.detail
-            said = ": ".join(filter(None, [rest, figure.advice]))
-            why.setdefault((figure.flag, said), []).append(figure.name)
-    for (flag, said), names in why.items():
-        if said:
-            many = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            yield f"- {told.diagnostic}, {many}: {'not measurable: ' * (flag != 'warn')}{said}"
+            why.setdefault(": ".join(filter(None, [rest, figure.advice])), []).append(figure.name)
+    for said, names in why.items():
+        many = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield f"- {told.diagnostic}, {many}: {'' if flag == 'warn' else 'not measurable: '}{said}".removesuffix(": ")
+
+
+def _samples(told: Found) -> Iterator[str]:
     for worst in told.worst[:_SHOWN]:
         yield f"- {told.diagnostic}: {_stretch(worst)}: {worst.reason}"
     if (more := len(told.worst) - _SHOWN) > 0:
         yield f"- {told.diagnostic}: {more} more samples stand out (--json lists them)"
-    yield from (f"- {told.diagnostic}: {note}" for note in told.notes)
 
 
 def _stretch(worst: Sample) -> str:
-    return f"series {worst.key!r}, steps {worst.start} to {worst.start + worst.length - 1}"
+    last = worst.start + worst.length - 1
+    steps = f"step {last}" if worst.length == 1 else f"steps {worst.start} to {last}"
+    return f"series {worst.key!r}, {steps}"
 
 
 def _table(found: Sequence[Found]) -> Iterator[list[str]]:
@@ -148,7 +156,7 @@ def _table(found: Sequence[Found]) -> Iterator[list[str]]:
                 _number(figure.value),
                 interval,
                 _number(figure.reference),
-                "" if isnan(figure.p) else f"{figure.p:.3f}",
+                "" if isnan(figure.p) else "<.001" if figure.p < 0.001 else f"{figure.p:.3f}",
                 flag,
             ]
 
