@@ -7,7 +7,7 @@ from math import nan
 
 import numpy as np
 
-from tsgap.diagnostics.figures import Figure
+from tsgap.diagnostics.figures import Figure, Flag
 from tsgap.diagnostics.permuting import p_value, relabelled, studentised, unit_means
 from tsgap.panel import Floats, Ints
 
@@ -52,8 +52,8 @@ def figures_of(shares: list[Share], *, is_floor: bool, level: float, seed: int) 
             p = p_value(studentised(np.concatenate([theirs, ours]), labels[sizes]))
         proven = p <= level
         advice = share.advice if proven else ""
-        flag = "warn" if proven else ""
-        found.append(Figure(share.name, value, low, high, p, reference, flag, advice, share.detail))  # type: ignore[arg-type]
+        flag: Flag = "warn" if proven else ""
+        found.append(Figure(share.name, value, low, high, p, reference, flag, advice, share.detail))
     return found
 
 
