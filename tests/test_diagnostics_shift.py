@@ -119,7 +119,7 @@ def test_level_and_scale_are_seen_where_they_are_wrong(rng):
         shift.measure(contrasted(panel(alike(rng, 60)), panel(1.5 * alike(rng, 60), "new "), seed=0), seed=0)
     )
     assert louder["KS distance of scale"].flag == louder["Wasserstein distance of scale"].flag == "warn"
-    assert "larger" in louder["KS distance of scale"].advice
+    assert "larger" in louder["KS distance of scale"].detail
     higher = _by_name(
         shift.measure(contrasted(panel(alike(rng, 60)), panel(alike(rng, 60) + 1, "new "), seed=0), seed=0)
     )

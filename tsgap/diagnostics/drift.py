@@ -39,7 +39,6 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
             "covariate shift",
             covariate,
             "contexts alone can be told apart: the source shows situations that real series are seldom in, or others",
-            "AUC of contexts",
         ),
         _concept(covariate, joint),
         *_labels(both, contrast, units, parts, cut, seed),
@@ -133,7 +132,7 @@ def _labels(
     why = "" if absolute else "every window was brought to mean 0 and standard deviation 1"
     level = [of.mean(1, keepdims=True) for of in relative]
     return (
-        figure_of("label shift", told, "targets can be told apart: other values are to be forecast", "AUC of targets"),
+        figure_of("label shift", told, "targets can be told apart: other values are to be forecast"),
         *marginal("target level", targets[0], targets[1], contrast, seed=seed + 4, why=why),
         *marginal("target less context", level[0], level[1], contrast, seed=seed + 5),
     )

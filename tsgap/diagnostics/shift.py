@@ -58,7 +58,7 @@ def marginal(
         )
     side = "larger" if synthetic.mean() > real.mean() else "smaller"
     detail = f"on average {side} on the synthetic side, by {abs(synthetic.mean() - real.mean()):.3g}"
-    advice = f"the {what} of the synthetic series are distributed otherwise: {detail}"
+    advice = f"another distribution of {what} than in real series"
     if found.ks >= KS and found.ks_p <= LEVEL:
         ks = Figure(names[0], found.ks, p=found.ks_p, flag="warn", advice=advice, detail=detail)
     else:
