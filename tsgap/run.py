@@ -409,7 +409,7 @@ class Run:
 
         before = Run(baseline) if isinstance(baseline, (str, Path)) else baseline
         rules = Rules(margin, retain)
-        picked = {"data": data, "source": source, "forecaster": forecaster}
+        picked: dict[str, Any] = {"data": data, "source": source, "forecaster": forecaster}
         groups = (worst_group,) if isinstance(worst_group, str) else worst_group
         asked: dict[str, Any] = {"metric": metric, "horizons": horizons, "on": on, "baseline": before}
         return gated(self, rules, **asked, worst_group=groups, **picked)
