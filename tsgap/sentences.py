@@ -360,8 +360,9 @@ def _by_grouping(verdict: Verdict) -> Iterator[str]:
         told = ", ".join(f"{outcomes[how]} {how}" for how in outcomes)
         worst = max(mine, key=lambda one: -math.inf if math.isnan(one.gap) else one.gap)
         yield (
-            f"groups of {name}, over all leads, by forecaster: {told}; the largest gap is that of {worst.forecaster} in "
-            f"{worst.group!r} ({worst.series} series): errors {larger(worst.gap)} ({interval(worst.low, worst.high)} %)"
+            f"groups of {name}, over all leads, by forecaster: {told}; the largest gap is that of {worst.forecaster} "
+            f"in {worst.group!r} ({worst.series} series): errors {larger(worst.gap)} "
+            f"({interval(worst.low, worst.high)} %)"
         )
 
 
