@@ -133,3 +133,9 @@ def test_the_size_of_the_permutation_is_at_most_8_percent(world):
         proven.append([test(*contrast.features, units, seed=run)[1] <= 0.05 for test in (mmd, sliced_wasserstein)])
     # 13 of 100 have a chance of a thousandth where it is 5 %
     assert (np.sum(proven, axis=0) <= 13).all()
+
+
+def test_noise_on_series_of_one_kind_is_warned_of():
+    rng = np.random.default_rng(8)
+    found = measure(contrasted(*faulty("jitter .3 sd", rng, alike), seed=0), seed=0)
+    assert [figure.flag for figure in found.figures] == ["warn", "warn", ""]

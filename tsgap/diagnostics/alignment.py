@@ -16,7 +16,7 @@ WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 #: Projections of the sliced distance, and the points at which distribution functions are compared on each.
 PROJECTIONS, POINTS = 200, 48
 #: Warned of are these sizes, where a permutation of units proves them at this level.
-DISCREPANCY, SLICED, LEVEL = 0.01, 0.1, 0.01
+DISCREPANCY, SLICED, LEVEL = 0.005, 0.1, 0.01
 
 
 def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
