@@ -29,7 +29,7 @@ SAME = 1e-3
 #: So many steps at least make up a stretch: where one jump does, any other jump is near.
 STEPS = 4.0
 #: Stretches that are looked for at least and at most, and pairs of them with stretches of a panel that are compared.
-FEWEST, MANY, PAIRS = 64, 1024, 64 * 10**8
+FEWEST, MANY, PAIRS = 40, 1024, 40 * 10**8
 #: Near stretches without a common value that it takes; series of one near stretch that are looked at closely, and
 #: stretches of each.
 AT_LEAST, SERIES, OF_SERIES = 2, 16, 64
