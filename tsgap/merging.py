@@ -199,6 +199,8 @@ def _check_tables(one: _Folder, store: Store) -> None:
     needed += [truth_table(content["windows"]) for content in one.plan["cells"].values()]
     for held in one.manifest.get("validation", {}).values():
         needed += [name for told in held for name in (told["truth"], told["levels"]) if name]
+    for groups in one.manifest.get("groups", {}).values():
+        needed += [groups["table"], *(told["table"] for told in groups["covered"].values() if told["table"])]
     for name in dict.fromkeys(needed):
         if not (store.path / "tables" / f"{name}.parquet").exists():
             raise StoreError(f"{store.path}: none of the runs has the table {name!r} undamaged")
