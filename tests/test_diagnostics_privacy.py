@@ -222,3 +222,16 @@ def test_copies_of_stretches_of_few_series_are_found() -> None:
     found = copies.measure(contrast, seed=0)
     assert told(found)[copies.EXACT_COPIES].value > 0.9
     assert not [f for f in searched(real, world(2, 3, 1600, name="z")).figures if f.flag == "warn"]
+
+
+@pytest.mark.parametrize(("name", "warned"), [("s", False), ("z", True)])
+def test_twins_may_resemble_their_own_series_and_strangers_may_not(name: str, warned: bool) -> None:
+    rng = np.random.default_rng(0)
+    patterns = rng.normal(size=(60, 7))
+
+    def drawn_again(name: str) -> Panel:
+        rows = {f"{name}{i}": np.tile(of, 40) + 0.2 * rng.normal(size=280) for i, of in enumerate(patterns)}
+        return Panel.of(rows, freq="D", seasons=(7,))
+
+    figure = told(searched(drawn_again("s"), drawn_again(name)))[copies.NEAR_COPIES]
+    assert (figure.flag == "warn") == warned

@@ -348,3 +348,20 @@ def test_so_many_stretches_are_looked_for_nearby_as_is_cheap() -> None:
     assert leaks._many(holding(1)) == leaks.MANY
     assert leaks._many(holding(10**7)) == leaks.PAIRS // 10**7
     assert leaks._many(holding(0)) == leaks.MANY
+
+
+def test_a_series_with_one_near_stretch_is_looked_at_closely(longer: Split) -> None:
+    sparse = leaks.Sought.of(longer, 48, most=12)
+    copied = int(np.flatnonzero(np.bincount(sparse.series) == 1)[0])
+    rows = list(honest(longer, "stl-bootstrap"))
+    rows[3] = noisy(longer, copied)
+    assert len(sparse.near(panel(*rows))) == 1
+    assert nearly(longer, panel(*rows), sparse).found >= leaks.AT_LEAST
+
+
+def test_a_stretch_does_not_run_on_into_the_next_series() -> None:
+    y = np.random.default_rng(0).normal(size=24)
+    flat, _ = nearness.flattened(y[None])
+    apart = panel(np.tile(y[:12], 4)[-36:], np.r_[y[12:], np.zeros(20)])
+    assert nearness.nearest(flat, apart).distance[0] > 0.5
+    assert nearness.nearest(flat, panel(np.r_[np.tile(y[:12], 3), y[12:]])).distance[0] < 1e-6
