@@ -66,9 +66,9 @@ def diagnose(config: Path | None, options: ReadOptions, **given: Any) -> int:
     if given["review"] and given["out"] is None:
         raise UsageError("--review writes a folder: say where with --out FOLDER")
     found = of_experiment(experiment, only=given["only"], jobs=given["jobs"], timeout=given["timeout"])
+    _show(found, given)
     if given["review"]:
         _write_sheets(found, given)
-    _show(found, given)
     return LEAKED if found.leaked else DONE if found.ok else FAILED_CELLS
 
 
