@@ -15,6 +15,7 @@ from tests.worlds import seasonal
 from tsgap.arms import TrainingSet
 from tsgap.atoms import Truth
 from tsgap.automatic_groups import UNTOLD, seasonal_strength, written
+from tsgap.errors import StoreError
 from tsgap.experiment import DataSpec
 from tsgap.footing import Footing
 from tsgap.grouping import COVERAGE, Grouping, groupings
@@ -200,3 +201,9 @@ def test_a_sweep_with_diagnostics_keeps_groups_and_one_without_has_its_columns_a
         automatic = ["volume", "seasonality", "peak before", "peak within", COVERAGE]
         assert names == ["kind", *(automatic if diagnose else [])]
         assert set(run.subgroups().grouping) == set(names)
+    merged = tsgap.merge([folder], tmp_path / "merged")
+    pd.testing.assert_frame_equal(merged.subgroups(), run.subgroups())
+    table = next((folder / "tables").glob("covered-*"))
+    table.write_bytes(table.read_bytes()[:-1])
+    with pytest.raises(StoreError, match="none of the runs has the table 'covered-"):
+        tsgap.merge([folder], tmp_path / "damaged")
