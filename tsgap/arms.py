@@ -32,6 +32,21 @@ class Pairing:
     only_real: tuple[str, ...]
     only_synthetic: tuple[str, ...]
 
+    @property
+    def told(self) -> list[str]:
+        """Unpaired is said loudly: a user who meant to pair sees at once that the ids did not match."""
+        if self.paired:
+            return []
+        real, synthetic = self.only_real, self.only_synthetic
+        return [
+            f"UNPAIRED: {len(self.common)} ids match, {len(real)} real ones ({_first(real)}) and {len(synthetic)} "
+            f"synthetic ones ({_first(synthetic)}) do not; local forecasters learn from a pool, in every arm"
+        ]
+
+
+def _first(ids: Sequence[str]) -> str:
+    return f"first {ids[0]!r}" if ids else "none"
+
 
 def pairing(real: Sequence[str], synthetic: Sequence[str]) -> Pairing:
     """Paired when at least 95 % of the ids of either side are found on the other.

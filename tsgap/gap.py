@@ -314,10 +314,7 @@ class Linear:
         return np.broadcast_to(self.contributions / replicates, (replicates, *self.contributions.shape[1:]))
 
     def minus(self, other: Linear, *, paired: bool = False) -> Linear:
-        """The difference of two statistics of the same windows.
-
-        Their replicates are the same ones where they are `paired`, else they have nothing in common.
-        """
+        """The difference of two statistics of the same windows; their replicates are the same ones if `paired`."""
         with np.errstate(invalid="ignore"):  # two infinite ones have no difference
             value = self.value - other.value
         shares = (self.shares + other.shares) / 2

@@ -242,7 +242,7 @@ def _replicate(
             failed: dict[str, Any] = {"arm": "synthetic", "cell": "", "error": arms.reason, "traceback": arms.traceback}
             rows += [Row(**own[label], **failed) for label, c in forecasters.items() if c.spec.scope == scope]
             continue
-        notes += [*(() if source.name == ORACLE else _pairing(arms)), *arms.notes]
+        notes += [*(() if source.name == ORACLE else arms.pairing.told), *arms.notes]
         asked: list[_Asked] = [(made_set.arm, made_set, None) for made_set in arms.sets]
         if experiment.validation:
             seed = seed_of(experiment.seed, data.name, VIEW)
@@ -322,21 +322,6 @@ def _told(made_set: TrainingSet) -> dict[str, Any]:
         "pairs_before": made_set.pairs_before,
         "trained_on": made_set.panel.fingerprint,
     }
-
-
-def _pairing(arms: Arms) -> list[str]:
-    """Unpaired is said loudly: a user who meant to pair sees at once that the ids did not match."""
-    if arms.pairing.paired:
-        return []
-    real, synthetic = arms.pairing.only_real, arms.pairing.only_synthetic
-    return [
-        f"UNPAIRED: {len(arms.pairing.common)} ids match, {len(real)} real ones ({_first(real)}) and {len(synthetic)} "
-        f"synthetic ones ({_first(synthetic)}) do not; local forecasters learn from a pool, in every arm"
-    ]
-
-
-def _first(ids: Sequence[str]) -> str:
-    return f"first {ids[0]!r}" if ids else "none"
 
 
 def _cell(
