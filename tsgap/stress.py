@@ -240,8 +240,8 @@ def _sentence(whole: pd.DataFrame, metric: str) -> str:
     least = min(known, key=lambda one: one.percent_high)
     if least.percent_high < -100 * Rules().margin:
         rest += (
-            f"; under {WORDS[least.view]} {least.forecaster} loses {-least.percent:.1f} % less, as a forecaster does that "
-            "uses its history less: that is no praise where the gap is large"
+            f"; under {WORDS[least.view]} {least.forecaster} loses {-least.percent:.1f} % less, as a forecaster does "
+            "that uses its history less: that is no praise where the gap is large"
         )
     most = max(worse or known, key=lambda one: one.percent)
     who = f"{most.forecaster} trained on synthetic series"
@@ -251,7 +251,7 @@ def _sentence(whole: pd.DataFrame, metric: str) -> str:
         also = f"; also worse under {', '.join(others)}" if others else ""
         return f"{who} loses {most.percent:.1f} % more under {WORDS[most.view]} ({by}){also}{rest}"
     margin, last = 100 * Rules().margin, max(known, key=lambda one: one.percent_high)
-    if last.percent_high < margin:
+    if last.percent_high < margin and not lost:
         return (
             f"trained on synthetic series no forecaster loses {margin:g} % more under any perturbation; at most "
             f"{max(last.percent_high, 0):.1f} % under {WORDS[last.view]} ({over}){rest}"

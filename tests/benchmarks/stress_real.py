@@ -2,9 +2,9 @@
 
 `python tests/benchmarks/stress_real.py --data FOLDER [--set NAME …]`: FOLDER holds NAME.parquet in the long format
 `unique_id, ds, y`, and NAME.json with its `horizons` and `season_lengths`. The sources are made from the training part:
-one that keeps trend and season, one of short blocks (half a season), shuffled series, and smooth ones from kernels. Prints what each arm loses
-over all leads, the difference with its 95 % interval, the number of bins where it is proven above 5 %, and what
-`tsgap show --robustness` says of each source.
+one that keeps trend and season, one of short blocks (half a season), shuffled series, and smooth ones from kernels.
+Prints what each arm loses over all leads, the difference with its 95 % interval, the number of bins where it is proven
+above 5 %, and what `tsgap show --robustness` says of each source.
 """
 
 from __future__ import annotations
