@@ -235,3 +235,17 @@ def test_twins_may_resemble_their_own_series_and_strangers_may_not(name: str, wa
 
     figure = told(searched(drawn_again("s"), drawn_again(name)))[copies.NEAR_COPIES]
     assert (figure.flag == "warn") == warned
+
+
+def test_smooth_series_that_saw_nothing_are_no_near_copies() -> None:
+    real = world(0, 60, 400)
+    assert told(searched(real, drawn("kernel-synth", real)))[copies.NEAR_COPIES].flag == ""
+
+
+def test_what_is_near_to_all_series_is_a_copy_of_none() -> None:
+    rng = np.random.default_rng(0)
+    template = rng.normal(size=240).cumsum()
+    noise = 0.2 * template.std()
+    real = Panel.of({f"s{i}": template + noise * rng.normal(size=240) for i in range(60)}, freq="D", seasons=(7,))
+    mean = Panel.of({f"z{i}": template + 0.02 * rng.normal(size=240) for i in range(60)}, freq="D", seasons=(7,))
+    assert told(searched(real, mean))[copies.NEAR_COPIES].flag == ""
