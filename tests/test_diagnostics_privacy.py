@@ -249,3 +249,9 @@ def test_what_is_near_to_all_series_is_a_copy_of_none() -> None:
     real = Panel.of({f"s{i}": template + noise * rng.normal(size=240) for i in range(60)}, freq="D", seasons=(7,))
     mean = Panel.of({f"z{i}": template + 0.02 * rng.normal(size=240) for i in range(60)}, freq="D", seasons=(7,))
     assert told(searched(real, mean))[copies.NEAR_COPIES].flag == ""
+
+
+def test_an_area_that_few_series_give_by_chance_is_not_warned_of() -> None:
+    found = [attacked(world(seed, 14), "oracle", seed)[membership.NAMES[0]] for seed in range(8)]
+    assert max(figure.value for figure in found) > membership.AUC
+    assert [figure.flag for figure in found] == [""] * 8
