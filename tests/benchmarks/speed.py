@@ -23,6 +23,7 @@ ROWS = {
     "ets": "smoothing",
     "verdict": "verdict",
     "augment": "adding",
+    "diagnose": "diagnosing",
     "scaling": "scaling",
     "memory": "memory",
 }
