@@ -28,10 +28,10 @@ LEVEL = 0.0125
 DRAWS = 999
 
 NAMES = (
-    "membership: area under the curve",
-    "membership: found at 1 % false alarms",
-    "membership: area under the curve, rarest tenth",
-    "membership: found at 1 % false alarms, rarest tenth",
+    "area under the curve",
+    "found at 1 % false alarms",
+    "area under the curve, rarest tenth",
+    "found at 1 % false alarms, rarest tenth",
 )
 UNKNOWN = (
     "nobody knows a real series of the same period that the generator never saw: hand such series over with "
