@@ -210,6 +210,28 @@ def test_a_diagnostic_whose_code_has_changed_is_asked_anew(
     assert asked("2.0") == 2.0
 
 
+def test_outsiders_features_and_gaps_that_changed_under_the_same_name_are_asked_anew(
+    real: pd.DataFrame, tmp_path: Path
+) -> None:
+    made = seasonal(12, 150, seed=3)
+    made.loc[5, "y"] = made.y[4]
+    gappy = made.assign(y=made.y.mask(made.index == 5))
+
+    def content(seed: int, features: int, source: pd.DataFrame) -> str:
+        strangers = seasonal(11, 150, seed=seed)
+        strangers.assign(unique_id="x" + strangers.unique_id).to_csv(tmp_path / "outsiders.csv", index=False)
+        space: dict[str, Any] = {}
+        exec(f"def mine(windows, season):\n    return windows[:, :{features}]", space)
+        given: dict[str, Any] = {"outsiders": str(tmp_path / "outsiders.csv"), "features": space["mine"], **SPLIT}
+        options: dict[str, Any] = {"forecasters": "naive", "replicates": 1, "diagnose": True, **given}
+        tsgap.sweep({"r": real}, {"a": source}, out=tmp_path / "run", **options)
+        return str(json.loads((tmp_path / "run" / "diagnostics.json").read_text())["r/a"]["content"])
+
+    asked = [(1, 3, made), (2, 3, made), (1, 2, made), (1, 3, gappy)]
+    assert len({content(*one) for one in asked}) == 4
+    assert content(*asked[0]) == content(*asked[0])
+
+
 def test_a_sweep_without_diagnostics_says_how_to_ask_for_them(real: pd.DataFrame, tmp_path: Path) -> None:
     done = tsgap.sweep(real, "gen:copy", forecasters="linear", replicates=1, out=tmp_path, **SPLIT)
     with pytest.raises(UsageError, match="nothing was diagnosed; run the sweep with --diagnose"):

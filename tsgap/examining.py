@@ -17,9 +17,9 @@ from tsgap.examinations import TABLE
 from tsgap.experiment import Experiment
 from tsgap.halves import ORACLE, halves
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
-from tsgap.manifest import shown
 from tsgap.panel import Panel, digest
 from tsgap.plugins import Chosen, choose_diagnostic, choose_features, code_of, registry
+from tsgap.plugins.identity import code_hash
 from tsgap.protocols import DiagnosticSpec
 from tsgap.replicates import Drawing, seed_of
 from tsgap.store import Store
@@ -134,7 +134,7 @@ def examine(
 def content_of(asked: Asked, experiment: Experiment, specs: Mapping[str, DiagnosticSpec], version: str) -> str:
     """Names an examination by all that could change it."""
     panel = asked.synthetic
-    settings = {name: shown(getattr(experiment, name)) for name in ("features", "outsiders")}
+    read, strangers = asked.source.as_read, asked.outsiders
     return digest(
         version,
         asked.data.split.fingerprint,
@@ -142,7 +142,10 @@ def content_of(asked: Asked, experiment: Experiment, specs: Mapping[str, Diagnos
         asked.source.normalised,
         experiment.seed,
         experiment.rules,
-        sorted(settings.items()),
+        # what a path or an address leads to, not its name
+        code_hash(choose_features(experiment.features)) if experiment.features else "",
+        strangers.fingerprint if strangers is not None else "",
+        read.fingerprint if read is not None else "",
         [(name, code_of(spec)) for name, spec in specs.items()],
     )
 
