@@ -140,14 +140,14 @@ def test_the_text_says_values_noise_floor_warnings_advice_and_the_worst() -> Non
     assert (
         "d, s: 1 of 3 figures are proven to differ from what real series show (shift), 1 could not be measured" in text
     )
-    assert "The test is in the synthetic series, which voids every verdict." in text
+    assert "Test data are among the synthetic series: no verdict on them can be a PASS." in text
     assert "LEAK: 3 of 9 stretches" in text
     assert "0.8 to 0.95" in text
     assert "WARN" in text
     assert "- shift, area: skewness: look at peaks" in text
-    assert "- shift, depth: not measurable: too few series" in text
+    assert "Not measurable\n- shift, depth: too few series" in text
     assert "series 'k0', steps 0 to 23: a value of -3" in text
-    assert "2 more samples stand out" in text
+    assert "4 more samples" in text
     assert "- a note on all" in text
     assert "half of the series were looked at" in text
 

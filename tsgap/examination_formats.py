@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 #: Version of the keys of `json_of`; keys may be added under the same version, none is renamed or removed.
 SCHEMA = 1
 #: Worst samples of a diagnostic that a text shows.
-_SHOWN = 5
+_SHOWN = 3
 
 _LEGEND = (
     "value: the figure for real against synthetic series, with its 95 % interval by series; real-real: the same figure "
-    "for real against held-back real series, the noise floor; p: of a permutation of series. WARN: proven to differ. "
-    "Diagnostics explain; only the gap and the leak check decide a verdict."
+    "for real against held-back real series, the noise floor; p: of a permutation of series. WARN: proven to differ, and "
+    "by enough to matter; each diagnostic may warn of 5 % of fair draws by chance. Diagnostics explain; only the gap and "
+    "the leak check decide a verdict."
 )
 _FIGURES = ("data", "source", "diagnostic", "figure", "value", "low", "high", "reference", "ratio", "p", "flag")
 _SAMPLES = ("data", "source", "diagnostic", "series", "start", "length", "score", "reason")
@@ -72,7 +73,7 @@ def samples_of(found: Sequence[Examination]) -> pd.DataFrame:
 def sentence(one: Examination) -> str:
     """What the diagnostics say of one source, in a sentence."""
     where = f"{one.data}, {one.source}"
-    leaked = " The test is in the synthetic series, which voids every verdict." if one.leaks else ""
+    leaked = " Test data are among the synthetic series: no verdict on them can be a PASS." if one.leaks else ""
     if one.why:
         return f"{where}: cannot be compared: {one.why}.{leaked}"
     figures = [figure for told in one.found for figure in told.figures]
@@ -98,7 +99,7 @@ def text_of(found: Sequence[Examination], notes: Sequence[str] = ()) -> str:
 
 
 def _block(one: Examination) -> Iterator[str]:
-    """What stands out and what to do about it, then every figure, then the samples and what was looked at."""
+    """What is warned of and what to do about it, then every figure, then the samples and what was looked at."""
     yield from (f"LEAK: {told}" for told in one.leaks)
     if one.why:
         yield f"cannot be compared: {one.why}"
@@ -109,12 +110,17 @@ def _block(one: Examination) -> Iterator[str]:
     if len(table) > 1:
         yield ""
         yield from aligned(table, left=2)
-        yield ""
-    for told in one.found:
-        yield from _reasons(told, "not measurable")
-        yield from _samples(told)
-        yield from (f"- {told.diagnostic}: {note}" for note in told.notes)
-    yield from (f"- {note}" for note in one.notes)
+    yield from _headed("Not measurable", (line for told in one.found for line in _reasons(told, "not measurable")))
+    yield from _headed("Samples furthest from the real ones", (line for told in one.found for line in _samples(told)))
+    notes = (f"- {told.diagnostic}: {note}" for told in one.found for note in told.notes)
+    yield from _headed("What was compared", (*notes, *(f"- {note}" for note in one.notes)))
+
+
+def _headed(head: str, lines: Iterable[str]) -> Iterator[str]:
+    """Lines under a head, nothing where there are none."""
+    every = list(lines)
+    if every:
+        yield from ("", head, *every)
 
 
 def _reasons(told: Found, flag: str) -> Iterator[str]:
@@ -126,14 +132,14 @@ def _reasons(told: Found, flag: str) -> Iterator[str]:
             why.setdefault(": ".join(filter(None, [rest, figure.advice])), []).append(figure.name)
     for said, names in why.items():
         many = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        yield f"- {told.diagnostic}, {many}: {'' if flag == 'warn' else 'not measurable: '}{said}".removesuffix(": ")
+        yield f"- {told.diagnostic}, {many}: {said}".removesuffix(": ")
 
 
 def _samples(told: Found) -> Iterator[str]:
     for worst in told.worst[:_SHOWN]:
         yield f"- {told.diagnostic}: {_stretch(worst)}: {worst.reason}"
     if (more := len(told.worst) - _SHOWN) > 0:
-        yield f"- {told.diagnostic}: {more} more samples stand out (--json lists them)"
+        yield f"- {told.diagnostic}: {more} more samples, which JSON lists"
 
 
 def _stretch(worst: Sample) -> str:

@@ -199,7 +199,11 @@ def predictors_text(frame: pd.DataFrame) -> str:
         rho = _span("+.2f", row["correlation"], row["low"], row["high"])
         why = "" if row["status"] == "ok" else row["status"]
         rows.append([row["data"], row["diagnostic"], row["figure"], *rho, str(int(row["sources"])), why])
-    return "\n".join(aligned(rows, left=3)) + "\n"
+    legend = (
+        "rank correlation: +1 is a figure that puts the sources of a data set in the order of their gaps, -1 in the "
+        "opposite one; beside it its 95 % interval."
+    )
+    return "\n".join([*aligned(rows, left=3), "", legend]) + "\n"
 
 
 def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:

@@ -21,10 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "merge": ("merge", "Put the shards of a sweep together in one run folder."),
     "show": ("show", "The tables of a finished or running sweep."),
     "gate": ("gate", "The verdict on a run, as an exit code and in words."),
-    "diagnose": (
-        "diagnose",
-        "Synthetic against real series themselves: how do they differ?",
-    ),
+    "diagnose": ("diagnose", "Synthetic against real series themselves: how do they differ?"),
     "review": ("review", "How often people told synthetic from real samples on a blinded sheet."),
     "augment": ("augment", "Add synthetic series to real ones: does that help, why, and how much of them?"),
     "saturation": ("saturation", "Real series alone: is there room for more data?"),
@@ -65,7 +62,8 @@ def cli() -> None:
 
     Exit codes: 0 done, 2 usage or data, 3 done with failed cells, 74 input or output, 130 interrupted.
     'gate' exits with 0 for PASS, 1 for FAIL and 3 for neither; 'check' with 1 where a law is broken; 'selfcheck' with 1
-    where the bench is broken, 3 where nothing was shown; 'augment' and 'saturation' with 3 where there is no verdict.
+    where the bench is broken, 3 where nothing was shown; 'augment' and 'saturation' with 3 where there is no verdict;
+    'diagnose' with 1 where test data are among the synthetic series.
     """
 
 

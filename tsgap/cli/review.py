@@ -56,7 +56,8 @@ def _words(scores: Scores, reveal: bool) -> str:
         for k, sample in enumerate(scores.samples):
             said = ", ".join(given[k] or "-" for given in scores.answers.values())
             lines.append(
-                f"{sample['sample']:>4}  {sample['kind']:<9}  {sample['key']} from step {sample['start']}  answered: {said}"
+                f"{sample['sample']:>4}  {sample['kind']:<9}  {sample['key']} from step {sample['start']}"
+                f"  answered: {said}"
             )
     else:
         lines.append("Which sample is what is said when all are answered, or with --reveal.")

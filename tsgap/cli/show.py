@@ -31,8 +31,8 @@ def _views(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--by",
     type=click.Choice(["horizon", "lead", "series", "bin"]),
-    help="Leads 1..h together, lead h alone, 1..h of each series, or bins of leads (of the gap only). "
-    "Default: horizon, bin for the gap.",
+    help="Leads 1..h together, lead h alone, 1..h of each series, or bins of leads (not of errors). "
+    "Default: horizon for errors, else bin.",
 )
 @click.option("--group", metavar="NAME", help="One block for each value of this static column.")
 @click.option("--data", multiple=True, metavar="NAME", help="Only this data set. Repeatable, as the next two.")

@@ -247,6 +247,8 @@ def _show(run: Run, given: dict[str, Any]) -> int:
             click.echo(f"validating on the synthetic series: tsgap show {run.path} --validation")
         if run.manifest["experiment"].get("quantiles"):
             click.echo(f"do quantile forecasts hold what they promise: tsgap show {run.path} --calibration")
+        if run.manifest["experiment"].get("diagnose"):
+            click.echo(f"the series themselves: tsgap show {run.path} --diagnostics")
         if run.manifest["experiment"].get("stress"):
             click.echo(f"perturbed histories: tsgap show {run.path} --robustness")
         if "augmentation" in run.manifest:

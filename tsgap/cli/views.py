@@ -157,14 +157,14 @@ VIEWS: dict[str, View] = {
         bys=("bin", "lead", "horizon"),
     ),
     "diagnostics": View(
-        "how do the synthetic series themselves differ from the real ones?",
+        "how do the synthetic series themselves differ from the real ones (a sweep with --diagnose)?",
         _diagnostics,
         tells="is by source",
     ),
-    "frontier": View("the gap of each source beside what it gives away of its members.", _frontier),
-    "predictors": View("which cheap measures of the series rank sources as the gap does?", _predictors),
+    "frontier": View("what does each source cost in accuracy and in privacy (with --diagnose)?", _frontier),
+    "predictors": View("which diagnostics rank the sources as the gap does (with --diagnose)?", _predictors),
     "subgroups": View(
-        "is the gap the same in all groups of series and windows?",
+        "is the gap the same in all groups of series and windows (more of them with --diagnose)?",
         _subgroups,
         tells="is by groups and over all leads; --format csv has the bins",
     ),
@@ -175,7 +175,7 @@ VIEWS: dict[str, View] = {
         tells="is over all series",
         bys=("bin", "lead", "horizon"),
     ),
-    "ranks": View("does synthetic training rank forecasters as real training does?", _ranks),
+    "ranks": View("are forecasters ranked as after real training?", _ranks),
     "failures": View(
         "what failed, its windows, and the tracebacks that were kept.",
         _failures,

@@ -232,7 +232,7 @@ def _worst(samples: list[Sample]) -> Iterator[Sample]:
 SPECS = (
     DiagnosticSpec(
         "plausibility",
-        "Samples that break limits learnt on real series, rules of your own, or stand out in an isolation forest.",
+        "samples that break limits learnt on real series, rules of your own, or stand out in an isolation forest",
         measure,
         requires=("sklearn", "scipy"),
     ),
