@@ -184,6 +184,36 @@ def test_members_that_are_rare_and_remembered_are_found_among_the_rarest() -> No
     assert figures[membership.NAMES[2]].value > figures[membership.NAMES[0]].value + 0.1
 
 
+def test_outsiders_of_another_kind_do_not_make_a_fair_draw_give_anybody_away() -> None:
+    real, fair = world(1, 40), world(2, 40, name="z")
+    rng = np.random.default_rng(0)
+    rows = dict(enumerate(autoregressions(rng, 20, 240, phi=0.01, season=7)))
+    strangers = Panel.of({f"o{i}": row for i, row in rows.items()}, freq="D", seasons=(7,))
+    for synthetic in (fair, drawn("copy", real, twins=False)):
+        figures = attacked_by(real, Known(real, strangers, synthetic))
+        assert all(figure.flag == "not measurable" for figure in figures.values())
+        assert "another kind or period" in figures[membership.NAMES[0]].advice
+
+
+def test_outsiders_that_are_members_under_other_names_prove_nothing() -> None:
+    real = world(1, 40)
+    for many, twice in ((4, False), (16, True)):
+        others = world(2, 20)
+        rows = {f"o{i}": real[i] * 2 + 1 if i < many // 2 else others[i] for i in range(20)}
+        known = Known(real, Panel.of(rows, freq="D", seasons=(7,)), drawn("copy", real))
+        advice = attacked_by(real, known)[membership.NAMES[0]].advice
+        assert (f"{many // 2} of 20 outsiders are among the members" in advice) == twice
+
+
+def test_outsiders_left_out_by_chance_are_hardly_ever_taken_for_strangers() -> None:
+    refused = 0
+    for seed in range(20):
+        dealt = halves(world(seed, 40), seed=seed)
+        known = Known(dealt.real, dealt.synthetic, world(seed + 100, 20, name="z"))
+        refused += attacked_by(dealt.real, known, seed)[membership.NAMES[0]].flag == "not measurable"
+    assert refused <= 3
+
+
 def test_without_outsiders_it_is_said_what_would_make_it_measurable() -> None:
     figures = told(membership.measure(contrasted(world(1), world(2, name="z"), seed=0), seed=0))
     assert list(figures) == list(membership.NAMES)

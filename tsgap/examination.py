@@ -103,7 +103,7 @@ def _found(contrast: Contrast, name: str, spec: DiagnosticSpec, seed: int) -> Fo
         floor = {figure.name: figure.value for figure in checked(spec.measure(contrast.floor, seed=seed)).figures}
     except MemoryError:
         raise
-    except Exception as err:  # noqa: BLE001 - whatever a plugin raises is its result
+    except (Exception, SystemExit) as err:  # noqa: BLE001 - whatever a plugin raises is its result
         told = str(err) if isinstance(err, TsgapError) else f"{type(err).__name__}: {err}"
         return Found(name, failed=told[:1000] or type(err).__name__, seconds=time.perf_counter() - begun)
     figures = tuple(

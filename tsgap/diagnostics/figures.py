@@ -40,6 +40,10 @@ class Figure:
             raise ContractError(f"figure {self.name!r}: a flag is one of {', '.join(map(repr, FLAGS))}: {self.flag!r}")
         for name in ("value", "low", "high", "p", "reference"):
             object.__setattr__(self, name, float(getattr(self, name)))
+        if not isnan(self.p) and not 0 <= self.p <= 1:
+            raise ContractError(f"figure {self.name!r}: p is between 0 and 1: {self.p}")
+        if self.low > self.high:
+            raise ContractError(f"figure {self.name!r}: the interval runs from {self.low} down to {self.high}")
         if isnan(self.value):
             object.__setattr__(self, "flag", "not measurable")
 
@@ -61,6 +65,12 @@ class Sample:
     length: int
     score: float
     reason: str
+
+    def __post_init__(self) -> None:
+        # numbers of numpy are none that JSON knows
+        object.__setattr__(self, "start", int(self.start))
+        object.__setattr__(self, "length", int(self.length))
+        object.__setattr__(self, "score", float(self.score))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ LEAST, LEAST_RARE, UNITS = 100, 20, 5
 LEVEL = 0.0125
 #: Draws of units for the interval of a rate.
 DRAWS = 999
+#: Outsiders may be told from members without the synthetic series at this level at most, and this share of them may be
+#: in the members as they stand: every window nearer than this.
+BLIND, TWICE, SAME = 0.05, 0.1, 1e-3
 
 NAMES = (
     "area under the curve",
@@ -37,6 +40,15 @@ UNKNOWN = (
     "nobody knows a real series of the same period that the generator never saw: hand such series over with "
     "--outsiders, or use a generator that can be refitted on half of 10 series or more"
 )
+STRANGE = (
+    "outsiders lie farther from the members than these from each other, whatever the synthetic series are (area under "
+    "the curve {:.2f}): they are of another kind or period, and an attack would tell just that; hand over outsiders "
+    "that were left out by chance"
+)
+MEMBERS = (
+    "{} of {} outsiders are among the members as they stand: nothing is known of who was not seen; leave out series "
+    "that are there twice"
+)
 GIVEN_AWAY = (
     "who was in the training part can be told from the synthetic series: do not hand them out as anonymous; a "
     "generator with more noise or fewer parameters remembers less"
@@ -47,12 +59,14 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     """How well the distance to the nearest synthetic stretch tells members from outsiders.
 
     Members are windows of series that the generator saw, outsiders windows of series of the same period that it did
-    not see; whether the periods are the same nobody checks, and where outsiders are of a later time a trend alone
-    tells them apart. The score of a window is one: less its distance to the nearest stretch of the synthetic series at
-    any alignment, without level, slope and scale. The rarest tenth are the windows that are farthest from all other
-    real series, members and outsiders alike. Intervals go by unit (Obuchowski 1997), proofs by permutations of who is
-    a member. An attack that fails proves nothing: others may succeed (Carlini et al. 2022 on rates at few false
-    alarms; Yao et al. 2025 on distances as a measure of privacy).
+    not see. The score of a window is one: less its distance to the nearest stretch of the synthetic series at any
+    alignment, without level, slope and scale. The rarest tenth are the windows that are farthest from all other real
+    series, members and outsiders alike. Intervals go by unit (Obuchowski 1997), proofs by permutations of who is a
+    member. Outsiders that are handed over are held against the members first, as if these were the synthetic series:
+    where outsiders lie farther from members than members from each other, an attack tells kinds or periods of series
+    apart and proves nothing, which is not measurable (Das et al. 2024 on attacks that never see what a model made). An
+    attack that fails proves nothing either: others may succeed (Carlini et al. 2022 on rates at few false alarms; Yao
+    et al. 2025 on distances as a measure of privacy).
     """
     if contrast.is_floor:
         return Diagnosed(())
@@ -72,6 +86,8 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     sides = [_windows(of, length, rng) for of in panels[:2]]
     if (fewest := min(len(np.unique(side.row)) for side in sides)) < UNITS or not enough(fewest, fewest, LEVEL):
         return _nothing(f"{fewest} series that are not flat are too few on one side: it takes more than {UNITS}")
+    if not known.by_host and (why := _not_comparable(known.members, sides, seed)):
+        return _nothing(why)
     synthetic = _within_reach(known.synthetic, sum(len(side.row) for side in sides))
     scores = [-nearest(side.flat, synthetic).distance for side in sides]
     rare = _rarest(panels[:2], sides)
@@ -111,6 +127,23 @@ def _windows(panel: Panel, length: int, rng: np.random.Generator) -> _Windows:
     values, _ = gathered(panel.values, panel.offsets[row] + slot * length + shift, np.full(len(row), length))
     flat, varies = flattened(values.reshape(len(row), length))
     return _Windows(flat[varies], row[varies])
+
+
+def _not_comparable(members: Panel, sides: list[_Windows], seed: int) -> str:
+    """Why outsiders prove nothing: they are members themselves, or strangers to them; "" where they may."""
+    whole = _within_reach(members, sum(len(side.row) for side in sides))
+    own = np.stack([whole.offsets[sides[0].row], whole.offsets[sides[0].row + 1]], axis=1)
+    distances = nearest(sides[0].flat, whole, apart=[own]).distance, nearest(sides[1].flat, whole).distance
+    number, many = numbered(sides[1].row)
+    twice = many - len(np.unique(number[distances[1] > SAME]))
+    if twice > TWICE * many:
+        return MEMBERS.format(twice, many)
+    found = auc(-distances[1], -distances[0], sides[1].row, sides[0].row)
+    numbers, counts = zip(*(numbered(side.row) for side in sides), strict=True)
+    ranked = _Ranked.of(-np.concatenate(distances), np.concatenate([numbers[0], numbers[1] + counts[0]]))
+    labels = relabelled(counts[0], counts[1], seed=seed)
+    p = p_value(ranked.area(1 - labels, labels))
+    return STRANGE.format(found.value) if p <= BLIND else ""
 
 
 def _rarest(panels: tuple[Panel, ...], sides: list[_Windows]) -> list[np.ndarray[tuple[int], np.dtype[np.bool_]]]:
