@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tsgap.opened import PLAN_VERSION
 from tsgap.panel import Floats
 from tsgap.plugins import Registered, registry
-from tsgap.run import PLAN_VERSION, Run
+from tsgap.run import Run
 from tsgap.store import Part, Store
 
 #: Two series of two windows, four leads; one value is missing.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tsgap.atoms import Atoms
-    from tsgap.run import Run
+    from tsgap.opened import Opened
 
 #: Central intervals, by the share of true values that they promise to hold.
 INTERVALS = (0.5, 0.8, 0.95)
@@ -120,7 +120,7 @@ def ends(interval: float, levels: Sequence[float]) -> tuple[int, int] | None:
     return (int(at[0][0]), int(at[1][0])) if all(map(len, at)) else None
 
 
-def levels_asked(run: Run) -> tuple[float, ...]:
+def levels_asked(run: Opened) -> tuple[float, ...]:
     """The quantile levels that the sweep asked for; `UsageError` where it asked for none."""
     levels = tuple(run.manifest["experiment"].get("quantiles") or ())
     if not levels:
@@ -149,7 +149,7 @@ def _below(level: int) -> MetricSpec:
 _COUNTED = _scored("pairs", lambda y, q: np.ones(y.shape))
 
 
-def table(run: Run, rows: Sequence[Mapping[str, Any]], atoms: Atoms, by: Any, **picked: Any) -> pd.DataFrame:
+def table(run: Opened, rows: Sequence[Mapping[str, Any]], atoms: Atoms, by: Any, **picked: Any) -> pd.DataFrame:
     """The table of `Run.calibration`; `rows` are those of the plan that were `picked`."""
     import pandas as pd
 
@@ -250,7 +250,7 @@ def _crossings(rows: Sequence[Mapping[str, Any]], atoms: Atoms) -> dict[tuple[st
     return out
 
 
-def pit(run: Run, **picked: Any) -> pd.DataFrame:
+def pit(run: Opened, **picked: Any) -> pd.DataFrame:
     """The table of `Run.pit`."""
     import pandas as pd
 

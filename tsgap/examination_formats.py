@@ -23,9 +23,9 @@ _SHOWN = 3
 
 _LEGEND = (
     "value: the figure for real against synthetic series, with its 95 % interval by series; real-real: the same figure "
-    "for real against held-back real series, the noise floor; p: of a permutation of series. WARN: proven to differ, and "
-    "by enough to matter; each diagnostic may warn of 5 % of fair draws by chance. Diagnostics explain; only the gap and "
-    "the leak check decide a verdict."
+    "for real against held-back real series, the noise floor; p: of a permutation of series. WARN: proven to differ, "
+    "and by enough to matter; each diagnostic may warn of 5 % of fair draws by chance. Diagnostics explain; only the "
+    "gap and the leak check decide a verdict."
 )
 _FIGURES = ("data", "source", "diagnostic", "figure", "value", "low", "high", "reference", "ratio", "p", "flag")
 _SAMPLES = ("data", "source", "diagnostic", "series", "start", "length", "score", "reason")

@@ -22,10 +22,10 @@ from tsgap.footing import Footing
 from tsgap.holdout import LEVELS, levels
 from tsgap.inputs import Data
 from tsgap.leaks import found_in
+from tsgap.opened import PLAN_VERSION
 from tsgap.panel import Floats, digest
 from tsgap.plan import Plan
 from tsgap.replicates import seed_of
-from tsgap.run import PLAN_VERSION
 from tsgap.splits import Split
 from tsgap.store import Store
 

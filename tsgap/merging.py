@@ -12,7 +12,8 @@ from typing import Any
 from tsgap.atoms import truth_table
 from tsgap.errors import StoreError, UsageError
 from tsgap.examinations import TABLE as EXAMINATIONS
-from tsgap.run import Run, bench
+from tsgap.opened import bench
+from tsgap.run import Run
 from tsgap.store import Store
 
 _PLACE = ("data", "source", "replicate", "arm", "share", "forecaster")

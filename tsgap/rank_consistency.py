@@ -20,7 +20,7 @@ from tsgap.sentences import interval, signed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tsgap.run import Run
+    from tsgap.opened import Opened
 
 #: Fewer forecasters than this have no ranks worth the name.
 LEAST = 3
@@ -37,7 +37,7 @@ COLUMNS = (
 )
 
 
-def table(run: Run, metric: str, data: Any, source: Any, forecaster: Any) -> pd.DataFrame:
+def table(run: Opened, metric: str, data: Any, source: Any, forecaster: Any) -> pd.DataFrame:
     """The table of `Run.rank_consistency`."""
     import pandas as pd
 

@@ -20,10 +20,11 @@ from tsgap.experiment import BASELINE, DataSpec, Experiment, SourceSpec, data_sp
 from tsgap.findings import Rules
 from tsgap.inputs import Data, read_data
 from tsgap.metrics import losses
+from tsgap.opened import bench
 from tsgap.panel import Floats, Panel
 from tsgap.plugins import registry
 from tsgap.readers import ReadOptions
-from tsgap.run import Run, bench
+from tsgap.run import Run
 from tsgap.scaling import location_and_scale, scaled
 from tsgap.store import Store
 from tsgap.sweeps import Progress, folder_of, perform

@@ -21,7 +21,7 @@ from tsgap.sentences import interval, percent, signed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tsgap.run import Run
+    from tsgap.opened import Opened
 
 #: What stands for the geometric mean over forecasters, and for all leads together.
 ALL = "all"
@@ -38,7 +38,7 @@ COLUMNS = (
 
 
 def table(
-    run: Run, metric: str, by: str | Sequence[str] | None, pairs: Sequence[tuple[str, str]], forecaster: Any
+    run: Opened, metric: str, by: str | Sequence[str] | None, pairs: Sequence[tuple[str, str]], forecaster: Any
 ) -> pd.DataFrame:
     """The table of `Run.subgroups` for some pairs of data set and source."""
     import pandas as pd
@@ -59,7 +59,7 @@ def table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def no_groups(run: Run) -> UsageError:
+def no_groups(run: Opened) -> UsageError:
     """What is said of a run without a single grouping."""
     return UsageError(
         f"{run.path}: there are no groups in it; name group columns of the data (--group NAME), or run the sweep with "
@@ -68,7 +68,7 @@ def no_groups(run: Run) -> UsageError:
 
 
 def _rows(
-    run: Run, data: str, source: str, metric: str, grouping: Grouping, forecaster: Any
+    run: Opened, data: str, source: str, metric: str, grouping: Grouping, forecaster: Any
 ) -> Iterator[dict[str, Any]]:
     head: dict[str, Any] = {
         "data": data,

@@ -24,6 +24,7 @@ from tsgap.worst_group import judged_by_group
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tsgap.opened import Opened
     from tsgap.run import Run
 
 #: What a gap is a figure for: a bin of leads, one lead alone, or leads 1..h together.
@@ -46,7 +47,7 @@ _FIGURES = (
 )
 
 
-def places_of(run: Run, data: str, by: str = "bin", horizons: Horizons = ()) -> tuple[Place, ...]:
+def places_of(run: Opened, data: str, by: str = "bin", horizons: Horizons = ()) -> tuple[Place, ...]:
     """First and last lead of each place of a data set; `horizons` are the ends of its bins (default: by season)."""
     told = run.manifest["data"][data]
     longest = max(told["horizons"])

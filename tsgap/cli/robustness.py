@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _HEADS = ("source", "forecaster", "histories", "leads", "real loses", "syn loses", "more", "95 %", "windows", "")
 _LEGEND = (
-    "histories: noise-0.1 adds noise of .1 of the seasonal-naive error of a series, missing-0.05 loses and fills 5 % of "
-    "the values, shift-1 raises the last values by one such error, attack is the worst change of .1 of it. "
+    "histories: noise-0.1 adds noise of .1 of the seasonal-naive error of a series, missing-0.05 loses and fills 5 % "
+    "of the values, shift-1 raises the last values by one such error, attack is the worst change of .1 of it. "
     "loses: how much larger the error from perturbed histories is than that from clean ones, of the same forecaster. "
     "more: what the synthetic-trained one loses beyond the real-trained one; 'worse' where that is proven above 5 %. "
     "A forecaster that uses a history less loses less: read it beside the gap (--gap)."
