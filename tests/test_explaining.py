@@ -51,6 +51,21 @@ def test_a_source_is_efficient_unless_another_is_as_good_in_both_and_better_in_o
     assert frame.percent["noisy"] == pytest.approx(100 * math.expm1(0.05))
 
 
+def test_a_source_is_beaten_by_a_proven_smaller_gap_where_the_attack_on_both_may_be_the_same() -> None:
+    gaps = [source("shuffle", 0.5, 0.1), source("sieve", 0.05, 0.02), source("near", 0.48, 0.3)]
+    found = [exposed("shuffle", 0.5), exposed("sieve", 0.51), exposed("near", 0.51)]
+    assert frontier(gaps, found).efficient.tolist() == [False, True, False]
+    # without a proof of the smaller gap, or with an attack that does better than by chance, both stay
+    unproven = frontier([source("a", 0.5, 0.3), source("b", 0.3, 0.2)], [exposed("a", 0.5), exposed("b", 0.51)])
+    exposing = frontier([source("a", 0.5, 0.1), source("b", 0.05)], [exposed("a", 0.5), exposed("b", 0.6)])
+    assert unproven.efficient.tolist() == exposing.efficient.tolist() == [True, True]
+
+
+def test_a_source_is_beaten_by_one_that_gives_less_away_where_the_gaps_may_be_the_same() -> None:
+    gaps = [source("copy", 0.0, 0.02), source("oracle", 0.01, 0.02)]
+    assert frontier(gaps, [exposed("copy", 1.0), exposed("oracle", 0.5)]).efficient.tolist() == [False, True]
+
+
 def test_an_attack_below_chance_is_no_better_than_chance() -> None:
     frame = frontier([source("a", 0.1), source("b", 0.2)], [exposed("a", 0.5), exposed("b", 0.4)])
     assert frame.efficient.tolist() == [True, False]

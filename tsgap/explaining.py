@@ -61,9 +61,10 @@ def measured(evidence: Iterable[tuple[tuple[str, str], Sequence[Evidence]]]) -> 
 def frontier(gaps: Sequence[Measured], found: Sequence[Examination]) -> pd.DataFrame:
     """One row for each source: its gap, the AUC of membership inference on it, and whether no other is better in both.
 
-    `efficient` is True where no other source of that data set has both a smaller gap and a smaller AUC (or one of them
-    smaller and the other equal); an AUC below one half is no better than one half. None where either is not known:
-    `status` says which. The marks are those of the estimates: their intervals stand beside them.
+    `efficient` is True where no other source of that data set beats it: by being at least as good in both and better in
+    one, or by being proven better in one (the intervals do not meet) with an estimate of the other that lies within or
+    below this one's interval. An AUC below one half is no better than one half. None where either is not known:
+    `status` says which.
     """
     import pandas as pd
 
@@ -83,16 +84,21 @@ def frontier(gaps: Sequence[Measured], found: Sequence[Examination]) -> pd.DataF
     frame = pd.DataFrame(rows, columns=list(_FRONTIER))
     frame["efficient"] = frame["efficient"].astype(object)
     for _, rest in frame[frame.status == "ok"].groupby("data", sort=False):
-        costs = np.column_stack([rest.gap, np.maximum(rest.auc, 0.5)])
-        frame.loc[rest.index, "efficient"] = _efficient(costs)
+        told, attack = rest[["gap", "low", "high"]].to_numpy(), rest[["auc", "auc_low", "auc_high"]].to_numpy()
+        marks = _efficient(np.stack([told, np.maximum(attack, 0.5)], axis=1))
+        frame.loc[rest.index, "efficient"] = np.array(marks, dtype=object)
     return frame
 
 
 def _efficient(costs: Floats) -> list[bool]:
-    """Which rows (N, 2) no other row is at least as good as in both columns and better in one."""
-    as_good = np.all(costs[:, None] <= costs[None], axis=2)
-    better = np.any(costs[:, None] < costs[None], axis=2)
-    beaten: list[bool] = np.logical_or.reduce(as_good & better, axis=0).tolist()
+    """Which sources no other beats, by their costs (N, 2, 3): two kinds, each with its interval."""
+    value, low, high = (costs[:, :, i] for i in range(3))
+    beats = np.all(value[:, None] <= value[None], axis=2) & np.any(value[:, None] < value[None], axis=2)
+    for one, other in ((0, 1), (1, 0)):
+        # what is not known of an interval proves nothing
+        proven = high[:, None, one] < low[None, :, one]
+        beats |= proven & (value[:, None, other] <= high[None, :, other])
+    beaten: list[bool] = np.logical_or.reduce(beats, axis=0).tolist()
     return [not one for one in beaten]
 
 
@@ -186,8 +192,9 @@ def frontier_text(frame: pd.DataFrame) -> str:
             [row["data"], row["source"], *gap, *_span(".3f", row["auc"], row["auc_low"], row["auc_high"]), mark]
         )
     legend = (
-        "efficient: no other source has both a smaller gap and less that gives its members away (AUC of membership "
-        "inference; .5 gives nobody away), as far as the estimates tell."
+        "efficient: no other source is better in the gap and in what gives its members away (AUC of membership "
+        "inference; .5 gives nobody away), nor proven better in one and, within this one's interval, as good in the "
+        "other."
     )
     return "\n".join([*aligned(rows, left=2), "", legend]) + "\n"
 
