@@ -84,8 +84,8 @@ def frontier(gaps: Sequence[Measured], found: Sequence[Examination]) -> pd.DataF
     frame = pd.DataFrame(rows, columns=list(_FRONTIER))
     frame["efficient"] = frame["efficient"].astype(object)
     for _, rest in frame[frame.status == "ok"].groupby("data", sort=False):
-        told, attack = rest[["gap", "low", "high"]].to_numpy(), rest[["auc", "auc_low", "auc_high"]].to_numpy()
-        marks = _efficient(np.stack([told, np.maximum(attack, 0.5)], axis=1))
+        cost, attack = rest[["gap", "low", "high"]].to_numpy(), rest[["auc", "auc_low", "auc_high"]].to_numpy()
+        marks = _efficient(np.stack([cost, np.maximum(attack, 0.5)], axis=1))
         frame.loc[rest.index, "efficient"] = np.array(marks, dtype=object)
     return frame
 
