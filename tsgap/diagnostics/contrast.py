@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from tsgap.arms import pairing
+from tsgap.diagnostics.dependence import DEPENDENT, dependence
 from tsgap.diagnostics.features import features
 from tsgap.errors import DataError
 from tsgap.halves import SERIES
@@ -203,7 +204,7 @@ def contrasted(
         as_read or {},
         tuple(rules),
         known,
-        _notes(made, ours, theirs, real),
+        _notes(made, ours, theirs, real, synthetic),
     )
 
 
@@ -292,13 +293,17 @@ def _side(
     return Side(panel, frozen(unit), frozen(slot * length + shift), length, scaling, featurise)
 
 
-def _notes(made: Sequence[Side], ours: Panel, theirs: Panel, real: Panel) -> tuple[str, ...]:
+def _notes(made: Sequence[Side], ours: Panel, theirs: Panel, real: Panel, synthetic: Panel) -> tuple[str, ...]:
     n, used = ([of(side) for side in made] for of in (_count, _used))
     kind = "series" if len(real) >= SERIES else "stretches of series"
-    return (
+    told = [
         f"{n[0]} real and {n[2]} synthetic windows of {made[0].length} values, of {used[0]} of {len(ours)} and of "
-        f"{used[2]} of {len(theirs)} {kind}; the noise floor has {n[1]} of {used[1]} others",
-    )
+        f"{used[2]} of {len(theirs)} {kind}; the noise floor has {n[1]} of {used[1]} others"
+    ]
+    for name, panel, units in (("real", real, ours), ("synthetic", synthetic, theirs)):
+        if why := dependence(panel, units, few=SERIES):
+            told.append(f"the {name} series {why}: {DEPENDENT}")
+    return tuple(told)
 
 
 def _count(side: Side) -> int:
