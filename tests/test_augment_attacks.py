@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.test_augment_diagnosis import planted, told
 from tests.test_augment_words import found as source
-from tests.test_diagnosis import planted, told
+from tsgap.augment_diagnosis import ALREADY_OPTIMAL, NOT_MEASURABLE
 from tsgap.augment_words import sentence
-from tsgap.diagnosis import ALREADY_OPTIMAL, NOT_MEASURABLE
 
 
 def test_a_correction_that_makes_errors_larger_does_not_show_that_they_cannot_be_foretold() -> None:

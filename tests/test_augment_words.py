@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.test_diagnosis import DRAWS, PLACES, N, planted
+from tests.test_augment_diagnosis import DRAWS, PLACES, N, planted
 from tsgap.augment_formats import html_of, json_of, markdown_of, text_of
 from tsgap.augment_tables import events_of, frame_of, responses_of, room_of
 from tsgap.augment_words import (

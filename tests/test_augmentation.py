@@ -13,9 +13,9 @@ import pytest
 import tsgap
 from tests.worlds import seasonal
 from tsgap import additive, augment_reading, blends, sweeps
+from tsgap.augment_diagnosis import CANNOT_TELL, HELPS, HURTS, MISMATCH, NOT_MEASURABLE
 from tsgap.augmentation import Augmentation
 from tsgap.curve import FRACTIONS
-from tsgap.diagnosis import CANNOT_TELL, HELPS, HURTS, MISMATCH, NOT_MEASURABLE
 from tsgap.errors import ForecastError
 from tsgap.run import Run
 from tsgap.store import Store

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsgap.augment_diagnosis import NOT_MEASURABLE, Grounds
 from tsgap.augment_words import NO_TELLING, RECOMMENDED, priced, worth
 from tsgap.decomposition import LEVEL
-from tsgap.diagnosis import NOT_MEASURABLE, Grounds
 from tsgap.ordering import Ordered
 from tsgap.ranking import CALLS, ORDERINGS
 from tsgap.rivals import rival

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsgap.augmentation import CHEAP, Augmentation
-from tsgap.curve import ROUNDING
-from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE, LEVEL
-from tsgap.diagnosis import (
+from tsgap.augment_diagnosis import (
     ALREADY_OPTIMAL,
     DATA_LIMITED,
     HELPS,
@@ -21,6 +18,9 @@ from tsgap.diagnosis import (
     MISSPECIFIED,
     NO_DIFFERENCE,
 )
+from tsgap.augmentation import CHEAP, Augmentation
+from tsgap.curve import ROUNDING
+from tsgap.decomposition import HEADLINE, LEAST_EFFECTIVE, LEVEL
 from tsgap.ordering import MARGIN as ORDER_MARGIN
 from tsgap.ordering import NEITHER, NOT_MEASURABLE, ORDERING, THRESHOLD, Ordered
 from tsgap.ordering import WORSE as WORSE_ORDER

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from tsgap.decomposition import HEADLINE, ArmLosses, Choice, Gain, Parts, Response, parts, responses
-from tsgap.diagnosis import (
+from tsgap.augment_diagnosis import (
     CANNOT_TELL,
     HURTS,
     MISMATCH,
@@ -18,6 +17,7 @@ from tsgap.diagnosis import (
     effect,
     grounds,
 )
+from tsgap.decomposition import HEADLINE, ArmLosses, Choice, Gain, Parts, Response, parts, responses
 from tsgap.evidence import Place
 from tsgap.findings import LEAST_REPLICATES
 from tsgap.ordering import Ordered

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsgap import augment_formats, augment_tables
+from tsgap.augment_diagnosis import NOT_MEASURABLE
 from tsgap.augment_words import place_of
 from tsgap.augmentation import Augmentation
-from tsgap.diagnosis import NOT_MEASURABLE
 from tsgap.plugins import registry
 from tsgap.run import Run
 from tsgap.sweeps import sweep

@@ -28,9 +28,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from trials import Rate
 
 import tsgap
+from tsgap.augment_diagnosis import ALREADY_OPTIMAL, DATA_LIMITED, MISSPECIFIED, grounds
 from tsgap.augmentation import Augmentation
 from tsgap.defaults.linear import Linear
-from tsgap.diagnosis import ALREADY_OPTIMAL, DATA_LIMITED, MISSPECIFIED, grounds
 from tsgap.moments import Moments, less_level
 from tsgap.panel import Floats
 from tsgap.weighting import CLIP

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tsgap
-from tsgap.diagnosis import HELPS, HURTS, MARGIN
+from tsgap.augment_diagnosis import HELPS, HURTS, MARGIN
 
 EMBEDDED = ("macrodata=card:macrodata:1,4,8:6:8", "fertility=card:fertility:1,2:5:2")
 SOURCES = ("gen:stl-bootstrap", "gen:kernel-synth", "gen:shuffle")

@@ -7,9 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tsgap.curve import FRACTIONS, REPEATS
-from tsgap.decomposition import LEVEL, ArmLosses, InnerLosses, gain
-from tsgap.diagnosis import (
+from tsgap.augment_diagnosis import (
     ALREADY_OPTIMAL,
     CANNOT_TELL,
     DATA_LIMITED,
@@ -24,6 +22,8 @@ from tsgap.diagnosis import (
     effect,
     grounds,
 )
+from tsgap.curve import FRACTIONS, REPEATS
+from tsgap.decomposition import LEVEL, ArmLosses, InnerLosses, gain
 from tsgap.gap import Clusters
 from tsgap.panel import Floats
 
