@@ -232,6 +232,28 @@ def test_outsiders_features_and_gaps_that_changed_under_the_same_name_are_asked_
     assert content(*asked[0]) == content(*asked[0])
 
 
+def test_what_was_found_in_other_series_is_not_shown_beside_new_gaps(
+    real: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"forecasters": "naive", "replicates": 1, "out": tmp_path, **SPLIT}
+    found = tsgap.sweep(real, {"a": "gen:copy"}, diagnose=True, **asked).diagnostics().found
+    with pytest.raises(UsageError, match="nothing was diagnosed"):
+        tsgap.sweep(rougher(real), {"a": "gen:copy"}, **asked).diagnostics()
+    # asked for the same again nothing is lost
+    with monkeypatch.context() as patched:
+        patched.setattr(examining, "examine", None)
+        assert tsgap.sweep(real, {"a": "gen:copy"}, diagnose=True, **asked).diagnostics().found == found
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(examining, "examine", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        tsgap.sweep(rougher(real), {"a": "gen:copy"}, diagnose=True, **asked)
+    with pytest.raises(UsageError, match="nothing was diagnosed"):
+        tsgap.load(tmp_path).diagnostics()
+
+
 def test_a_sweep_without_diagnostics_says_how_to_ask_for_them(real: pd.DataFrame, tmp_path: Path) -> None:
     done = tsgap.sweep(real, "gen:copy", forecasters="linear", replicates=1, out=tmp_path, **SPLIT)
     with pytest.raises(UsageError, match="nothing was diagnosed; run the sweep with --diagnose"):

@@ -16,7 +16,8 @@ def shared(seed: int, rho: float, series: int = 40) -> Floats:
     """Series with one season for all, whose errors correlate by `rho`."""
     rng = np.random.default_rng(seed)
     noise = autoregressions(rng, series, 300, phi=0.6, season=12, shared=rho)
-    return noise + 3 * np.sin(2 * np.pi * np.arange(300) / 12)
+    rows: Floats = noise + 3 * np.sin(2 * np.pi * np.arange(300) / 12)
+    return rows
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.2, 0.5, 0.9])

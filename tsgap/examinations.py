@@ -70,10 +70,12 @@ class Diagnostics:
 def of_store(store: Store, keep: Callable[[str, str], bool]) -> Diagnostics:
     """What was recorded in a run folder of the (data set, source) to `keep`; `UsageError` where nothing was."""
     try:
-        kept = store.read_json(TABLE)
-    except StoreError as err:
+        kept = store.read_json(TABLE) if store.read_json("manifest")["experiment"].get("diagnose") else {}
+    except StoreError:
+        kept = {}
+    if not kept:
         raise UsageError(
             f"{store.path}: nothing was diagnosed; run the sweep with --diagnose (diagnose=True), or 'tsgap diagnose'"
-        ) from err
+        )
     found = (Examination.of_told(one["examination"]) for one in kept.values())
     return Diagnostics(tuple(one for one in found if keep(one.data, one.source)))

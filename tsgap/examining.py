@@ -160,19 +160,44 @@ def record(
 ) -> None:
     """Examine the sources of a sweep and keep what was found in its folder; what is there already is not done again."""
     specs = specs_of()
-    try:
-        kept = dict(store.read_json(TABLE))
-    except StoreError:
-        kept = {}
     out = {}
+    for name, asked, content, kept in _recorded(experiment, given, sources, draw, store, specs):
+        if kept is None and on_source is not None:
+            on_source(name)
+        out[name] = kept or {"content": content, "examination": examine(asked, experiment, specs)[0].told}
+        if kept is None:
+            store.write_json(TABLE, {**_table(store), **out})
+    store.write_json(TABLE, out)
+
+
+def forget_others(
+    experiment: Experiment, given: Inputs, sources: Sequence[Source], draw: Drawing, store: Store
+) -> None:
+    """Take out of the folder of a sweep what was found in other series or with other settings: its gaps are new."""
+    if before := _table(store):
+        every = _recorded(experiment, given, sources, draw, store, specs_of())
+        store.write_json(TABLE, {name: before[name] for name, _, _, kept in every if kept})
+
+
+def _recorded(
+    experiment: Experiment,
+    given: Inputs,
+    sources: Sequence[Source],
+    draw: Drawing,
+    store: Store,
+    specs: Mapping[str, DiagnosticSpec],
+) -> Iterator[tuple[str, Asked, str, dict[str, Any] | None]]:
+    """Each source by its name, what is asked of it, its content, and what was found in the same before, if anything."""
+    before = _table(store)
     for asked in asked_of(experiment, given, [one for one in sources if one.name != ORACLE], draw):
         name = f"{asked.data.name}/{asked.source.name}"
         content = content_of(asked, experiment, specs, tsgap.__version__)
-        if kept.get(name, {}).get("content") == content:
-            out[name] = kept[name]
-            continue
-        if on_source is not None:
-            on_source(name)
-        out[name] = {"content": content, "examination": examine(asked, experiment, specs)[0].told}
-        store.write_json(TABLE, {**kept, **out})
-    store.write_json(TABLE, out)
+        kept = before.get(name)
+        yield name, asked, content, kept if kept and kept.get("content") == content else None
+
+
+def _table(store: Store) -> dict[str, Any]:
+    try:
+        return dict(store.read_json(TABLE))
+    except StoreError:
+        return {}

@@ -165,6 +165,8 @@ def perform(
             return drawing.drawn(wanted, store, work=work, jobs=jobs, engine=engine, timeout=timeout)
 
         made = plan.made(experiment, given, draw)
+        if experiment.diagnose:
+            examining.forget_others(experiment, given, made.sources, draw, store)
         manifest.write(experiment, made, store)
         # what was damaged since it was written is found before it is counted as done
         store.check()
