@@ -9,7 +9,7 @@ Shlens & Szegedy (2015), "Explaining and Harnessing Adversarial Examples": one s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -184,8 +184,3 @@ def _fill(values: Floats, offsets: Ints) -> None:
     if len(left := np.flatnonzero(np.isnan(values))):
         ends = offsets[np.searchsorted(offsets, left, side="right")]
         values[left] = bridged(values, left, left, ends)
-
-
-def is_perturbed(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether there are rows of a plan whose histories are perturbed."""
-    return any(row["arm"] in ARMS for row in rows)

@@ -12,11 +12,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tsgap.evidence import span
-from tsgap.findings import FAIL, INSUFFICIENT_DATA, PASS, Bin, Finding, Rules, Verdict
+from tsgap.findings import FAIL, INSUFFICIENT_DATA, PASS, Bin, Finding, OfGroup, Rules, Verdict
 from tsgap.formats import aligned, html_text, one_line
 from tsgap.sentences import interval, kept, leads, percent, reasons, sentence, share, signed
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     import pandas as pd
 
     from tsgap.verdicts import Gate
@@ -247,7 +249,7 @@ def _markdown(text: str) -> str:
 
 
 def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
-    """JUnit XML: a suite for each data set and source, with a case for the verdict and one for each gated bin.
+    """JUnit XML: a suite for each data set and source, with a case for the verdict, each gated bin and each group.
 
     The verdict is a failure where it is FAIL, an error where it is no PASS and counts as one, else skipped. A bin is a
     failure where it is broken, and skipped where it is not safe: it is the verdict that says what follows from that.
@@ -266,22 +268,8 @@ def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
             kind = "failure" if verdict.verdict == FAIL and counts else "skipped" if forgiven else "error"
             xml.SubElement(cases[0], kind, told).text = _details(gate, verdict)
         for one in verdict.gated:
-            for b in one.bins:
-                name = one_line(f"{one.forecaster}, {leads(b.first, b.last)}")
-                case = xml.Element("testcase", classname=place, name=name, time="0")
-                cases.append(case)
-                if b.outcome != "safe":
-                    why = f"{b.outcome}: gap {percent(b.gap)}, from {percent(b.low)} to {percent(b.high)}"
-                    kind = "failure" if b.outcome == "broken" and counts else "skipped"
-                    xml.SubElement(case, kind, {"message": one_line(why), "type": b.outcome})
-        for of in verdict.groups:
-            name = one_line(f"{of.grouping} {of.group!r}, {of.forecaster}")
-            case = xml.Element("testcase", classname=place, name=name, time="0")
-            cases.append(case)
-            if of.outcome != "safe":
-                why = f"{of.outcome}: gap {percent(of.gap)}, from {percent(of.low)} to {percent(of.high)}"
-                kind = "failure" if of.outcome == "broken" and counts else "skipped"
-                xml.SubElement(case, kind, {"message": one_line(why), "type": of.outcome})
+            cases += [_case(place, f"{one.forecaster}, {leads(b.first, b.last)}", b, counts) for b in one.bins]
+        cases += [_case(place, f"{of.grouping} {of.group!r}, {of.forecaster}", of, counts) for of in verdict.groups]
         sums = {
             name: str(sum(case.find(kind) is not None for case in cases))
             for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
@@ -292,6 +280,18 @@ def junit_of(gate: Gate, *, inconclusive: str = "fail") -> str:
         suites.set(name, str(sum(int(suite.get(name, 0)) for suite in suites)))
     xml.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(suites, encoding="unicode") + "\n"
+
+
+def _case(place: str, name: str, one: Bin | OfGroup, counts: bool) -> Element:
+    """A bin or a group as a case, which has failed where it is broken and the verdict counts."""
+    from xml.etree import ElementTree as xml
+
+    case = xml.Element("testcase", classname=place, name=one_line(name), time="0")
+    if one.outcome != "safe":
+        why = f"{one.outcome}: gap {percent(one.gap)}, from {percent(one.low)} to {percent(one.high)}"
+        kind = "failure" if one.outcome == "broken" and counts else "skipped"
+        xml.SubElement(case, kind, {"message": one_line(why), "type": one.outcome})
+    return case
 
 
 def _details(gate: Gate, verdict: Verdict) -> str:
