@@ -20,8 +20,9 @@ from tsgap import blocks, fits, plan
 from tsgap.errors import StoreError, UsageError
 from tsgap.fits import fits_of
 from tsgap.formats import json_text
+from tsgap.opened import bench
 from tsgap.previews import preview
-from tsgap.run import Run, bench
+from tsgap.run import Run
 from tsgap.sharing import Shard
 from tsgap.store import Part, Store
 from tsgap.sweeps import Progress
