@@ -337,6 +337,7 @@ def test_a_function_of_ones_own_is_asked_by_itself_and_by_its_address(
         (["diagnose", "--real", "a.csv"], "diagnostics compare two things"),
         (["diagnose", "--real", "a.csv", "--synthetic", "gen:copy", "--review", "4"], "--review writes a folder"),
         (["diagnose", "a.toml", "--real", "b.csv"], "say it in a.toml"),
+        (["diagnose", "a.toml", "--seed", "1", "--freq", "D"], "--seed, --freq: say it in a.toml"),
         (["diagnose", "nowhere.toml"], "there is no such file"),
     ],
 )
@@ -360,6 +361,13 @@ def test_the_file_of_a_sweep_is_diagnosed_too(
     capsys.readouterr()
     assert run(["diagnose", str(config), "--only", ONLY[0], "--jobs", "0"]) == DONE
     assert capsys.readouterr().out.startswith("real, made: ")
+
+
+def test_sheets_of_several_sources_have_folders_of_their_own(files: list[str], tmp_path: Path) -> None:
+    asked = [text for name in ("a.b", "a_b") for text in ("--synthetic", f"{name}={tmp_path / 'made.csv'}")]
+    home = tmp_path / "sheets"
+    assert run([*files[:3], *asked, *files[5:], "--review", "4", "--out", str(home)]) == DONE
+    assert sorted(path.parent.name for path in home.rglob("review.csv")) == ["1-real-a_b", "2-real-a_b"]
 
 
 def test_a_sweep_shows_its_diagnostics(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

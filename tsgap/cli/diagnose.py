@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from tsgap.examinations import Diagnostics
     from tsgap.readers import ReadOptions
 
+#: What the file of a sweep says itself.
+_IN_CONFIG = (
+    *("real", "synthetic", "inverse", "channels", "horizons", "windows", "step", "first_cutoff", "seed"),
+    *("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing"),
+)
 FORMATS = ("text", "json", "markdown", "csv")
 #: Exit code where the test is among the synthetic series.
 LEAKED = 1
@@ -80,8 +86,11 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
 
     asked = {name: given[name] for name in ("rules", "features", "outsiders") if given[name]}
     if config is not None:
-        if given["real"] or given["synthetic"]:
-            raise UsageError(f"--real, --synthetic: say it in {config}, or leave the file away")
+        context = click.get_current_context()
+        told = [n for n in _IN_CONFIG if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE]
+        if told:
+            flags = ", ".join("--" + name.replace("_", "-") for name in told)
+            raise UsageError(f"{flags}: say it in {config}, or leave the file away")
         return replace(
             from_toml(config, data_dir=options.data_dir), augment="", cheap=False, event="", diagnose=True, **asked
         )
@@ -99,8 +108,9 @@ def _write_sheets(found: Diagnostics, given: dict[str, Any]) -> None:
     from tsgap.review import sheet
 
     home: Path = given["out"]
-    for (data, source), contrast in found.contrasts.items():
-        folder = home if len(found.contrasts) == 1 else home / f"{data}-{source}"
+    for number, ((data, source), contrast) in enumerate(found.contrasts.items(), 1):
+        # names may hold anything, and two may look alike as that of a folder
+        folder = home if len(found.contrasts) == 1 else home / re.sub(r"[^\w-]+", "_", f"{number}-{data}-{source}")
         path = sheet(contrast, given["review"], seed=given["seed"]).write(folder)
         click.echo(f"review sheet: {path}   (answer it, then: tsgap review {path})", err=True)
 
