@@ -9,7 +9,7 @@ from benchmarks import implied_gap as against_linear
 from tests.trials import Rate, panel
 from tests.worlds import autoregressions
 from tsgap.diagnostics.figures import Figure
-from tsgap.diagnostics.implied import MATTERS_ONCE, from_context, from_one_value, implied_gap
+from tsgap.diagnostics.implied import MATTERS, MATTERS_ONCE, from_context, from_one_value, implied_gap
 from tsgap.diagnostics.stretches import correlations, stretched
 from tsgap.errors import DataError
 from tsgap.panel import Floats, Panel
@@ -89,6 +89,12 @@ def test_intervals_hold_the_true_gap() -> None:
         assert worst.detail == "lead 1"
         assert (mean.flag, mean.advice) == ("warn", "longer blocks")
     assert min(Rate(int(n), 60).high for n in inside) > 0.95
+
+
+def test_a_gap_that_is_large_and_not_proven_is_no_warning() -> None:
+    mean, worst = gaps(drawn(0.8, 6, 80, 7), drawn(0.8, 6, 80, 57))
+    assert mean.value > MATTERS > mean.low
+    assert (mean.flag, worst.flag) == ("", "")
 
 
 def test_the_curve_from_one_value_is_known_and_says_where_memory_ends() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from tsgap.explaining import (
     agreements,
     frontier,
     frontier_text,
+    measured,
     predictors,
     predictors_text,
 )
@@ -81,6 +84,18 @@ def test_without_a_gap_or_an_attack_a_source_is_neither_efficient_nor_in_the_way
     assert "+22.1" in text
     assert "efficient" in text
     assert "nobody knows" in text
+
+
+@pytest.mark.parametrize(
+    "fault", [{"taught": [True, False]}, {"status": "timeout"}, {"memory": "lag"}, {"transfer": "none"}]
+)
+def test_a_source_whose_longest_leads_were_not_taught_or_that_nobody_learnt_has_no_gap(fault: dict[str, Any]) -> None:
+    well = {"transfer": "learned", "memory": "linear", "status": "ok", "taught": [True, True]}
+    one: Any = SimpleNamespace(**(well | fault))
+    [found] = measured([(("d", "s"), [one])])
+    assert (found.data, found.source) == ("d", "s")
+    assert math.isnan(found.gap)
+    assert math.isnan(found.high)
 
 
 def test_data_sets_have_frontiers_of_their_own() -> None:

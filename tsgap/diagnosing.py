@@ -86,7 +86,7 @@ def of_experiment(
 
 def _asked(experiment: Experiment, given: Inputs, draw: Drawing) -> Iterator[Asked]:
     sources = [one.source for data in given.data for one in compared(data, given, experiment, draw)]
-    return asked_of(experiment, given, sources, draw)
+    return asked_of(given, sources, draw)
 
 
 @contextmanager

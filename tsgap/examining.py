@@ -44,7 +44,7 @@ class Asked:
         return self.source.replicates[0]
 
 
-def asked_of(experiment: Experiment, given: Inputs, sources: Sequence[Source], draw: Drawing) -> Iterator[Asked]:
+def asked_of(given: Inputs, sources: Sequence[Source], draw: Drawing) -> Iterator[Asked]:
     """Everything that is to be examined, in the order of data sets and sources."""
     by_name = {data.name: data for data in given.data}
     for source in sources:
@@ -81,7 +81,7 @@ def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
         featurise=choose_features(experiment.features) if experiment.features else own_features,
         rules=experiment.rules,
         as_read=as_read,
-        known=_known(asked, experiment, seed),
+        known=_known(asked, seed),
     )
     several = len(source.replicates)
     notes: tuple[str, ...] = (f"the first of {several} replicates is examined",) if several > 1 else ()
@@ -90,7 +90,7 @@ def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
     return replace(found, notes=(*notes, *found.notes))
 
 
-def _known(asked: Asked, experiment: Experiment, seed: int) -> Known | None:
+def _known(asked: Asked, seed: int) -> Known | None:
     """Who has seen what: from series that the user held back, or from a fit on half of the real series."""
     data = asked.data
     if asked.refit is None:
@@ -189,7 +189,7 @@ def _recorded(
 ) -> Iterator[tuple[str, Asked, str, dict[str, Any] | None]]:
     """Each source by its name, what is asked of it, its content, and what was found in the same before, if anything."""
     before = _table(store)
-    for asked in asked_of(experiment, given, [one for one in sources if one.name != ORACLE], draw):
+    for asked in asked_of(given, [one for one in sources if one.name != ORACLE], draw):
         name = f"{asked.data.name}/{asked.source.name}"
         content = content_of(asked, experiment, specs, tsgap.__version__)
         kept = before.get(name)
