@@ -22,10 +22,10 @@ SCHEMA = 1
 _SHOWN = 3
 
 _LEGEND = (
-    "value: the figure for real against synthetic series, with its 95 % interval by series; real-real: the same figure "
-    "for real against held-back real series, the noise floor; p: of a permutation of series. WARN: proven to differ, "
-    "and by enough to matter; each diagnostic may warn of 5 % of fair draws by chance. Diagnostics explain; only the "
-    "gap and the leak check decide a verdict."
+    "value: the figure for real against synthetic series, with its 95 % interval by unit; real-real: the same figure "
+    "for real against held-back real series, the noise floor; p: of a permutation of units. A unit is a series, or a "
+    "stretch of one where series are few. WARN: proven to differ, and by enough to matter; each diagnostic may warn of "
+    "5 % of fair draws by chance. Diagnostics explain; only the gap and the leak check decide a verdict."
 )
 _FIGURES = ("data", "source", "diagnostic", "figure", "value", "low", "high", "reference", "ratio", "p", "flag")
 _SAMPLES = ("data", "source", "diagnostic", "series", "start", "length", "score", "reason")
@@ -111,7 +111,7 @@ def _block(one: Examination) -> Iterator[str]:
         yield ""
         yield from aligned(table, left=2)
     yield from _headed("Not measurable", (line for told in one.found for line in _reasons(told, "not measurable")))
-    yield from _headed("Samples furthest from the real ones", (line for told in one.found for line in _samples(told)))
+    yield from _headed("Samples that stand out most", (line for told in one.found for line in _samples(told)))
     notes = (f"- {told.diagnostic}: {note}" for told in one.found for note in told.notes)
     yield from _headed("What was compared", (*notes, *(f"- {note}" for note in one.notes)))
 

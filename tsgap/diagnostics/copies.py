@@ -42,7 +42,7 @@ SCREEN = (
     "passes may still give series away"
 )
 RAW = "distance to the nearest real window (ratio of medians)"
-FREE = "the same at every alignment, without level, slope and scale"
+FREE = "distance at any alignment, up to level, slope and scale (ratio of medians)"
 RELATIVE = "nearest against second nearest real window (median)"
 NEAR, SAME = "all but the same", "the same, up to level and scale,"
 NEAR_COPIES, EXACT_COPIES = "share of near copies", "share of stretches that are exact copies"

@@ -27,7 +27,7 @@ WORST = 5
 
 _TOO_MUCH = "memory at lag {lag} is stronger than that of the real series: the generator smooths or repeats itself"
 _LOST = "memory at lag {lag} is lost: "
-_SIZES = "the sizes of values {lag} steps apart are {} alike than the real ones: "
+_SIZES = "at lag {lag} the sizes of values are {} alike than the real ones: "
 _NONLINEAR = "where autocorrelations agree, it takes blocks of real values or a nonlinear model"
 CORRELATION = (
     Quantity("distance of autocorrelations", 0.02, _TOO_MUCH, _LOST),

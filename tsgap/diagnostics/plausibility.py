@@ -101,7 +101,7 @@ def _forest(contrast: Contrast, seed: int) -> tuple[Share, list[Sample]]:
         reason = f"unusual features, in deviations of real windows: {named}"
         samples.append(Sample(side.panel.keys[side.unit[i]], int(side.begins[i]), side.length, score, reason))
     flagged = beyond.astype(np.float64), side.unit, (theirs > threshold).astype(np.float64), contrast.held_back.unit
-    told = f"beyond {rank} of {len(others)} real windows, each of which its isolation forest was not fitted on"
+    told = f"easier to set apart than {rank} of {len(others)} real windows, all by forests that had not seen them"
     return Share("unusual", *flagged, _FOREST, told), samples
 
 
