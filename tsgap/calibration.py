@@ -64,12 +64,6 @@ def share(hits: Floats, pairs: Floats) -> Linear:
         return Linear(value, parts, np.where(total > 0, pairs / total, 0.0))
 
 
-def difference(one: Linear, other: Linear) -> Linear:
-    """The difference of two statistics of the same windows, whose replicates belong together one by one."""
-    times = max(len(one.contributions), len(other.contributions))
-    return Linear(one.value - other.value, one.over(times) - other.over(times), one.shares)
-
-
 def estimated(statistic: Linear, pairs: Floats, clusters: Clusters) -> Estimate:
     """A share, or a difference of two, with its uncertainty, never certain because all windows were alike.
 
@@ -96,7 +90,7 @@ def estimated(statistic: Linear, pairs: Floats, clusters: Clusters) -> Estimate:
 def coverage(outside: Mapping[str, Floats], pairs: Floats, clusters: Clusters) -> Coverage:
     """Coverage of an interval from what lies `outside` of it, by arm (K, N, P), of so many `pairs` (N, P)."""
     inside = {arm: share(pairs - outside[arm], pairs) for arm in _ARMS}
-    apart = difference(inside["synthetic"], inside["control"])
+    apart = inside["synthetic"].minus(inside["control"], paired=True)
     return Coverage(*(estimated(one, pairs, clusters) for one in (*inside.values(), apart)))
 
 

@@ -97,8 +97,8 @@ def sheet(contrast: Contrast, n: int, *, seed: int) -> Sheet:
     """Draw `n` windows, half of them real and half synthetic, in an order by chance.
 
     Each sample is of another unit, and where synthetic series are twins of real ones none is there with its twin. The
-    examples are real ones that are not among the samples. `UsageError` where `n`
-    is odd or less than `FEWEST`, or where there are not as many units.
+    examples are real ones that are not among the samples. `UsageError` where `n` is odd or less than `FEWEST`, or where
+    there are not as many units.
     """
     if n < FEWEST or n % 2:
         raise UsageError(f"a review has an even number of samples from {FEWEST} on, half of them real: got {n}")
