@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from tsgap import occurrences
 from tsgap.arms import TrainingSet
 from tsgap.augmentation import SYNTHETIC
-from tsgap.blocks import let_go
-from tsgap.nearness import flattened, nearest, steps_that_count
-from tsgap.occurrences import Stretches, occurring, positions
+from tsgap.blocks import let_go, ranges
+from tsgap.nearness import detail, flattened, nearest, steps_that_count
+from tsgap.occurrences import NEAR, Stretches, occurring, positions
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.plan import Plan, Row
 from tsgap.ragged import spans
 from tsgap.splits import Split
 
+#: So many times the tolerance of equal values must be left of a stretch beside a smooth curve.
+SMOOTH = 5.0
 #: Steps of a stretch: long enough not to be met by chance, short enough to fit into a window of samples.
 LONGEST, SHORTEST = 24, 8
 #: The same for stretches that are all but equal: half of the test or of the samples, but not below `LONGEST`.
@@ -69,6 +71,9 @@ class Wanted:
         """All that can be looked for in series that have stretches of this length."""
         starts, _ = _starts(split, length)
         every = Stretches.distinct(split.data.values, starts, length)
+        # of smooth curves the tolerance leaves nothing to tell them apart by
+        told = [detail(every.standardised(rows)) >= SMOOTH * NEAR for rows in ranges(len(every), length)]
+        every = every.take(np.concatenate([np.zeros(0, dtype=bool), *told]))
         known, whole = occurring(every, split.train)
         series = np.searchsorted(split.data.offsets, every.starts, side="right") - 1
         rows = series[known]
@@ -121,7 +126,9 @@ class Sought:
     def near(self, panel: Panel) -> Ints:
         """Those that a stretch of the panel is near to, and far nearer than any of the real training part."""
         found = nearest(self.flat, panel).distance
+        # what is near in what a smooth curve has in common with any other alone is near by chance
         rows = np.flatnonzero(found <= NEARBY)
+        rows = rows[np.maximum(found[rows], SAME) <= detail(self.flat[rows])]
         asked = rows[np.isnan(self.far[rows])]
         self.far[asked] = nearest(self.flat[asked], self.split.train).distance
         return rows[self.far[rows] >= TIMES * np.maximum(found[rows], SAME)]

@@ -50,6 +50,18 @@ def steps_that_count(stretches: Floats) -> Floats:
     return np.asarray(squares.sum(1) ** 2 / np.maximum((squares**2).sum(1), np.finfo(float).tiny))
 
 
+def detail(windows: Floats) -> Floats:
+    """Root mean square of what a polynomial leaves of windows (n, L): of degree 6, or a quarter of their length (n,).
+
+    Smooth stretches are all alike up to it: between those of unrelated series some are near by chance.
+    """
+    length = windows.shape[1]
+    basis = np.linalg.qr(np.vander(np.linspace(-1.0, 1.0, length), min(6, length // 4) + 1))[0]
+    # no matrix product with the windows in a row: its last bit depends on how many come together
+    shares = np.einsum("nl,lk->nk", windows, basis)
+    return np.asarray(np.sqrt(((windows - np.einsum("nk,lk->nl", shares, basis)) ** 2).mean(1)))
+
+
 def nearest(stretches: Floats, panel: Panel, *, apart: Sequence[Ints] = ()) -> Nearest:
     """The nearest stretch of a panel to each of some `flattened` ones (n, L).
 
