@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 from trials import panel
 from worlds import autoregressions
 
+from tsgap.cli.explaining import frontier_text, predictors_text
 from tsgap.diagnostics import Figure, contrasted
 from tsgap.examination import Examination, Found
 from tsgap.explaining import (
@@ -20,10 +21,8 @@ from tsgap.explaining import (
     Measured,
     agreements,
     frontier,
-    frontier_text,
     measured,
     predictors,
-    predictors_text,
 )
 from tsgap.plugins import registry
 

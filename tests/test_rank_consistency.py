@@ -12,9 +12,10 @@ from scipy.stats import kendalltau
 
 from tests.grouped import WINDOWS, battery, run_of
 from tsgap import cli
+from tsgap.cli.ranks import sentences, text_of
 from tsgap.errors import UsageError
 from tsgap.gap import log_ratio
-from tsgap.rank_consistency import COLUMNS, LEAST, OPPOSITE, SAME, UNTOLD, sentences, text_of
+from tsgap.rank_consistency import COLUMNS, LEAST, OPPOSITE, SAME, UNTOLD
 
 GROUPS = {"all": 20}
 #: Errors after real, synthetic and shuffled training: the same order in both, and the first two swapped.

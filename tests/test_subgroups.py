@@ -12,8 +12,9 @@ import pytest
 from tests.grouped import WINDOWS, battery, run_of
 from tests.hand_made import CELLS, COMPARED, row, written
 from tsgap import cli
+from tsgap.cli.subgroups import sentence, text_of
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.subgroups import COLUMNS, MOST, sentence, text_of
+from tsgap.subgroups import COLUMNS, MOST
 
 GROUPS = {"shop": 8, "web": 8, "wholesale": 8}
 

@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 import tsgap
-from tsgap.rank_consistency import text_of as ranks
-from tsgap.subgroups import text_of as groups
+from tsgap.cli.ranks import text_of as ranks
+from tsgap.cli.subgroups import text_of as groups
 
 EMBEDDED = ("macrodata=card:macrodata:1,4,8:6:8:2",)
 FORECASTERS = ("linear", "gradient-boosting", "lag-probe")

@@ -104,14 +104,14 @@ def _sources(asked: Asked) -> dict[str, Any]:
 
 
 def _frontier(run: Run, asked: Asked) -> Shown:
-    from tsgap.explaining import frontier_text
+    from tsgap.cli.explaining import frontier_text
 
     frame = run.frontier(asked.metrics[0], **_sources(asked))
     return Shown(lambda: frame, lambda: frontier_text(frame), bool((frame.status == "ok").all()))
 
 
 def _predictors(run: Run, asked: Asked) -> Shown:
-    from tsgap.explaining import predictors_text
+    from tsgap.cli.explaining import predictors_text
 
     frame = run.predictors(asked.metrics[0], **_sources(asked))
     return Shown(lambda: frame, lambda: predictors_text(frame), bool((frame.status == "ok").any()))
@@ -120,7 +120,7 @@ def _predictors(run: Run, asked: Asked) -> Shown:
 def _subgroups(run: Run, asked: Asked) -> Shown:
     import pandas as pd
 
-    from tsgap.subgroups import text_of
+    from tsgap.cli.subgroups import text_of
 
     found = pd.concat([run.subgroups(metric, **asked.only) for metric in asked.metrics], ignore_index=True)
     return Shown(lambda: found, lambda: text_of(found), run.complete and not run.n_failed)
@@ -137,7 +137,7 @@ def _robustness(run: Run, asked: Asked) -> Shown:
 def _ranks(run: Run, asked: Asked) -> Shown:
     import pandas as pd
 
-    from tsgap.rank_consistency import text_of
+    from tsgap.cli.ranks import text_of
 
     found = pd.concat([run.rank_consistency(metric, **asked.only) for metric in asked.metrics], ignore_index=True)
     return Shown(lambda: found, lambda: text_of(found), run.complete and not run.n_failed)

@@ -1,0 +1,53 @@
+"""`tsgap show --frontier` and `--predictors`: what sources cost, and what ranks them as the gap does, for eyes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tsgap.formats import aligned
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frontier_text(frame: pd.DataFrame) -> str:
+    """The table of `frontier` for eyes."""
+    rows = [["data", "source", "gap %", "95 %", "membership AUC", "95 %", ""]]
+    for row in _records(frame):
+        mark = {True: "efficient", False: ""}.get(row["efficient"], row["status"])
+        gap = _span("+.1f", *(100 * math.expm1(row[name]) for name in ("gap", "low", "high")))
+        rows.append(
+            [row["data"], row["source"], *gap, *_span(".3f", row["auc"], row["auc_low"], row["auc_high"]), mark]
+        )
+    legend = (
+        "efficient: no other source is better in the gap and in what gives its members away (AUC of membership "
+        "inference; .5 gives nobody away), nor proven better in one and, within this one's interval, as good in the "
+        "other."
+    )
+    return "\n".join([*aligned(rows, left=2), "", legend]) + "\n"
+
+
+def predictors_text(frame: pd.DataFrame) -> str:
+    """The table of `predictors` for eyes."""
+    rows = [["data", "diagnostic", "figure", "rank correlation with the gap", "95 %", "sources", ""]]
+    for row in _records(frame):
+        rho = _span("+.2f", row["correlation"], row["low"], row["high"])
+        why = "" if row["status"] == "ok" else row["status"]
+        rows.append([row["data"], row["diagnostic"], row["figure"], *rho, str(int(row["sources"])), why])
+    legend = (
+        "rank correlation: +1 is a figure that puts the sources of a data set in the order of their gaps, -1 in the "
+        "opposite one; beside it its 95 % interval."
+    )
+    return "\n".join([*aligned(rows, left=3), "", legend]) + "\n"
+
+
+def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+    return ({str(name): value for name, value in row.items()} for row in frame.to_dict("records"))
+
+
+def _span(spec: str, value: float, low: float, high: float) -> tuple[str, str]:
+    """A figure and its interval as texts; "-" for what is not known."""
+    known = math.isfinite(low) and math.isfinite(high)
+    return "-" if math.isnan(value) else format(value, spec), f"{low:{spec}} to {high:{spec}}" if known else ""
