@@ -254,6 +254,15 @@ def test_what_was_found_in_other_series_is_not_shown_beside_new_gaps(
         tsgap.load(tmp_path).diagnostics()
 
 
+def test_a_sweep_takes_outsiders_that_are_no_file(real: pd.DataFrame, tmp_path: Path) -> None:
+    strangers = seasonal(11, 150, seed=8).assign(unique_id=lambda frame: "x" + frame.unique_id)
+    asked: dict[str, Any] = {"forecasters": "naive", "replicates": 1, "diagnose": True, "outsiders": strangers, **SPLIT}
+    [found] = tsgap.sweep(real, {"a": seasonal(12, 150, seed=3)}, out=tmp_path, **asked).diagnostics().found
+    told = found.figure(ONLY[0], "steps")
+    assert told is not None
+    assert told.detail.startswith("12 11 12 False|")
+
+
 def test_a_sweep_without_diagnostics_says_how_to_ask_for_them(real: pd.DataFrame, tmp_path: Path) -> None:
     done = tsgap.sweep(real, "gen:copy", forecasters="linear", replicates=1, out=tmp_path, **SPLIT)
     with pytest.raises(UsageError, match="nothing was diagnosed; run the sweep with --diagnose"):

@@ -108,7 +108,8 @@ def _setting(name: str, experiment: Experiment) -> Any:
 
 def _is_asked(name: str, experiment: Experiment) -> bool:
     value = getattr(experiment, name)
-    return value is not None and value is not False and value != "" and value != ()
+    # a frame is neither equal to anything nor unequal
+    return value is not None and value is not False and not (isinstance(value, (str, tuple)) and not value)
 
 
 def shown(what: Any) -> str:
