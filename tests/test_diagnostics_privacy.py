@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from trials import panel
 from worlds import autoregressions
 
 from tsgap import cell
@@ -283,3 +284,13 @@ def test_what_is_near_to_all_series_is_a_copy_of_none() -> None:
     real = Panel.of({f"s{i}": template + noise * rng.normal(size=240) for i in range(60)}, freq="D", seasons=(7,))
     mean = Panel.of({f"z{i}": template + 0.02 * rng.normal(size=240) for i in range(60)}, freq="D", seasons=(7,))
     assert told(searched(real, mean))[copies.NEAR_COPIES].flag == ""
+
+
+def test_outsiders_that_the_synthetic_series_are_made_of_are_none() -> None:
+    rng = np.random.default_rng(5)
+    members, outsiders = (panel(autoregressions(rng, 30, 150, phi=0.6), 12) for _ in range(2))
+    outsiders = outsiders.renamed([f"x{key}" for key in outsiders.keys])
+    contrast = contrasted(members, outsiders, seed=0, known=Known(members, outsiders, outsiders))
+    found = membership.measure(contrast, seed=0)
+    assert {figure.flag for figure in found.figures} == {"not measurable"}
+    assert "outsiders lie nearer to the synthetic series than members do" in found.figures[0].advice

@@ -177,3 +177,17 @@ def test_names_from_data_cannot_break_out_of_html_markdown_or_a_line() -> None:
     hostile = Examination("d", "s", (Found("shift", (Figure("```", 1.0),)),))
     assert markdown_of([hostile]).count("````") == 2
     assert json.loads(json_of([one]))["sources"][0]["data"] == "<b>d</b>"
+
+
+@pytest.mark.parametrize(("floor", "flag"), [(0.1, "warn"), (0.3, "")])
+def test_what_real_series_differ_by_as_much_is_no_warning_where_more_is_worse(
+    contrast: Contrast, floor: float, flag: str
+) -> None:
+    def distance(contrast: Contrast, *, seed: int) -> Diagnosed:
+        value = floor if contrast.is_floor else 0.2
+        figure = Figure("distance", value, flag="warn", advice="look", beyond_floor=True)
+        return Diagnosed((figure, Figure("share", value, flag="warn", advice="look")))
+
+    [found] = examined(contrast, {"distance": DiagnosticSpec("distance", "", distance)}, seed=0)
+    assert [figure.flag for figure in found.figures] == [flag, "warn"]
+    assert found.figures[0].advice == ("look" if flag else "")

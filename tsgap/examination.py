@@ -106,11 +106,18 @@ def _found(contrast: Contrast, name: str, spec: DiagnosticSpec, seed: int) -> Fo
     except (Exception, SystemExit) as err:  # noqa: BLE001 - whatever a plugin raises is its result
         told = str(err) if isinstance(err, TsgapError) else f"{type(err).__name__}: {err}"
         return Found(name, failed=told[:1000] or type(err).__name__, seconds=time.perf_counter() - begun)
-    figures = tuple(
-        replace(one, reference=floor.get(one.name, nan)) if isnan(one.reference) else one for one in here.figures
-    )
+    figures = tuple(_beside(one, floor.get(one.name, nan)) for one in here.figures)
     worst = tuple(sorted(here.worst, key=lambda sample: -sample.score)[:WORST])
     return Found(name, figures, worst, tuple(here.notes), seconds=time.perf_counter() - begun)
+
+
+def _beside(figure: Figure, floor: float) -> Figure:
+    """A figure beside that of the floor; no warning of what real series differ by as much, where it is one of size."""
+    if isnan(figure.reference):
+        figure = replace(figure, reference=floor)
+    if figure.flag == "warn" and figure.beyond_floor and not figure.value > figure.reference:
+        return replace(figure, flag="", advice="")
+    return figure
 
 
 def checked(found: Any) -> Diagnosed:

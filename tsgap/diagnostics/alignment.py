@@ -36,7 +36,7 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
         if not enough(n, m, LEVEL):
             figures.append(Figure(name, value, p=p, flag="not measurable", advice=few))
         elif value >= least and p <= LEVEL:
-            figures.append(Figure(name, value, p=p, flag="warn", advice=advice))
+            figures.append(Figure(name, value, p=p, flag="warn", advice=advice, beyond_floor=True))
         else:
             figures.append(Figure(name, value, p=p))
     detail = "grows as windows become fewer, so it is to be held against the noise floor alone"

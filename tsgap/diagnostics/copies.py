@@ -44,7 +44,7 @@ SCREEN = (
 RAW = "distance to the nearest real window (ratio of medians)"
 FREE = "distance at any alignment, up to level, slope and scale (ratio of medians)"
 RELATIVE = "nearest against second nearest real window (median)"
-NEAR, SAME = "all but the same", "the same, up to level and scale,"
+NEAR, SAME = "very near, up to level, slope and scale, to", "the same, up to level and scale, as"
 NEAR_COPIES, EXACT_COPIES = "share of near copies", "share of stretches that are exact copies"
 
 
@@ -195,6 +195,10 @@ class _Search:
         close = close[self._lead(self._flat, ours, close) <= lead]
         is_near = np.isin(np.arange(len(self.rows)), close).astype(np.float64)
         share = Share(NEAR_COPIES, is_near, side.unit[self.rows], again.astype(np.float64), rows, SCREEN)
+        figure = _warned(share, seed)
+        if figure.flag != "warn":
+            # as many as real series come near to each other: none of them is called a copy
+            return figure, []
         found = [
             self._sample(
                 int(self.rows[i]),
@@ -206,7 +210,7 @@ class _Search:
             )
             for i in close.tolist()
         ]
-        return _warned(share, seed), found
+        return figure, found
 
     def exact(self, seed: int) -> tuple[Figure, list[Sample]]:
         """The share of stretches of synthetic windows that are in a real series as they stand, and which they are."""
@@ -252,10 +256,10 @@ class _Search:
     def _sample(self, window: int, step: int, length: int, score: float, at: int, what: str) -> Sample:
         side = self.contrast.synthetic
         key = side.panel.keys[side.unit[window]]
-        reason = f"{what} as a real series"
+        reason = f"{what} a real series"
         if at >= 0:
             row = int(np.searchsorted(self.panel.offsets, at, side="right")) - 1
-            reason = f"{what} as real series {self.panel.keys[row]!r} from its step {at - self.panel.offsets[row]} on"
+            reason = f"{what} real series {self.panel.keys[row]!r} from its step {at - self.panel.offsets[row]} on"
         return Sample(key, int(side.begins[window]) + step, length, score, reason)
 
 

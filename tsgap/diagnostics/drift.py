@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 
 from tsgap.diagnostics import c2st
@@ -55,9 +57,7 @@ def _concept(covariate: c2st.Told, joint: c2st.Told) -> Figure:
     found = auc_gain(covariate.scores, joint.scores, joint.units)
     if covariate.auc.value >= FULL:
         why = "contexts alone are told apart: nothing is left that what follows them could add"
-        return Figure(
-            name, found.value, found.low, found.high, joint.p, flag="not measurable", advice=why, detail=detail
-        )
+        return Figure(name, nan, flag="not measurable", advice=why, detail=detail)
     if not (joint.apart and found.low > 0 and found.value >= ADDS):
         return Figure(name, found.value, found.low, found.high, joint.p, detail=detail)
     advice = "after contexts like the real ones other values follow: what a forecaster learns from them is not so"

@@ -22,7 +22,8 @@ class Figure:
     with the figure of that name for the contrast's floor, unless the diagnostic did. `flag` is "" , ``"warn"`` or
     ``"not measurable"``; a figure without a value is not measurable, whatever its flag says. `advice` is what to do
     about a warning, or why nothing could be measured; `detail` what the figure rests on, such as the features that tell
-    the sides apart. No figure decides a verdict.
+    the sides apart. `beyond_floor`: a warning stands only where the value is above its reference, as for a distance
+    that has no interval; the host takes it back else. No figure decides a verdict.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Figure:
     flag: Flag = ""
     advice: str = ""
     detail: str = ""
+    beyond_floor: bool = False
 
     def __post_init__(self) -> None:
         if self.flag not in FLAGS:

@@ -49,6 +49,10 @@ MEMBERS = (
     "{} of {} outsiders are among the members as they stand: nothing is known of who was not seen; leave out series "
     "that are there twice"
 )
+NEARER = (
+    "outsiders lie nearer to the synthetic series than members do (area under the curve {:.2f}): whoever made the "
+    "synthetic series knew the outsiders, or something that is like them; hand over series that were left out by chance"
+)
 GIVEN_AWAY = (
     "who was in the training part can be told from the synthetic series: do not hand them out as anonymous; a "
     "generator with more noise or fewer parameters remembers less"
@@ -90,8 +94,10 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
         return _nothing(why)
     synthetic = _within_reach(known.synthetic, sum(len(side.row) for side in sides))
     scores = [-nearest(side.flat, synthetic).distance for side in sides]
-    rare = _rarest(panels[:2], sides)
     units = [side.row for side in sides]
+    if nearer := _nearer(scores, units, seed):
+        return _nothing(nearer)
+    rare = _rarest(panels[:2], sides)
     figures = _told(NAMES[:2], scores, units, seed)
     rare_scores = [of[on] for of, on in zip(scores, rare, strict=True)]
     rare_units = [of[on] for of, on in zip(units, rare, strict=True)]
@@ -102,6 +108,17 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
         + (", for which the generator was fitted on half of the series" if known.by_host else "")
     )
     return Diagnosed(tuple(figures), notes=(note,))
+
+
+def _nearer(scores: list[Floats], units: list[Ints], seed: int) -> str:
+    """Why outsiders that are proven nearer to the synthetic series than members are none; "" where they are not."""
+    found = auc(scores[0], scores[1], *units)
+    if not found.low > 0.5:
+        return ""
+    (first, n), (second, m) = (numbered(unit) for unit in units)
+    ranked = _Ranked.of(np.concatenate(scores), np.concatenate([first, second + n]))
+    outsiders = relabelled(n, m, seed=seed)
+    return NEARER.format(found.value) if p_value(ranked.area(outsiders, 1 - outsiders)) <= LEVEL else ""
 
 
 def _nothing(why: str) -> Diagnosed:

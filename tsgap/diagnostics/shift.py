@@ -18,6 +18,8 @@ from tsgap.protocols import DiagnosticSpec
 KS, W1, LEVEL = 0.1, 0.1, 0.002
 #: Features that are named, at most, and how far their own area under the curve is from one half at least.
 NAMED, TELLS = 3, 0.1
+#: Means, in spreads, and spreads that are said to differ by this much.
+MOVED = 0.1
 
 
 def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
@@ -56,19 +58,29 @@ def marginal(
                 names[1], found.w1 / deviation if deviation else nan, p=found.w1_p, flag="not measurable", advice=few
             ),
         )
-    side = "larger" if synthetic.mean() > real.mean() else "smaller"
-    detail = f"on average {side} on the synthetic side, by {abs(synthetic.mean() - real.mean()):.3g}"
+    detail = _how(real, synthetic)
     advice = f"another distribution of {what} than in real series"
     if found.ks >= KS and found.ks_p <= LEVEL:
-        ks = Figure(names[0], found.ks, p=found.ks_p, flag="warn", advice=advice, detail=detail)
+        ks = Figure(names[0], found.ks, p=found.ks_p, flag="warn", advice=advice, detail=detail, beyond_floor=True)
     else:
         ks = Figure(names[0], found.ks, p=found.ks_p, detail=detail)
     if deviation <= 1e-12 * float(np.abs(real).max()):
         return ks, Figure.unknown(names[1], f"the {what} of the real series do not vary, so there is no unit for it")
     w1 = found.w1 / deviation
     if w1 >= W1 and found.w1_p <= LEVEL:
-        return ks, Figure(names[1], w1, p=found.w1_p, flag="warn", advice=advice, detail=detail)
+        return ks, Figure(names[1], w1, p=found.w1_p, flag="warn", advice=advice, detail=detail, beyond_floor=True)
     return ks, Figure(names[1], w1, p=found.w1_p, detail=detail)
+
+
+def _how(real: Floats, synthetic: Floats) -> str:
+    """What differs most plainly, in words: the mean, the spread, or neither."""
+    apart, spread = float(synthetic.mean() - real.mean()), float(real.std())
+    if abs(apart) >= MOVED * spread and apart:
+        return f"on average {'larger' if apart > 0 else 'smaller'} on the synthetic side, by {abs(apart):.3g}"
+    ratio = float(synthetic.std()) / spread if spread else 1.0
+    if abs(ratio - 1) >= MOVED:
+        return f"on the synthetic side the spread is {ratio:.2g} times the real one"
+    return "mean and spread are about the same on both sides, the shape is not"
 
 
 def _told(contrast: Contrast, seed: int) -> Figure:
