@@ -13,7 +13,7 @@ from worlds import seasonal
 
 import tsgap
 from tsgap import examining
-from tsgap.cli import DONE, FAILED_CELLS, USAGE, run
+from tsgap.cli import DONE, FAILED_CELLS, IO_ERROR, USAGE, run
 from tsgap.diagnostics import Contrast, Diagnosed, Figure
 from tsgap.errors import DataError, UsageError
 from tsgap.plugins import choose_diagnostic
@@ -126,9 +126,10 @@ def test_features_of_ones_own_stand_in_for_those_of_windows(real: pd.DataFrame) 
 @pytest.mark.parametrize(
     ("features", "said"),
     [
-        ("nowhere:features", "there is no module 'nowhere'"),
+        ("nowhere:features", "there is no module 'nowhere'$"),
         ("tsgap.diagnostics.features:featurs", "did you mean 'features'"),
         ("tsgap.diagnostics.features:NAMES", "a tuple is no function of windows"),
+        ("json:dumps", "json:dumps cannot be called with windows"),
         ("features", "features are a function, or written module:function"),
     ],
 )
@@ -252,6 +253,16 @@ def test_what_was_found_in_other_series_is_not_shown_beside_new_gaps(
         tsgap.sweep(rougher(real), {"a": "gen:copy"}, diagnose=True, **asked)
     with pytest.raises(UsageError, match="nothing was diagnosed"):
         tsgap.load(tmp_path).diagnostics()
+
+
+def test_outsiders_beside_a_generator_count_where_it_cannot_be_refitted_else_it_is_said(real: pd.DataFrame) -> None:
+    strangers = seasonal(7, 150, seed=8).assign(unique_id=lambda frame: "x" + frame.unique_id)
+    found = tsgap.diagnose(real, "gen:iaaft", only=ONLY, outsiders=strangers, **SPLIT)
+    assert figure(found).detail.startswith("6 6 6 True|")
+    assert "not of the outsiders handed over" in str(found)
+    few = tsgap.diagnose(seasonal(4, 400), "gen:iaaft", only=ONLY, outsiders=strangers, **SPLIT)
+    assert figure(few).detail.startswith("4 7 4 False|")
+    assert "not of the outsiders handed over" not in str(few)
 
 
 def test_a_sweep_takes_outsiders_that_are_no_file(real: pd.DataFrame, tmp_path: Path) -> None:
@@ -391,7 +402,7 @@ def test_a_sweep_shows_its_diagnostics(files: list[str], tmp_path: Path, capsys:
     for view in ("frontier", "predictors"):
         # there is nobody to tell who was seen, and one source has no rank
         assert run(["show", out, f"--{view}"]) == FAILED_CELLS
-        assert "steps" in capsys.readouterr().out or view == "frontier"
+        assert "1 sources have both" in capsys.readouterr().out or view == "frontier"
 
 
 def test_the_diagnostics_there_are_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -404,3 +415,12 @@ def test_the_diagnostics_there_are_are_listed(capsys: pytest.CaptureFixture[str]
 def test_a_rule_that_is_none_is_a_mistake_before_anything_is_drawn(real: pd.DataFrame) -> None:
     with pytest.raises(UsageError, match="y is a bit odd"):
         tsgap.diagnose(real, "gen:nothing-of-that-name", rules=["y is a bit odd"], **SPLIT)
+
+
+def test_a_place_that_cannot_be_written_to_is_said_before_anything_is_computed(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*files, "--only", "here-roughness", "-o", str(tmp_path / "nowhere" / "out.txt")]) == IO_ERROR
+    told = capsys.readouterr()
+    assert "there is no folder" in told.err
+    assert not told.out

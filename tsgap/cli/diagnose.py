@@ -10,7 +10,7 @@ import click
 
 from tsgap.cli import DONE, FAILED_CELLS
 from tsgap.cli.options import read_options, split_options
-from tsgap.errors import UsageError
+from tsgap.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from tsgap.examinations import Diagnostics
@@ -39,7 +39,7 @@ LEAKED = 1
     help="One of 'tsgap diagnostics'. Repeatable. Default: all.",
 )
 @click.option("--rule", "rules", multiple=True, metavar="TEXT", help="What must hold, as 'y >= 0'. Repeatable.")
-@click.option("--features", metavar="MODULE:FUNCTION", help="Features of windows, for those of a trained model, say.")
+@click.option("--features", metavar="MODULE:FUNCTION", help="Features (N, F) of windows (N, L) and the season.")
 @click.option("--outsiders", metavar="FILE", help="Real series of the same period that the generator never saw.")
 @click.option("--inverse", type=click.Choice(["minmax", "zscore"]), help="Undo the normalisation of arrays of windows.")
 @click.option("--channels", default="", metavar="A,B,…", help="Names of the channels of arrays (N, L, C).")
@@ -71,6 +71,9 @@ def diagnose(config: Path | None, options: ReadOptions, **given: Any) -> int:
     experiment = _experiment(config, options, given)
     if given["review"] and given["out"] is None:
         raise UsageError("--review writes a folder: say where with --out FOLDER")
+    home = None if given["review"] or given["out"] is None else given["out"].absolute().parent
+    if home is not None and not home.is_dir():
+        raise StoreError(f"{given['out']} cannot be written: there is no folder {home}")
     found = of_experiment(experiment, only=given["only"], jobs=given["jobs"], timeout=given["timeout"])
     _show(found, given)
     if given["review"]:

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @click.option("--event", default="", metavar="TEXT", help="With --augment: rare events too, like 'y > q0.95'.")
 @click.option("--diagnose", is_flag=True, help="Also compare the synthetic series themselves with the real ones.")
 @click.option("--rule", "rules", multiple=True, metavar="TEXT", help="With --diagnose: what holds, as 'y >= 0'.")
-@click.option("--features", metavar="MODULE:FUNCTION", help="With --diagnose: features of windows.")
+@click.option("--features", metavar="MODULE:FUNCTION", help="With --diagnose: features (N, F) of windows (N, L).")
 @click.option("--outsiders", metavar="FILE", help="With --diagnose: real series that the generator never saw.")
 @click.option("--stress", is_flag=True, help="Also forecast from perturbed histories: noise, gaps, a shift.")
 @click.option("--inverse", type=click.Choice(["minmax", "zscore"]), help="Undo the normalisation of arrays of windows.")

@@ -145,9 +145,15 @@ def choose_features(what: Any) -> Callable[..., Any]:
     address = re.fullmatch(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)", str(what))
     if address is None:
         raise UsageError(f"features are a function, or written module:function, got {what!r}")
-    at = _imported("diagnostic", "diagnostics", address[1], address[2], registry())
+    at = _imported("function", "", address[1], address[2], registry())
     if not callable(at):
         raise UsageError(f"{what}: a {type(at).__name__} is no function of windows (N, L) and a season length")
+    try:
+        inspect.signature(at).bind(None, None)
+    except TypeError as err:
+        raise UsageError(f"{what} cannot be called with windows (N, L) and a season length: {err}") from err
+    except ValueError:  # a built-in function that does not say what it takes
+        pass
     found = at
     return found
 
@@ -218,7 +224,7 @@ def _choose_address(kind: str, module: str, path: str, rest: str, everything: Re
 
 
 def _imported(kind: str, table: str, module: str, path: str, everything: Registry) -> Any:
-    """What stands at an address, ``module:path``."""
+    """What stands at an address, ``module:path``; `table` "" where nothing of its kind has a name of its own."""
     where = f"{module}:{path}"
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -228,6 +234,8 @@ def _imported(kind: str, table: str, module: str, path: str, everything: Registr
     except ModuleNotFoundError as err:
         if err.name != module.partition(".")[0]:
             raise UsageError(f"{where}: importing {module} failed: {type(err).__name__}: {err}") from err
+        if not table:
+            raise UsageError(f"{where}: there is no module {module!r}") from err
         near = difflib.get_close_matches(module, getattr(everything, table), n=1, cutoff=0.6)
         hint = f"; did you mean the {kind} {near[0]!r}, with parameters as key=value?" if near else ""
         note = f". {everything.failures}" if everything.failures else ""
