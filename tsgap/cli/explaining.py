@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tsgap.formats import aligned
+from tsgap.formats import aligned, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,25 +22,29 @@ def frontier_text(frame: pd.DataFrame) -> str:
             [row["data"], row["source"], *gap, *_span(".3f", row["auc"], row["auc_low"], row["auc_high"]), mark]
         )
     legend = (
-        "efficient: no other source is better in the gap and in what gives its members away (AUC of membership "
-        "inference; .5 gives nobody away), nor proven better in one and, within this one's interval, as good in the "
-        "other."
+        "efficient: no other source beats it. One does that is better in the gap and in what gives members away, or "
+        "proven better in one of them and within this one's interval in the other. AUC of membership inference: .5 "
+        "gives nobody away."
     )
     return "\n".join([*aligned(rows, left=2), "", legend]) + "\n"
 
 
 def predictors_text(frame: pd.DataFrame) -> str:
-    """The table of `predictors` for eyes."""
-    rows = [["data", "diagnostic", "figure", "rank correlation with the gap", "95 %", "sources", ""]]
-    for row in _records(frame):
+    """The table of `predictors` for eyes, and under it why other figures are not in it."""
+    rows = [["data", "diagnostic", "figure", "rank correlation with the gap", "95 %", "sources"]]
+    for row in _records(frame[frame.status == "ok"]):
         rho = _span("+.2f", row["correlation"], row["low"], row["high"])
-        why = "" if row["status"] == "ok" else row["status"]
-        rows.append([row["data"], row["diagnostic"], row["figure"], *rho, str(int(row["sources"])), why])
+        rows.append([row["data"], row["diagnostic"], row["figure"], *rho, str(int(row["sources"]))])
+    without = [
+        f"{data}: {len(block)} figures without a rank correlation: {status}"
+        for (data, status), block in frame[frame.status != "ok"].groupby(["data", "status"], sort=False)
+    ]
     legend = (
         "rank correlation: +1 is a figure that puts the sources of a data set in the order of their gaps, -1 in the "
         "opposite one; beside it its 95 % interval."
     )
-    return "\n".join([*aligned(rows, left=3), "", legend]) + "\n"
+    table = [*aligned(rows, left=3), ""] if len(rows) > 1 else []
+    return "\n".join([*table, *map(one_line, without), "", legend]) + "\n"
 
 
 def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
