@@ -85,23 +85,24 @@ def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
     )
     several = len(source.replicates)
     notes: tuple[str, ...] = (f"the first of {several} replicates is examined",) if several > 1 else ()
+    if asked.outsiders is not None and found.known is not None and found.known.by_host:
+        notes += (
+            "who gives members away is asked of a fit on half of the real series, not of the outsiders handed over",
+        )
     if source.normalised:
         notes += ("windows on both sides are brought to mean 0 and standard deviation 1",)
     return replace(found, notes=(*notes, *found.notes))
 
 
 def _known(asked: Asked, seed: int) -> Known | None:
-    """Who has seen what: from series that the user held back, or from a fit on half of the real series."""
+    """Who has seen what: from a fit on half of the real series, or from series that the user held back."""
     data = asked.data
-    if asked.refit is None:
-        if asked.outsiders is None or isinstance(asked.synthetic, NotDrawn):
-            return None
-        return Known(data.train, asked.outsiders, asked.synthetic)
-    dealt = halves(data.train, seed=seed)
-    if dealt.by != "series":
-        # parts of the same series, of another time: no outsiders
+    if asked.refit is not None and (dealt := halves(data.train, seed=seed)).by == "series":
+        return Known(dealt.real, dealt.synthetic, asked.refit(dealt.real, seed), by_host=True)
+    # halves in time are parts of the same series: no outsiders
+    if asked.outsiders is None or isinstance(asked.synthetic, NotDrawn):
         return None
-    return Known(dealt.real, dealt.synthetic, asked.refit(dealt.real, seed), by_host=True)
+    return Known(data.train, asked.outsiders, asked.synthetic)
 
 
 def specs_of(only: Sequence[Any] = ()) -> dict[str, DiagnosticSpec]:
