@@ -137,3 +137,11 @@ def test_equal_seeds_give_equal_contrasts(rng):
     one, two, other = (contrasted(real, synthetic, seed=seed) for seed in (5, 5, 6))
     assert np.array_equal(one.synthetic.windows, two.synthetic.windows)
     assert not np.array_equal(one.synthetic.windows, other.synthetic.windows)
+
+
+def test_that_few_strangers_say_little_of_others_is_noted() -> None:
+    rng = np.random.default_rng(3)
+    real, other = (panel(rng.normal(size=(2, 600)), 12) for _ in range(2))
+    strangers = other.renamed(["x", "y"])
+    assert "2 series on a side are few" in contrasted(real, strangers, seed=0).notes[-1]
+    assert not any("are few" in note for note in contrasted(real, other, seed=0).notes)

@@ -303,6 +303,11 @@ def _notes(made: Sequence[Side], ours: Panel, theirs: Panel, real: Panel, synthe
     for name, panel, units in (("real", real, ours), ("synthetic", synthetic, theirs)):
         if why := dependence(panel, units, few=SERIES):
             told.append(f"the {name} series {why}: {DEPENDENT}")
+    if (few := min(len(real), len(synthetic))) < SERIES and not pairing(real.keys, synthetic.keys).paired:
+        told.append(
+            f"{few} series on a side are few: what differs from series to series, such as their levels, counts as a "
+            "difference of the sides, and a warning is about these series alone"
+        )
     return tuple(told)
 
 

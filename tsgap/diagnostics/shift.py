@@ -65,7 +65,9 @@ def marginal(
     else:
         ks = Figure(names[0], found.ks, p=found.ks_p, detail=detail)
     if deviation <= 1e-12 * float(np.abs(real).max()):
-        return ks, Figure.unknown(names[1], f"the {what} of the real series do not vary, so there is no unit for it")
+        return ks, Figure.unknown(
+            names[1], f"in the real series there is one value alone ({what}), and so no deviation to measure by"
+        )
     w1 = found.w1 / deviation
     if w1 >= W1 and found.w1_p <= LEVEL:
         return ks, Figure(names[1], w1, p=found.w1_p, flag="warn", advice=advice, detail=detail, beyond_floor=True)
