@@ -144,8 +144,8 @@ def test_the_text_says_values_noise_floor_warnings_advice_and_the_worst() -> Non
     assert "LEAK: 3 of 9 stretches" in text
     assert "0.8 to 0.95" in text
     assert "WARN" in text
-    assert "- shift, area: skewness: look at peaks" in text
-    assert "Not measurable\n- shift, depth: too few series" in text
+    assert "- shift: area (skewness): look at peaks" in text
+    assert "Not measurable\n- shift: depth: too few series" in text
     assert "series 'k0', steps 0 to 23: a value of -3" in text
     assert "4 more samples" in text
     assert "- a note on all" in text

@@ -128,11 +128,11 @@ def _reasons(told: Found, flag: str) -> Iterator[str]:
     why: dict[str, list[str]] = {}
     for figure in told.figures:
         if figure.flag == flag:
-            rest = "" if figure.detail in figure.advice else figure.detail
-            why.setdefault(": ".join(filter(None, [rest, figure.advice])), []).append(figure.name)
+            rest = "" if figure.detail in figure.advice else f" ({figure.detail})"
+            why.setdefault(figure.advice, []).append(f"{figure.name}{rest}")
     for said, names in why.items():
-        many = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        yield f"- {told.diagnostic}, {many}: {said}".removesuffix(": ")
+        many = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+        yield f"- {told.diagnostic}: {many}: {said}".removesuffix(": ")
 
 
 def _samples(told: Found) -> Iterator[str]:
