@@ -144,4 +144,5 @@ def test_that_few_strangers_say_little_of_others_is_noted() -> None:
     real, other = (panel(rng.normal(size=(2, 600)), 12) for _ in range(2))
     strangers = other.renamed(["x", "y"])
     assert "2 series on a side are few" in contrasted(real, strangers, seed=0).notes[-1]
+    assert contrasted(real, strangers, seed=0).caution == "these series alone, which are few"
     assert not any("are few" in note for note in contrasted(real, other, seed=0).notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,13 @@ def test_the_tables_hold_every_figure_and_every_sample() -> None:
     assert frame.figure.tolist()[:4] == ["area", "share", "ratio", "depth"]
     assert frame.ratio.tolist()[:2] == [pytest.approx(1.8), 1.0]
     assert len(samples_of([made_up()])) == 7
+
+
+def test_what_a_proof_is_not_about_is_said_with_it() -> None:
+    one = replace(made_up(), caution="these series alone, which are few")
+    assert "real series show (shift), which is about these series alone, which are few" in sentence(one)
+    assert Examination.of_told(one.told).caution == one.caution
+    assert "which is about" not in sentence(replace(one, found=()))
 
 
 def test_a_source_that_cannot_be_compared_says_why_everywhere() -> None:

@@ -34,7 +34,8 @@ class Examination:
     """What all diagnostics found of one source of a data set.
 
     `leaks` says what was found of the test among the synthetic series; that alone decides a verdict. `why` is not empty
-    where nothing could be compared. `notes` say what was compared, and what was left out.
+    where nothing could be compared. `notes` say what was compared, and what was left out, `caution` what alone a proof
+    is about, where it is not about series like these.
     """
 
     data: str
@@ -43,6 +44,7 @@ class Examination:
     leaks: tuple[str, ...] = ()
     why: str = ""
     notes: tuple[str, ...] = ()
+    caution: str = ""
 
     @property
     def warnings(self) -> tuple[tuple[str, Figure], ...]:
@@ -86,7 +88,15 @@ class Examination:
             )
             for one in told["found"]
         )
-        return cls(told["data"], told["source"], found, tuple(told["leaks"]), told["why"], tuple(told["notes"]))
+        return cls(
+            told["data"],
+            told["source"],
+            found,
+            tuple(told["leaks"]),
+            told["why"],
+            tuple(told["notes"]),
+            told["caution"],
+        )
 
 
 def examined(contrast: Contrast, specs: Mapping[str, DiagnosticSpec], *, seed: int) -> tuple[Found, ...]:

@@ -81,6 +81,7 @@ def sentence(one: Examination) -> str:
     said = f"{len(one.warnings)} of {len(measured)} figures are proven to differ from what real series show"
     if one.warnings:
         said += f" ({', '.join(dict.fromkeys(diagnostic for diagnostic, _ in one.warnings))})"
+        said += f", which is about {one.caution}" if one.caution else ""
     if more := len(figures) - len(measured):
         said += f", {more} could not be measured"
     if one.failed:

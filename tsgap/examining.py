@@ -129,7 +129,9 @@ def examine(
     except TsgapError as err:
         return Examination(data.name, name, leaks=told, why=str(err)), None
     seed = seed_of(experiment.seed, data.name, "diagnostics")
-    return Examination(data.name, name, examined(contrast, specs, seed=seed), told, "", contrast.notes), contrast
+    return Examination(
+        data.name, name, examined(contrast, specs, seed=seed), told, "", contrast.notes, contrast.caution
+    ), contrast
 
 
 def content_of(asked: Asked, experiment: Experiment, specs: Mapping[str, DiagnosticSpec], version: str) -> str:

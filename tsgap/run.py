@@ -157,8 +157,9 @@ class Run(Causes):
         INSUFFICIENT_DATA or INCONCLUSIVE. `horizons` are the ends of the bins that are gated, in steps or in seasons
         like "1m" (default: by season, up to the longest horizon). `baseline`: the run of the last accepted version; a
         source that is proven worse fails. `worst_group`: the same is asked of every group of a grouping (its name, or
-        True for all there are; see `subgroups`), of the gap over all leads: PASS only where it is proven smaller than
-        the margin in each, FAIL where some is proven larger; a group that is too small to decide forbids a PASS.
+        True for all there are but "coverage", whose groups are the source's own doing; see `subgroups`), of the gap
+        over all leads: PASS only where it is proven smaller than the margin in each, FAIL where some is proven larger;
+        a group that is too small to decide forbids a PASS.
         Raises `UsageError` where `metric` cannot be gated.
         """
         from tsgap.findings import Rules

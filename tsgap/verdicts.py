@@ -16,6 +16,7 @@ from tsgap.formats import one_line
 from tsgap.frequency import horizons as parsed_horizons
 from tsgap.gap import Estimate, Linear, independent_mean, lead_bins, lost
 from tsgap.gate import judged
+from tsgap.grouping import COVERAGE
 from tsgap.horizon import NO_EFFECT
 from tsgap.metrics import NO_QUANTILES
 from tsgap.sentences import sentence
@@ -331,14 +332,17 @@ def gated(
 def _by_group(
     run: Run, data: str, source: str, wanted: bool | Sequence[str], **asked: Any
 ) -> dict[str, dict[str, list[Evidence]] | str]:
-    """The evidence of every group of the wanted groupings, last of all leads together, or why there are no groups."""
+    """The evidence of every group of the wanted groupings, last of all leads together, or why there are no groups.
+
+    Without a name these are all but what the source covers: of a good one the rest is too small to tell anything.
+    """
     there = {one.name: one for one in run.groupings(data, source)}
     if not there:
         raise UsageError(
             f"{run.path}: {data} has no groups; name group columns (--group NAME), or run the sweep with --diagnose"
         )
     out: dict[str, dict[str, list[Evidence]] | str] = {}
-    for name in there if isinstance(wanted, bool) else wanted:
+    for name in [name for name in there if name != COVERAGE] if isinstance(wanted, bool) else wanted:
         if name not in there:
             raise UnknownNameError.of("grouping", name, there, note=f"That is what is in this run of {data}.")
         grouping = there[name]

@@ -95,6 +95,7 @@ class Contrast:
     `leads` values are what would be forecast from the others. `all_real` and `all_synthetic` are the panels that
     all this was taken from, uncut; `as_read` the same two (``"real"``, ``"synthetic"``) before gaps were filled, where
     that is known. `rules` are the user's own, in words. `known` says who has seen what, None where nobody knows.
+    `caution` says what a proof is not about, where units are few or depend on each other.
     """
 
     real: Side
@@ -108,6 +109,7 @@ class Contrast:
     rules: tuple[str, ...] = ()
     known: Known | None = None
     notes: tuple[str, ...] = ()
+    caution: str = ""
 
     @property
     def season(self) -> int:
@@ -193,6 +195,7 @@ def contrasted(
         _side(panel, length, np.minimum(room, most), many, scaling, featurise, rng)
         for panel, room in zip(panels, rooms, strict=True)
     ]
+    caution, why = _cautions(ours, theirs, real, synthetic)
     return Contrast(
         made[0],
         made[2],
@@ -204,7 +207,8 @@ def contrasted(
         as_read or {},
         tuple(rules),
         known,
-        _notes(made, ours, theirs, real, synthetic),
+        (*_notes(made, ours, theirs, real), *why),
+        caution,
     )
 
 
@@ -293,22 +297,29 @@ def _side(
     return Side(panel, frozen(unit), frozen(slot * length + shift), length, scaling, featurise)
 
 
-def _notes(made: Sequence[Side], ours: Panel, theirs: Panel, real: Panel, synthetic: Panel) -> tuple[str, ...]:
+def _notes(made: Sequence[Side], ours: Panel, theirs: Panel, real: Panel) -> tuple[str, ...]:
     n, used = ([of(side) for side in made] for of in (_count, _used))
     kind = "series" if len(real) >= SERIES else "stretches of series"
-    told = [
+    return (
         f"{n[0]} real and {n[2]} synthetic windows of {made[0].length} values, of {used[0]} of {len(ours)} and of "
-        f"{used[2]} of {len(theirs)} {kind}; the noise floor has {n[1]} of {used[1]} others"
-    ]
-    for name, panel, units in (("real", real, ours), ("synthetic", synthetic, theirs)):
-        if why := dependence(panel, units, few=SERIES):
-            told.append(f"the {name} series {why}: {DEPENDENT}")
+        f"{used[2]} of {len(theirs)} {kind}; the noise floor has {n[1]} of {used[1]} others",
+    )
+
+
+def _cautions(ours: Panel, theirs: Panel, real: Panel, synthetic: Panel) -> tuple[str, tuple[str, ...]]:
+    """What a proof is not about, in a few words, and why, in notes; nothing where units are many and independent."""
+    short, told = [], []
     if (few := min(len(real), len(synthetic))) < SERIES and not pairing(real.keys, synthetic.keys).paired:
+        short.append("these series alone, which are few")
         told.append(
             f"{few} series on a side are few: what differs from series to series, such as their levels, counts as a "
             "difference of the sides, and a warning is about these series alone"
         )
-    return tuple(told)
+    for name, panel, units in (("real", real, ours), ("synthetic", synthetic, theirs)):
+        if why := dependence(panel, units, few=SERIES):
+            short.append("the paths that these series took, which are not independent")
+            told.append(f"the {name} series {why}: {DEPENDENT}")
+    return "; ".join(dict.fromkeys(short)), tuple(told)
 
 
 def _count(side: Side) -> int:
