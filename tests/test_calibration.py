@@ -412,3 +412,11 @@ def test_show_says_who_has_no_quantiles_and_whose_crossed(tmp_path: Path) -> Non
     )
     assert "95 % intervals of f hold 100.0 % after real training, 100.0 % after synthetic" in text
     assert set(frame.forecaster) == {"f", "points"}
+
+
+def test_a_sweep_from_python_may_ask_for_calibration(tmp_path: Path) -> None:
+    from worlds import seasonal
+
+    asked: dict[str, Any] = {"horizons": [1], "windows": 2, "replicates": 1, "jobs": 0, "out": tmp_path}
+    run = tsgap.sweep(seasonal(), "gen:copy", forecasters="linear", calibration=True, quantiles=[0.4], **asked)
+    assert run.manifest["experiment"]["quantiles"] == sorted({*LEVELS, 0.4})

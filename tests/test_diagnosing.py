@@ -251,7 +251,7 @@ def test_what_was_found_in_other_series_is_not_shown_beside_new_gaps(
     monkeypatch.setattr(examining, "examine", stopped)
     with pytest.raises(KeyboardInterrupt):
         tsgap.sweep(rougher(real), {"a": "gen:copy"}, diagnose=True, **asked)
-    with pytest.raises(UsageError, match="nothing was diagnosed"):
+    with pytest.raises(UsageError, match="its diagnostics are not made yet"):
         tsgap.load(tmp_path).diagnostics()
 
 
@@ -424,3 +424,18 @@ def test_a_place_that_cannot_be_written_to_is_said_before_anything_is_computed(
     told = capsys.readouterr()
     assert "there is no folder" in told.err
     assert not told.out
+
+
+def test_one_rule_may_be_a_text_and_what_is_no_text_is_refused(real: pd.DataFrame) -> None:
+    found = tsgap.diagnose(real, seasonal(12, 150, seed=7), only=ONLY, rules="y >= 0", **SPLIT)
+    assert "|y >= 0|" in figure(found).detail
+    with pytest.raises(UsageError, match="a rule is a text such as 'y >= 0', got 3"):
+        tsgap.diagnose(real, seasonal(12, 150, seed=7), only=ONLY, rules=[3], **SPLIT)  # type: ignore[list-item]
+
+
+def test_diagnostics_that_are_not_made_yet_are_not_called_never_asked_for(real: pd.DataFrame, tmp_path: Path) -> None:
+    done = tsgap.sweep(
+        real, "gen:copy", forecasters="linear", replicates=1, diagnose=True, out=tmp_path, shard=(2, 2), **SPLIT
+    )
+    with pytest.raises(UsageError, match="its diagnostics are not made yet"):
+        done.diagnostics()

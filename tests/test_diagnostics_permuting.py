@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from tsgap.diagnostics.permuting import (
     auc,
     auc_gain,
+    enough,
     numbered,
     p_value,
     redrawn,
@@ -124,3 +125,8 @@ def test_the_gain_of_the_area_is_found_where_there_is_one():
     assert gain.value == pytest.approx(auc(real, synthetic, ours, theirs).value - auc(*blind, ours, theirs).value)
     none = auc_gain((real, synthetic), (2 * real, 2 * synthetic), (ours, theirs))
     assert none.value == none.low == none.high == 0
+
+
+def test_there_are_ways_enough_to_label_thousands_of_units() -> None:
+    assert enough(5000, 5000, 0.002)
+    assert not enough(2000, 0, 0.002)

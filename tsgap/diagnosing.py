@@ -24,7 +24,7 @@ def diagnose(
     synthetic: Any,
     *,
     only: Any = (),
-    rules: Sequence[str] = (),
+    rules: Sequence[str] | str = (),
     features: Any = None,
     outsiders: Any = None,
     seed: int = 0,
@@ -57,7 +57,7 @@ def diagnose(
         first_cutoff=first_cutoff,
     )
     sources = source_specs(synthetic, inverse=inverse, channels=tuple(channels))
-    asked: dict[str, Any] = {"rules": tuple(rules), "features": features, "outsiders": outsiders, "seed": seed}
+    asked: dict[str, Any] = {"rules": rules, "features": features, "outsiders": outsiders, "seed": seed}
     experiment = Experiment(data, sources, (BASELINE,), diagnose=True, **asked)
     return of_experiment(
         experiment, only=only if isinstance(only, (list, tuple)) else [only], jobs=jobs, timeout=timeout

@@ -69,13 +69,17 @@ class Diagnostics:
 
 def of_store(store: Store, keep: Callable[[str, str], bool]) -> Diagnostics:
     """What was recorded in a run folder of the (data set, source) to `keep`; `UsageError` where nothing was."""
+    if not store.read_json("manifest")["experiment"].get("diagnose"):
+        raise UsageError(
+            f"{store.path}: nothing was diagnosed; run the sweep with --diagnose (diagnose=True), or 'tsgap diagnose'"
+        )
     try:
-        kept = store.read_json(TABLE) if store.read_json("manifest")["experiment"].get("diagnose") else {}
+        kept = store.read_json(TABLE)
     except StoreError:
         kept = {}
     if not kept:
         raise UsageError(
-            f"{store.path}: nothing was diagnosed; run the sweep with --diagnose (diagnose=True), or 'tsgap diagnose'"
+            f"{store.path}: its diagnostics are not made yet: they come last; the same sweep again goes on with them"
         )
     found = (Examination.of_told(one["examination"]) for one in kept.values())
     return Diagnostics(tuple(one for one in found if keep(one.data, one.source)))

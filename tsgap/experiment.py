@@ -119,7 +119,7 @@ class Experiment:
         for name, given in (("cheap", self.cheap), ("event", self.event)):
             if given and not self.augment:
                 raise UsageError(f"{name} is for augmentation: ask for that too (--augment, or augment='also')")
-        object.__setattr__(self, "rules", tuple(self.rules))
+        object.__setattr__(self, "rules", (self.rules,) if isinstance(self.rules, str) else tuple(self.rules))
         parsed(self.rules)
         asked = {"rules": self.rules or None, "features": self.features, "outsiders": self.outsiders}
         for name, said in asked.items():

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tsgap import cell, drawing, engines, examining, inputs, manifest, plan
+from tsgap.calibration import LEVELS
 from tsgap.engines import Outcome
-from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, source_specs, whole
+from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, levels_of, source_specs, whole
 from tsgap.fits import Fit, fits_of
 from tsgap.panel import Panel, digest
 from tsgap.plugins import choose_forecaster
@@ -76,6 +77,7 @@ def sweep(
     retry_failed: bool = False,
     shard: str | tuple[int, int] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    calibration: bool = False,
     **settings: Any,
 ) -> Run:
     """Train forecasters on synthetic series and on real ones, and score both on held-out real series.
@@ -86,7 +88,7 @@ def sweep(
     set); None where nothing synthetic is asked for. `forecasters` are names with parameters, ``"module:callable"``,
     specs, classes or objects, one or a list or a mapping of labels to those. `horizons` are steps or multiples of the
     season (``"1m"``); `windows`, `step` and `first_cutoff` as in `tsgap.splits.rolling`. `inverse` and `channels` are
-    for arrays of windows.
+    for arrays of windows. `calibration` asks for the quantiles that `Run.calibration` is about, beside any others.
 
     `settings` are those of `Experiment` (`replicates`, `seed`, `scaling`, `context`, `match`, `null`,
     `generator_cutoff`, `quantiles`, `oracle_split`, `validation`, `augment`, `cheap`, `event`, `diagnose`, `rules`,
@@ -111,6 +113,8 @@ def sweep(
     )
     for name in {"replicates", "seed", "context"} & set(shared):
         shared[name] = whole(name, shared[name])
+    if calibration:
+        shared["quantiles"] = (*(set(LEVELS) | set(levels_of(shared.get("quantiles")))),)
     if shared.get("generator_cutoff") is not None:
         shared["generator_cutoff"] = str(shared["generator_cutoff"])
     sources = () if synthetic is None else source_specs(synthetic, inverse=inverse, channels=tuple(channels))

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tsgap.cli import DONE
+from tsgap.cli import DONE, FAILED_CELLS
 
 if TYPE_CHECKING:
     from tsgap.review_scores import Scores
 
 
 @click.command()
-@click.argument("sheets", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SHEET...")
+@click.argument("sheets", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="SHEET...")
 @click.option("--key", type=click.Path(path_type=Path), help="Default: review-key.json beside the first SHEET.")
 @click.option("--reveal", is_flag=True, help="Say which sample is what although answers are missing.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of sentences.")
 def review(sheets: tuple[Path, ...], key: Path | None, reveal: bool, as_json: bool) -> int:
     """How often people told synthetic from real samples: each SHEET holds the answers of one person.
 
-    'tsgap diagnose --review N' writes the sheet. Which sample is what is said when all of them are answered, or with
-    --reveal. Exit codes: 0 done, 2 a sheet or key that cannot be used.
+    'tsgap diagnose --review N' writes the sheet. Nothing that gives a sample away is said until all of them are
+    answered, or with --reveal. Exit codes: 0 done, 2 a sheet or key that cannot be used, 3 answers are missing.
 
     \b
     tsgap review review.csv
@@ -33,11 +33,23 @@ def review(sheets: tuple[Path, ...], key: Path | None, reveal: bool, as_json: bo
     from tsgap.review_scores import score
 
     scores = score(sheets, key)
-    click.echo(_told(scores, reveal) if as_json else _words(scores, reveal))
+    if not scores.complete and not reveal:
+        click.echo(_open(scores, as_json=as_json))
+        return FAILED_CELLS
+    click.echo(_told(scores) if as_json else _words(scores))
     return DONE
 
 
-def _words(scores: Scores, reveal: bool) -> str:
+def _open(scores: Scores, *, as_json: bool) -> str:
+    """How many answers are missing, and nothing else."""
+    missing = {one.name: one.unanswered for one in scores.reviewers}
+    if as_json:
+        return json.dumps({"unanswered": missing}, indent=1)
+    lines = [f"{name}: {n} of {len(scores.samples)} samples not answered" for name, n in missing.items()]
+    return "\n".join([*lines, "What was right is said when all are answered, or with --reveal."])
+
+
+def _words(scores: Scores) -> str:
     lines = []
     for one in scores.reviewers:
         open_ = f"; {one.unanswered} not answered" if one.unanswered else ""
@@ -51,20 +63,16 @@ def _words(scores: Scores, reveal: bool) -> str:
     lines.append(f"{scores.verdict[0].upper()}{scores.verdict[1:]}.")
     if scores.went_by:
         lines.append(f"What was called synthetic stands out by: {'; '.join(scores.went_by)}.")
-    if scores.complete or reveal:
-        lines.append("")
-        for k, sample in enumerate(scores.samples):
-            said = ", ".join(given[k] or "-" for given in scores.answers.values())
-            lines.append(
-                f"{sample['sample']:>4}  {sample['kind']:<9}  {sample['key']} from step {sample['start']}"
-                f"  answered: {said}"
-            )
-    else:
-        lines.append("Which sample is what is said when all are answered, or with --reveal.")
+    lines.append("")
+    for k, sample in enumerate(scores.samples):
+        said = ", ".join(given[k] or "-" for given in scores.answers.values())
+        lines.append(
+            f"{sample['sample']:>4}  {sample['kind']:<9}  {sample['key']} from step {sample['start']}  answered: {said}"
+        )
     return "\n".join(lines)
 
 
-def _told(scores: Scores, reveal: bool) -> str:
+def _told(scores: Scores) -> str:
     value, low, high = scores.pooled
     told = {
         "reviewers": [
@@ -87,12 +95,11 @@ def _told(scores: Scores, reveal: bool) -> str:
         "verdict": scores.verdict,
         "went_by": list(scores.went_by),
     }
-    if scores.complete or reveal:
-        told["samples"] = [
-            {
-                **{k: one[k] for k in ("sample", "kind", "key", "start")},
-                "answers": [given[i] for given in scores.answers.values()],
-            }
-            for i, one in enumerate(scores.samples)
-        ]
+    told["samples"] = [
+        {
+            **{k: one[k] for k in ("sample", "kind", "key", "start")},
+            "answers": [given[i] for given in scores.answers.values()],
+        }
+        for i, one in enumerate(scores.samples)
+    ]
     return json.dumps(told, indent=1)

@@ -248,7 +248,13 @@ def _show(run: Run, given: dict[str, Any]) -> int:
         if run.manifest["experiment"].get("quantiles"):
             click.echo(f"do quantile forecasts hold what they promise: tsgap show {run.path} --calibration")
         if run.manifest["experiment"].get("diagnose"):
-            click.echo(f"the series themselves: tsgap show {run.path} --diagnostics")
+            from tsgap.examination_formats import sentence
+
+            for one in run.diagnostics().found:
+                click.echo(sentence(one))
+            click.echo(
+                f"the series themselves: tsgap show {run.path} --diagnostics, --frontier, --predictors, --subgroups"
+            )
         if run.manifest["experiment"].get("stress"):
             click.echo(f"perturbed histories: tsgap show {run.path} --robustness")
         if "augmentation" in run.manifest:

@@ -53,7 +53,7 @@ def enough(real: int, synthetic: int, level: float) -> bool:
     >>> enough(4, 4, 0.01), enough(5, 5, 0.01)
     (False, True)
     """
-    return comb(real + synthetic, real) * level >= 1
+    return comb(real + synthetic, real) >= 1 / level
 
 
 def p_value(statistics: Floats) -> float:

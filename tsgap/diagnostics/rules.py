@@ -155,6 +155,9 @@ class Rule:
 
 def parsed(texts: Sequence[str]) -> tuple[Rule, ...]:
     """The rules that texts name, each once."""
+    for text in texts:
+        if not isinstance(text, str):
+            raise UsageError(f"a rule is a text such as 'y >= 0', got {text!r}")
     return tuple(dict.fromkeys(Rule.parse(text) for text in texts))
 
 
