@@ -213,7 +213,7 @@ def test_an_interrupted_sweep_exits_with_its_own_code_and_leaves_no_process(real
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=20)[1]
     assert process.returncode == 130
-    assert "interrupted; the same command goes on from here" in told
+    assert "interrupted; the same command of a sweep goes on from here" in told
     assert not [c for c in psutil.wait_procs(children, timeout=10)[1] if c.status() != psutil.STATUS_ZOMBIE]
 
 

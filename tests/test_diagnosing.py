@@ -167,7 +167,7 @@ def test_series_that_are_too_few_cannot_be_compared_and_it_says_why() -> None:
 def test_test_data_among_the_synthetic_series_are_found(real: pd.DataFrame) -> None:
     found = tsgap.diagnose(real, real, only=ONLY, **SPLIT)
     assert found.leaked
-    assert "stretches of the test occur" in found.found[0].leaks[0]
+    assert "stretches of the test (first of series 's0') occur" in found.found[0].leaks[0]
 
 
 def test_a_sweep_keeps_what_was_found_and_does_not_ask_again(

@@ -139,6 +139,13 @@ def test_the_interval_of_a_rank_correlation_holds_the_truth_as_often_as_it_says(
     assert 0.92 <= held / 300 <= 0.98
 
 
+def test_perfect_order_of_few_sources_is_not_certain() -> None:
+    found = [seen(str(i), ("a", Figure("x", i))) for i in range(5)]
+    [row] = predictors([source(str(i), i / 10) for i in range(5)], found).to_dict("records")
+    assert row["correlation"] == pytest.approx(1)
+    assert row["low"] < 0 < row["high"] < 1
+
+
 def test_few_sources_correlate_with_nothing() -> None:
     found = [seen(str(i), ("a", Figure("x", i))) for i in range(4)]
     frame = predictors([source(str(i), i / 10) for i in range(4)], found)

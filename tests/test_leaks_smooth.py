@@ -55,7 +55,7 @@ def test_copies_of_integrated_walks_are_found_and_near_ones_too() -> None:
     rows = integrated(rng)
     others = integrated(rng)
     copied = np.concatenate([rows[:2], others[2:]])
-    assert "stretches of the test occur" in leaks.words(split_of(rows), panel(copied))[0]
+    assert "stretches of the test (first of series" in leaks.words(split_of(rows), panel(copied))[0]
     near = rows + 0.2 * rng.normal(size=rows.shape)
     assert "all but the same" in leaks.words(split_of(rows), panel(near))[0]
 

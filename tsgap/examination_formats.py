@@ -79,10 +79,12 @@ def sentence(one: Examination) -> str:
     figures = [figure for told in one.found for figure in told.figures]
     measured = [figure for figure in figures if figure.flag != "not measurable"]
     said = f"{len(one.warnings)} of {len(measured)} figures are proven to differ from what real series show"
+    if not measured:
+        said = "no figure could be measured"
     if one.warnings:
         said += f" ({', '.join(dict.fromkeys(diagnostic for diagnostic, _ in one.warnings))})"
         said += f", which is about {one.caution}" if one.caution else ""
-    if more := len(figures) - len(measured):
+    if measured and (more := len(figures) - len(measured)):
         said += f", {more} could not be measured"
     if one.failed:
         said += f"; {', '.join(told.diagnostic for told in one.failed)} failed"

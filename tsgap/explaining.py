@@ -149,7 +149,9 @@ def _correlation(pairs: Floats) -> tuple[float, float, float, int, str]:
         return *nothing, "the same for all sources"
     rho = float(spearmanr(whole[:, 0], whole[:, 1]).statistic)
     half = float(norm.ppf(0.975)) * math.sqrt((1 + rho**2 / 2) / (n - 3))
-    middle = math.atanh(min(max(rho, -1 + 1e-12), 1 - 1e-12))
+    # perfect order has no interval of its own: the one of the next best order, which two neighbours in turn give
+    most = 1 - 12 / (n * (n**2 - 1))
+    middle = math.atanh(min(max(rho, -most), most))
     return rho, math.tanh(middle - half), math.tanh(middle + half), n, "ok"
 
 

@@ -43,7 +43,7 @@ TOLERATED = 0.01
 
 @dataclass(frozen=True)
 class Leaked:
-    """How many stretches of the test were `found` in a panel, of how many that were `looked_for`.
+    """How many stretches of the test were `found` in a panel, of how many that were `looked_for`, `first` of a series.
 
     `whole` is False where too many nearly equal stretches ended the search early: then at least so many are in it.
     """
@@ -51,6 +51,7 @@ class Leaked:
     found: int
     looked_for: int
     whole: bool = True
+    first: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +168,7 @@ def leaked(split: Split, synthetic: Panel, wanted: Wanted | None = None) -> Leak
         return Leaked(0, 0)
     wanted = wanted or Wanted.of(split, length)
     found, whole = occurring(wanted.stretches, synthetic)
-    return Leaked(int(found.sum()), len(found), whole and wanted.whole)
+    return Leaked(int(found.sum()), len(found), whole and wanted.whole, _first(split, wanted.stretches.starts[found]))
 
 
 def nearly(split: Split, synthetic: Panel, sought: Sought | None = None) -> Leaked:
@@ -187,7 +188,16 @@ def nearly(split: Split, synthetic: Panel, sought: Sought | None = None) -> Leak
     closely = Sought.of(split, length, most=SERIES * OF_SERIES, among=np.unique(sought.series[rows])[:SERIES])
     starts = np.union1d(sought.starts[rows], closely.starts[closely.near(synthetic)])
     looked_for = len(np.union1d(sought.starts, closely.starts))
-    return Leaked(len(starts) if _apart(starts, length) >= AT_LEAST else 0, looked_for)
+    if _apart(starts, length) < AT_LEAST:
+        return Leaked(0, looked_for)
+    return Leaked(len(starts), looked_for, first=_first(split, starts))
+
+
+def _first(split: Split, starts: Ints) -> str:
+    """The series of the first of some stretches, "" where there is none."""
+    if not len(starts):
+        return ""
+    return split.data.keys[int(np.searchsorted(split.data.offsets, starts.min(), side="right")) - 1]
 
 
 def words(split: Split, synthetic: Panel) -> list[str]:
@@ -296,7 +306,8 @@ def synthetic_of(row: Row, made: Plan) -> TrainingSet | None:
 
 def _words(told: Leaked) -> str:
     what = (
-        f"{told.found} of {told.looked_for} stretches of the test occur in the synthetic series, up to level and scale"
+        f"{told.found} of {told.looked_for} stretches of the test{_named(told)} occur in the synthetic series, up to "
+        "level and scale"
     )
     if told.whole:
         return what
@@ -307,6 +318,10 @@ def _words(told: Leaked) -> str:
 
 def _words_near(told: Leaked) -> str:
     return (
-        f"{told.found} of {told.looked_for} stretches of the test are all but the same in the synthetic series, up to "
-        f"level, slope and scale: {TIMES:g} times nearer or more than anything in the real training part"
+        f"{told.found} of {told.looked_for} stretches of the test{_named(told)} are all but the same in the synthetic "
+        f"series, up to level, slope and scale: {TIMES:g} times nearer or more than anything in the real training part"
     )
+
+
+def _named(told: Leaked) -> str:
+    return f" (first of series {told.first!r})" if told.first else ""

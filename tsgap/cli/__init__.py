@@ -72,7 +72,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         code = cli.main(args=None if argv is None else list(argv), prog_name="tsgap", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("tsgap: interrupted; the same command goes on from here", err=True)
+        click.echo("tsgap: interrupted; the same command of a sweep goes on from here", err=True)
         return INTERRUPTED
     except click.ClickException as err:
         err.show()

@@ -41,7 +41,7 @@ def predictors_text(frame: pd.DataFrame) -> str:
     ]
     legend = (
         "rank correlation: +1 is a figure that puts the sources of a data set in the order of their gaps, -1 in the "
-        "opposite one; beside it its 95 % interval."
+        "opposite one; beside it its 95 % interval. Of many figures some do so by chance."
     )
     table = [*aligned(rows, left=3), ""] if len(rows) > 1 else []
     return "\n".join([*table, *map(one_line, without), "", legend]) + "\n"
