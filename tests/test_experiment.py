@@ -207,3 +207,10 @@ def test_horizons_may_be_text_a_number_or_a_list() -> None:
     assert listed(None) == ()
     assert [type(h) for h in listed(np.array([1, 6]))] == [int, int]  # type: ignore[arg-type]
     assert listed(np.int64(6)) == (6,)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["oracle_split", "validation", "diagnose", "stress"])
+def test_what_augmentation_alone_has_no_use_for_is_refused(name: str) -> None:
+    data, source = DataSpec("d", "d.csv"), SourceSpec("s", "gen:copy")
+    with pytest.raises(UsageError, match=f"{name} is not for augmentation alone"):
+        Experiment((data,), (source,), augment="only", **{name: True})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from tests.grouped import WINDOWS, battery, run_of
@@ -17,8 +19,9 @@ from tsgap.cli import run as tsgap
 from tsgap.errors import UnknownNameError, UsageError
 from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, PASS, Rules
 from tsgap.gate import judged
+from tsgap.grouping import COVERAGE, Grouping
 from tsgap.run import Run
-from tsgap.verdicts import Gate
+from tsgap.verdicts import Gate, _by_group
 from tsgap.worst_group import judged_by_group
 
 GROUPS = {"shop": 8, "web": 8, "wholesale": 8}
@@ -171,3 +174,11 @@ def test_the_command_takes_a_grouping_or_all_of_them(tmp_path: Path, capsys: pyt
     assert tsgap([*asked, "--worst-group", "kind"]) == 1
     assert "in the group 'web' of kind" in capsys.readouterr().out
     assert tsgap([*asked, "--worst-group", "volume"]) == 2
+
+
+def test_without_a_name_what_the_source_covers_is_no_grouping_of_the_gate() -> None:
+    label = np.array(["a", "b"], dtype=object)
+    there = [Grouping("region", "series", ("a", "b"), label), Grouping(COVERAGE, "windows", ("a", "b"), label)]
+    run = SimpleNamespace(path="runs/x", groupings=lambda data, source: there, evidence=lambda **_: iter(()))
+    assert list(_by_group(run, "d", "s", True)) == ["region"]  # type: ignore[arg-type]
+    assert list(_by_group(run, "d", "s", [COVERAGE])) == [COVERAGE]  # type: ignore[arg-type]
