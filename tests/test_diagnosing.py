@@ -158,6 +158,21 @@ def test_a_generator_that_fails_is_a_source_that_cannot_be_compared(real: pd.Dat
     assert not found.ok
 
 
+def test_a_generator_that_cannot_learn_from_half_of_the_series_is_compared_all_the_same(real: pd.DataFrame) -> None:
+    class Needy:
+        def fit(self, train: Any, *, seed: int) -> None:
+            if len(train) < 12:
+                raise ValueError("twelve or none")
+            self.train = train
+
+        def sample(self, *, seed: int) -> Any:
+            return self.train
+
+    found = tsgap.diagnose(real, {"needy": Needy}, only=ONLY, **SPLIT)
+    assert figure(found).detail.startswith("|"), "nobody knows who was seen"
+    assert any("nobody knows who was seen" in note and "twelve or none" in note for note in found.found[0].notes)
+
+
 def test_series_that_are_too_few_cannot_be_compared_and_it_says_why() -> None:
     few = seasonal(series=2, length=40)
     found = tsgap.diagnose(few, seasonal(2, 40, seed=7), only=ONLY, horizons=[1], windows=1, jobs=0)

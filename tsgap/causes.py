@@ -39,8 +39,9 @@ class Causes(Opened):
 
         `gap` (a log ratio over all leads, `low` to `high`, and `percent` worse) and the `auc` of membership inference
         (`auc_low` to `auc_high`; .5 gives nobody away). `efficient`: no other source of that data set is at least as
-        good in both and better in one; None where one of both is not known, as `status` says. For a generator with a
-        knob sweep over its settings as sources; for files hand over outsiders. `UsageError` without diagnostics.
+        good in both and better in one, nor proven better in one with an estimate of the other within this one's
+        interval; None where one of both is not known, as `status` says. For a generator with a knob sweep over its
+        settings as sources; for files hand over outsiders. `UsageError` without diagnostics.
         """
         from tsgap.explaining import frontier
 

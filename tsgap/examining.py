@@ -73,6 +73,7 @@ def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
     as_read = {"real": data.split.training_data}
     if source.as_read is not None:
         as_read["synthetic"] = source.as_read
+    known, told = _known(asked, seed)
     found = contrasted(
         data.train,
         asked.synthetic,
@@ -81,28 +82,35 @@ def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
         featurise=choose_features(experiment.features) if experiment.features else own_features,
         rules=experiment.rules,
         as_read=as_read,
-        known=_known(asked, seed),
+        known=known,
     )
     several = len(source.replicates)
     notes: tuple[str, ...] = (f"the first of {several} replicates is examined",) if several > 1 else ()
-    if asked.outsiders is not None and found.known is not None and found.known.by_host:
-        notes += (
-            "who gives members away is asked of a fit on half of the real series, not of the outsiders handed over",
-        )
+    if told:
+        notes += (told,)
     if source.normalised:
         notes += ("windows on both sides are brought to mean 0 and standard deviation 1",)
     return replace(found, notes=(*notes, *found.notes))
 
 
-def _known(asked: Asked, seed: int) -> Known | None:
-    """Who has seen what: from a fit on half of the real series, or from series that the user held back."""
-    data = asked.data
+def _known(asked: Asked, seed: int) -> tuple[Known | None, str]:
+    """Who has seen what: from a fit on half of the real series, or from series that the user held back; and a note."""
+    data, told = asked.data, ""
     if asked.refit is not None and (dealt := halves(data.train, seed=seed)).by == "series":
-        return Known(dealt.real, dealt.synthetic, asked.refit(dealt.real, seed), by_host=True)
+        try:
+            made = asked.refit(dealt.real, seed)
+        except DataError as err:
+            told = f"nobody knows who was seen: {err}"
+        else:
+            told = (
+                "who gives members away is asked of a fit on half of the real series, not of the outsiders handed over"
+            )
+            known = Known(dealt.real, dealt.synthetic, made, by_host=True)
+            return known, told if asked.outsiders is not None else ""
     # halves in time are parts of the same series: no outsiders
     if asked.outsiders is None or isinstance(asked.synthetic, NotDrawn):
-        return None
-    return Known(data.train, asked.outsiders, asked.synthetic)
+        return None, told
+    return Known(data.train, asked.outsiders, asked.synthetic), ""
 
 
 def specs_of(only: Sequence[Any] = ()) -> dict[str, DiagnosticSpec]:
@@ -159,14 +167,11 @@ def record(
     sources: Sequence[Source],
     draw: Drawing,
     store: Store,
-    on_source: Callable[[str], None] | None = None,
 ) -> None:
     """Examine the sources of a sweep and keep what was found in its folder; what is there already is not done again."""
     specs = specs_of()
     out = {}
     for name, asked, content, kept in _recorded(experiment, given, sources, draw, store, specs):
-        if kept is None and on_source is not None:
-            on_source(name)
         out[name] = kept or {"content": content, "examination": examine(asked, experiment, specs)[0].told}
         if kept is None:
             store.write_json(TABLE, {**_table(store), **out})
