@@ -185,8 +185,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("check_figures_are_numbers_or_say_why_not", changed(value=inf), "has an infinite value"),
     ("check_figures_are_numbers_or_say_why_not", changed(value=1e9), "is not within its interval"),
     ("check_figures_are_numbers_or_say_why_not", changed(low=nan), "has an interval of one end, nan to"),
-    ("check_figures_are_numbers_or_say_why_not", changed(p=1.5), "ordinary series: 'level' = "),
-    ("check_figures_are_numbers_or_say_why_not", changed(p=1.5), "has p 1.5"),
+    ("check_figures_are_numbers_or_say_why_not", changed(p=1.5), "figure 'level': p is between 0 and 1: 1.5"),
     (
         "check_figures_are_numbers_or_say_why_not",
         changed(flag="warn", advice=" "),

@@ -216,8 +216,6 @@ def _fault(figure: Figure) -> str:
         return f"has an interval of one end, {figure.low:g} to {figure.high:g}"
     if figure.low > figure.value or figure.high < figure.value:
         return f"is not within its interval, {figure.low:.6g} to {figure.high:.6g}"
-    if not isnan(figure.p) and not 0 <= figure.p <= 1:
-        return f"has p {figure.p:g}"
     return ""
 
 
