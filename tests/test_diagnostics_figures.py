@@ -46,3 +46,10 @@ def test_a_diagnostic_that_ends_the_program_is_one_that_failed() -> None:
 
     [found] = examined(_contrast(), {"x": DiagnosticSpec("x", "", leaves)}, seed=0)
     assert found.failed == "SystemExit: 0"
+
+
+def test_figures_that_say_the_same_are_equal_also_where_something_is_not_known() -> None:
+    assert Figure("x", 1.0) == Figure("x", 1.0)
+    assert hash(Figure("x", 1.0)) == hash(Figure("x", 1.0))
+    assert Figure("x", 1.0) != Figure("x", 1.0, p=0.5)
+    assert Figure("x", 1.0) != 1.0

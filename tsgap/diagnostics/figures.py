@@ -13,7 +13,7 @@ Flag = Literal["", "warn", "not measurable"]
 FLAGS: tuple[Flag, ...] = ("", "warn", "not measurable")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figure:
     """One figure of a diagnostic.
 
@@ -23,7 +23,8 @@ class Figure:
     ``"not measurable"``; a figure without a value is not measurable, whatever its flag says. `advice` is what to do
     about a warning, or why nothing could be measured; `detail` what the figure rests on, such as the features that tell
     the sides apart. `beyond_floor`: a warning stands only where the value is above its reference, as for a distance
-    that has no interval; the host takes it back else. No figure decides a verdict.
+    that has no interval; the host takes it back else. Figures are equal that say the same, what is not known
+    included. No figure decides a verdict.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Figure:
             raise ContractError(f"figure {self.name!r}: the interval runs from {self.low} down to {self.high}")
         if isnan(self.value):
             object.__setattr__(self, "flag", "not measurable")
+
+    def __eq__(self, other: object) -> bool:
+        return repr(self) == repr(other) if isinstance(other, Figure) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
 
     @classmethod
     def unknown(cls, name: str, why: str) -> Figure:
