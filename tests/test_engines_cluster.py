@@ -123,8 +123,9 @@ class Nodes:
         return found
 
     def laid(self) -> list[Path]:
-        """Folders of runs that lie on the nodes."""
-        return [path for worker in self.folder.glob("worker-*") for path in worker.rglob("tsgap-*") if path.is_dir()]
+        """Folders of runs that lie on the nodes; one that vanishes while it is read is passed over."""
+        walked = (entry for worker in self.folder.glob("worker-*") for entry in os.walk(worker))
+        return [Path(home, name) for home, names, _ in walked for name in names if name.startswith("tsgap-")]
 
     def close(self) -> None:
         """End everything."""
