@@ -486,6 +486,7 @@ def test_when_the_driver_is_killed_or_interrupted_its_work_on_the_nodes_ends(
     script = subprocess.Popen([sys.executable, "-c", SCRIPT, nodes.engine], env=environment, stderr=subprocess.DEVNULL)
     try:
         assert gone(lambda: len(nodes.served()) < 4, 20)  # two fork servers, two workers
+        assert nodes.laid()
     finally:
         script.send_signal(signum)
         script.wait(30)
