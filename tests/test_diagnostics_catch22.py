@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from tsgap.diagnostics.catch22 import features
+from tsgap.diagnostics.catch22 import NAMES, features
+from tsgap.diagnostics.features import names_of
 from tsgap.errors import UsageError
 from tsgap.plugins import choose_features
 
@@ -27,4 +28,19 @@ def test_with_aeon_there_are_24_features_of_every_window():
     found = features(windows, 12)
     assert found.shape == (5, 24)
     assert np.isfinite(found).all()
-    assert any(found[:, i] == pytest.approx(windows.mean(1)) for i in range(24))
+    assert found[:, NAMES.index("mean")] == pytest.approx(windows.mean(1))
+
+
+def test_the_features_have_their_names():
+    assert names_of(features, 24) == NAMES
+    assert len(set(NAMES)) == 24
+
+
+def test_with_aeon_each_name_is_that_of_its_column():
+    feature_based = pytest.importorskip("aeon.transformations.collection.feature_based")
+    windows = np.random.default_rng(0).normal(3, 2, size=(5, 64)).cumsum(1)
+    found = features(windows, 12)
+    own = {"mean": "Mean", "standard deviation": "StandardDeviation"}
+    for name, column in zip(NAMES, found.T, strict=True):
+        alone = feature_based.Catch22(features=[own.get(name, name)], catch24=True, replace_nans=True)
+        assert np.ravel(alone.fit_transform(windows[:, None, :])) == pytest.approx(column), name

@@ -10,6 +10,7 @@ from scipy.stats import ks_2samp, wasserstein_distance
 from tsgap.diagnostics import contrasted, drift, shift
 from tsgap.diagnostics.c2st import halves, told_apart
 from tsgap.diagnostics.marginals import distance
+from tsgap.errors import DataError
 
 
 @pytest.fixture
@@ -112,6 +113,18 @@ def test_features_of_the_user_are_named_by_number(rng):
     assert area.flag == "warn"
     assert area.detail.startswith("feature 2 (higher")
     assert "feature 1" not in area.detail
+
+
+def test_features_of_the_user_are_called_what_they_say_they_are(rng):
+    def two(windows, season):
+        return np.stack([windows[:, 0] * 0, windows.std(1)], axis=1)
+
+    two.names = ["nothing", "loudness"]
+    contrast = contrasted(panel(alike(rng, 40)), panel(2 * alike(rng, 40), "new "), seed=0, featurise=two)
+    assert shift.measure(contrast, seed=0).figures[0].detail.startswith("loudness (higher")
+    two.names = ["loudness"]
+    with pytest.raises(DataError, match="2 columns and 1 names, last 'loudness'"):
+        shift.measure(contrast, seed=0)
 
 
 def test_level_and_scale_are_seen_where_they_are_wrong(rng):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tsgap.diagnostics import Contrast, Side
-from tsgap.diagnostics import features as own
+from tsgap.diagnostics.features import names_of
 from tsgap.errors import UsageError
 from tsgap.panel import Floats, digest
 
@@ -124,8 +124,7 @@ def sheet(contrast: Contrast, n: int, *, seed: int) -> Sheet:
         features = tuple(side.features[i].tolist())
         drawn.append(Drawn(number, KINDS[k >= half], side.panel.keys[side.unit[i]], int(side.begins[i]), features))
         windows.append(side.windows[i])
-    known = contrast.real.featurise is own.features
-    named = own.NAMES if known else tuple(f"feature {j + 1}" for j in range(contrast.real.features.shape[1]))
+    named = names_of(contrast.real.featurise, contrast.real.features.shape[1])
     examples = np.array([side.windows[i] for side, i in rest[:SHOWN]])
     return Sheet(np.array(windows), tuple(drawn), examples, named)
 

@@ -48,7 +48,7 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     """Where synthetic windows lie among real ones, in features; a low coverage is a part of the real ones left out."""
     sides, notes = _alike(contrast, seed)
     (real, first), (synthetic, second) = sides
-    names = ("precision", "recall", "density", "coverage")
+    names = ("coverage", "precision", "recall", "density")
     n, m = len(np.unique(first)), len(np.unique(second))
     if min(n, m) <= NEAREST:
         why = f"{n} real and {m} synthetic units are too few for {NEAREST} nearest ones"
@@ -70,8 +70,8 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
         else "",
         detail=f"{found.expected:.3f} expected of a second draw",
     )
-    figures = [Figure(name, getattr(found, name), detail="printed, not judged") for name in names[:3]]
-    return Diagnosed((*figures, coverage), notes=notes)
+    figures = [Figure(name, getattr(found, name), detail="printed, not judged") for name in names[1:]]
+    return Diagnosed((coverage, *figures), notes=notes)
 
 
 def expected_coverage(real: int, synthetic: int, nearest: int = NEAREST) -> float:

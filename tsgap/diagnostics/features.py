@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tsgap import blocks
+from tsgap.errors import DataError
 from tsgap.panel import Floats
 
 #: Lags of the autocorrelations, and of those of the distance from the median.
@@ -45,6 +46,27 @@ def features(windows: Floats, season: int) -> Floats:
     for rows in blocks.ranges(len(windows), 4 * windows.shape[1]):
         found[rows] = _block(np.ascontiguousarray(windows[rows]), season)
     return found
+
+
+features.names = NAMES  # type: ignore[attr-defined]
+
+
+def names_of(featurise: object, n: int) -> tuple[str, ...]:
+    """What the `n` columns of a function of features are called: as its attribute `names` says, else by number.
+
+    `DataError` where it names another number of them.
+
+    >>> names_of(features, 20)[:2], names_of(lambda windows, season: windows, 2)
+    (('mean', 'log standard deviation'), ('feature 1', 'feature 2'))
+    """
+    given = getattr(featurise, "names", None)
+    if given is None:
+        return tuple(f"feature {i + 1}" for i in range(n))
+    names = tuple(map(str, given))
+    if len(names) != n:
+        last = f", last {names[-1]!r}" if names else ""
+        raise DataError(f"the features have {n} columns and {len(names)} names{last}; name every column, or none")
+    return names
 
 
 def _block(y: Floats, season: int) -> Floats:

@@ -84,7 +84,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """What one diagnostic found: `figures`, the `worst` samples, worst first, and `notes`, sub-sampling for one."""
+    """What one diagnostic found: `figures`, the `worst` samples, worst first, and `notes`, sub-sampling for one.
+
+    The first figure is the headline: texts show it always, the others where they warn, and all on request.
+    """
 
     figures: tuple[Figure, ...]
     worst: tuple[Sample, ...] = ()

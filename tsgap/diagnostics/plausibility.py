@@ -7,8 +7,8 @@ from math import nan
 
 import numpy as np
 
-from tsgap.diagnostics import features as own
 from tsgap.diagnostics.contrast import Contrast
+from tsgap.diagnostics.features import names_of
 from tsgap.diagnostics.figures import Diagnosed, Figure, Sample
 from tsgap.diagnostics.gaps import gaps, repairs
 from tsgap.diagnostics.limits import FIGURES, Cut, Seen, learnt
@@ -39,7 +39,8 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     no real series breaks it, one synthetic series that does is a warning.
     """
     cuts = {side: Cut.of(getattr(contrast, side), seed=seed) for side in ("real", "synthetic", "held_back")}
-    found = [*_limits(contrast, cuts), _forest(contrast, seed)]
+    # what every data set has comes first
+    found = [_forest(contrast, seed), *_limits(contrast, cuts)]
     shares = [share for share, _ in found] + list(gaps(contrast, seed=seed))
     figures = figures_of(shares, is_floor=contrast.is_floor, level=ALPHA / len(shares), seed=seed)
     listed = [sample for _, samples in found for sample in samples]
@@ -128,7 +129,7 @@ def _scores(sides: Sequence[tuple[Floats, Ints]], seed: int) -> list[Floats]:
 
 
 def _feature(contrast: Contrast, column: int) -> str:
-    return own.NAMES[column] if contrast.real.featurise is own.features else f"feature {column + 1}"
+    return names_of(contrast.real.featurise, contrast.real.features.shape[1])[column]
 
 
 def _own_rules(contrast: Contrast) -> Iterator[tuple[Figure, list[Sample]]]:

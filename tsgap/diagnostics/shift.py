@@ -6,8 +6,9 @@ from math import nan
 
 import numpy as np
 
-from tsgap.diagnostics import c2st, features
+from tsgap.diagnostics import c2st
 from tsgap.diagnostics.contrast import Contrast
+from tsgap.diagnostics.features import names_of
 from tsgap.diagnostics.figures import Diagnosed, Figure
 from tsgap.diagnostics.marginals import distance
 from tsgap.diagnostics.permuting import auc, enough, numbered
@@ -114,8 +115,7 @@ def given_away(contrast: Contrast) -> str:
     """The features that tell the sides apart best, each by itself, in words; empty where none does."""
     real, synthetic = contrast.features
     n = real.shape[1]
-    own = contrast.real.featurise is features.features
-    names = features.NAMES if own else tuple(f"feature {i + 1}" for i in range(n))
+    names = names_of(contrast.real.featurise, n)
     units = contrast.real.unit, contrast.synthetic.unit
     areas = np.array([auc(real[:, i], synthetic[:, i], *units).value for i in range(n)])
     order = np.argsort(-np.abs(areas - 0.5), kind="stable")[:NAMED]
