@@ -31,6 +31,12 @@ _STYLE = (
 )
 
 
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as dictionaries."""
+    rows: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
+    return rows
+
+
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain values in the order of the frame; None where a figure is missing or infinite."""
     columns = {str(name): frame[name].tolist() for name in frame.columns}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tsgap.augmentation import ARMS
+from tsgap.formats import rows_of
 from tsgap.holdout import ON_SYNTHETIC
 from tsgap.horizon import METRIC_FAILED, NO_EFFECT
 from tsgap.perturbing import ARMS as PERTURBED
@@ -161,12 +162,6 @@ def _same_footing(arms: pd.DataFrame) -> str:
     context = "" if local else f", context {int(first['context'])}"
     pairing = "paired" if first["paired"] else "unpaired"
     return f"{pairing}, scaling {first['scaling']}{context}; {unit}: {', '.join(counts)}"
-
-
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame as dictionaries."""
-    rows: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
-    return rows
 
 
 def words(text: Any) -> str:

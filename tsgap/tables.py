@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsgap.findings import Rules
-from tsgap.formats import aligned
+from tsgap.formats import aligned, rows_of
 from tsgap.horizon import NO_EFFECT, By
-from tsgap.remarks import failures, notes, rows_of, without_figures, words
+from tsgap.remarks import failures, notes, without_figures, words
 from tsgap.sentences import MANY, interval, kept, share, signed
 
 if TYPE_CHECKING:

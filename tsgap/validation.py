@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tsgap.atoms import Atoms, Ended, Truth
 from tsgap.errors import ContractError
+from tsgap.formats import rows_of
 from tsgap.gap import Clusters, Estimate, estimate
 from tsgap.holdout import HEAD, ON_SYNTHETIC
 from tsgap.horizon import METRIC_FAILED
@@ -260,7 +261,7 @@ def _content(row: Floats) -> bytes:
 
 def sentences(frame: pd.DataFrame) -> list[str]:
     """What the table of `Run.validation` says, a sentence for each of its rows."""
-    return [_sentence({str(name): value for name, value in row.items()}) for row in frame.to_dict("records")]
+    return [_sentence(row) for row in rows_of(frame)]
 
 
 def _sentence(row: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tsgap.formats import aligned, one_line, rows_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,8 +28,6 @@ _CROSSED = 0.001
 
 def tables(run: Run, by: Any, **only: Any) -> tuple[pd.DataFrame, str]:
     """The rows of `Run.calibration`, and their text: for each source sentences, coverage, WQL gap and PIT."""
-    from tsgap.formats import aligned, one_line
-
     frame = run.calibration(by, **only)
     whole = run.calibration("horizon", **only)
     gaps, spread = run.gap("wql", by, **only), run.pit(**only)
@@ -37,10 +37,10 @@ def tables(run: Run, by: Any, **only: Any) -> tuple[pd.DataFrame, str]:
         of, losses = (one[(one.data == data) & (one.source == source)] for one in (whole, every))
         lines += ["", f"{one_line(data)}, {one_line(source)}"]
         lines += [f"  {one_line(told)}" for told in (*sentences(of, losses), *run.leaks(str(data), str(source)))]
-        lines += aligned([_HEADS, *(_cells(row) for row in _rows(block))], left=2)
+        lines += aligned([_HEADS, *(_cells(row) for row in rows_of(block))], left=2)
         found = gaps[(gaps.data == data) & (gaps.source == source) & gaps.gap.notna()]
         if len(found):
-            cells = ([row["forecaster"], _leads(row), *_gap(row)] for row in _rows(found))
+            cells = ([row["forecaster"], _leads(row), *_gap(row)] for row in rows_of(found))
             lines += ["", *aligned([("forecaster", "leads", "WQL gap %", "95 % interval"), *cells], left=2)]
         there = spread[(spread.data == data) & (spread.source == source) & spread.share.notna()]
         if len(there):
@@ -57,12 +57,12 @@ def sentences(frame: pd.DataFrame, gaps: pd.DataFrame) -> Iterator[str]:
 
     for forecaster, block in frame.groupby("forecaster", sort=False):
         longest = block[block.horizon == block.horizon.max()]
-        known = _rows(longest[longest.difference.notna()].sort_values("interval"))
+        known = rows_of(longest[longest.difference.notna()].sort_values("interval"))
         if not known:
             yield f"{forecaster}: {longest.status.iloc[-1]}"
             continue
         *narrower, widest = known
-        lost = _rows(gaps[(gaps.forecaster == forecaster) & (gaps.horizon == widest["horizon"])])
+        lost = rows_of(gaps[(gaps.forecaster == forecaster) & (gaps.horizon == widest["horizon"])])
         yield _sentence(widest) + "".join(map(_lost, lost))
         yield from (_sentence(row) for row in narrower if row["verdict"] == DIFFERS)
         crossed = [widest[f"crossed_{arm}"] for arm in ("control", "synthetic")]
@@ -96,10 +96,6 @@ def _sentence(row: Mapping[str, Any]) -> str:
         f"after synthetic: {size} ({100 * low:.1f} to {100 * high:.1f}), "
         + told.get(row["verdict"], f"which cannot be told from {points}")
     )
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _leads(row: Mapping[str, Any]) -> str:

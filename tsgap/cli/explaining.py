@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tsgap.formats import aligned, one_line
+from tsgap.formats import aligned, one_line, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 def frontier_text(frame: pd.DataFrame) -> str:
     """The table of `frontier` for eyes."""
     rows = [["data", "source", "gap %", "95 %", "membership AUC", "95 %", ""]]
-    for row in _records(frame):
+    for row in rows_of(frame):
         mark = {True: "efficient", False: ""}.get(row["efficient"], row["status"])
         gap = _span("+.1f", *(100 * math.expm1(row[name]) for name in ("gap", "low", "high")))
         rows.append(
@@ -32,7 +31,7 @@ def frontier_text(frame: pd.DataFrame) -> str:
 def predictors_text(frame: pd.DataFrame) -> str:
     """The table of `predictors` for eyes, and under it why other figures are not in it."""
     rows = [["data", "diagnostic", "figure", "rank correlation with the gap", "95 %", "sources"]]
-    for row in _records(frame[frame.status == "ok"]):
+    for row in rows_of(frame[frame.status == "ok"]):
         rho = _span("+.2f", row["correlation"], row["low"], row["high"])
         rows.append([row["data"], row["diagnostic"], row["figure"], *rho, str(int(row["sources"]))])
     without = [
@@ -45,10 +44,6 @@ def predictors_text(frame: pd.DataFrame) -> str:
     )
     table = [*aligned(rows, left=3), ""] if len(rows) > 1 else []
     return "\n".join([*table, *map(one_line, without), "", legend]) + "\n"
-
-
-def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
-    return ({str(name): value for name, value in row.items()} for row in frame.to_dict("records"))
 
 
 def _span(spec: str, value: float, low: float, high: float) -> tuple[str, str]:

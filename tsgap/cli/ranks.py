@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tsgap.formats import aligned, one_line
+from tsgap.formats import aligned, one_line, rows_of
 from tsgap.rank_consistency import OPPOSITE, SAME
 from tsgap.sentences import interval, signed
 
@@ -25,7 +25,7 @@ def text_of(frame: pd.DataFrame) -> str:
     """A sentence and a table of pairs for each data set and source."""
     lines: list[str] = []
     for _, block in frame.groupby(["data", "source", "metric"], sort=False):
-        rows = block.to_dict("records")
+        rows = rows_of(block)
         lines += ["", *map(one_line, sentences(rows))]
         if rows[0]["status"] == "ok":
             lines += aligned([_HEADS, *map(_cells, rows)], left=2)

@@ -28,7 +28,7 @@ def tables(run: Run, metrics: Sequence[str], by: str | None = None, **only: Any)
     """
     import pandas as pd
 
-    from tsgap.formats import aligned, one_line
+    from tsgap.formats import aligned, one_line, rows_of
     from tsgap.stress import NO_GRADIENT, sentences
 
     place: Any = by or "bin"
@@ -41,9 +41,8 @@ def tables(run: Run, metrics: Sequence[str], by: str | None = None, **only: Any)
     shown, without = shown[~blind], list(dict.fromkeys(shown.forecaster[blind]))
     lines: list[str] = []
     for (data, metric), block in shown.groupby(["data", "metric"], sort=False):
-        rows = [{str(k): v for k, v in row.items()} for row in block.to_dict("records")]
         lines += ["", f"{one_line(data)}: {str(metric).upper()}"]
-        lines += aligned([_HEADS, *(_cells(row) for row in rows)], left=3)
+        lines += aligned([_HEADS, *map(_cells, rows_of(block))], left=3)
     told = [one_line(sentence) for sentence in sentences(frame)]
     if excluded := int(frame.n_excluded.max()) if len(frame) else 0:
         told.append(f"{excluded} windows count in nothing here: their series have no scale to be perturbed by")

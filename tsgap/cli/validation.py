@@ -21,17 +21,17 @@ def tables(run: Run, metrics: Sequence[str], **only: Any) -> tuple[pd.DataFrame,
     """The rows of `Run.validation` for each metric, and their text: a table a data set and metric, then warnings."""
     import pandas as pd
 
-    from tsgap.formats import aligned, one_line
+    from tsgap.formats import aligned, one_line, rows_of
     from tsgap.validation import sentences
 
     frames = [run.validation(metric, **only) for metric in metrics]
     frame = pd.concat(frames, ignore_index=True)
     lines: list[str] = []
     for (data, metric), block in frame.groupby(["data", "metric"], sort=False):
-        rows = [{str(k): v for k, v in row.items()} for row in block.to_dict("records")]
+        rows = rows_of(block)
         by = ", ".join(dict.fromkeys(str(row["scaled_by"]) for row in rows if isinstance(row["scaled_by"], str)))
         lines += ["", f"{one_line(data)}: {str(metric).upper()}" + (f", errors over: {by}" if by else "")]
-        lines += aligned([_HEADS, *(_cells(row) for row in rows)], left=2)
+        lines += aligned([_HEADS, *map(_cells, rows)], left=2)
     if lines:
         lines += ["", _LEGEND, *(f"warning: {one_line(told)}" for told in sentences(frame[frame.low > 0]))]
     return frame, "\n".join(lines) + "\n"
