@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tsgap import blocks
@@ -35,7 +37,7 @@ NAMES = (
 #: Values are near zero up to this share of the mean |value|: exact zeros would tell a copy with a little noise.
 _NEAR = 0.1
 #: A spread below this share of the largest |value| is rounding: such a context is constant.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 def features(windows: Floats, season: int) -> Floats:
@@ -47,9 +49,14 @@ def features(windows: Floats, season: int) -> Floats:
     >>> features(np.array([[1.0, 2.0, 4.0]]), 2)[0, :3].tolist()
     [4.0, 2.0, 3.0]
     """
-    found = np.empty((len(windows), len(NAMES)))
+    return in_blocks(_block, windows, season, len(NAMES))
+
+
+def in_blocks(each: Callable[[Floats, int], Floats], windows: Floats, season: int, n: int) -> Floats:
+    """The `n` features (N, n) that `each` gives of windows (N, L) and a season, block by block."""
+    found = np.empty((len(windows), n))
     for rows in blocks.ranges(len(windows), 4 * windows.shape[1]):
-        found[rows] = _block(np.ascontiguousarray(windows[rows]), season)
+        found[rows] = each(np.ascontiguousarray(windows[rows]), season)
     return found
 
 
@@ -59,7 +66,7 @@ def _block(y: Floats, season: int) -> Floats:
     quarter = y[:, -max(1, -(-length // 4)) :]
     apart = np.abs(np.diff(y, axis=1)) if length > 1 else np.zeros((len(y), 1))
     z = y - mean[:, None]
-    z[z.std(1) <= _ROUNDING * np.abs(y).max(1)] = 0.0
+    z[z.std(1) <= ROUNDING * np.abs(y).max(1)] = 0.0
     power = (z**2).sum(1)
     near = np.abs(y) <= _NEAR * np.abs(y).mean(1, keepdims=True)
     t = np.arange(length) - (length - 1) / 2
@@ -83,8 +90,8 @@ def _block(y: Floats, season: int) -> Floats:
         apart[:, -1],
         apart.max(1),
         (z * t).sum(1) / max(float((t**2).sum()), 1.0) * length,
-        _correlation(z, power, 1),
-        _correlation(z, power, season),
+        autocorrelation(z, power, 1),
+        autocorrelation(z, power, season),
         near.mean(1),
         near[:, -quarter.shape[1] :].mean(1),
     )
@@ -96,7 +103,8 @@ def _back(y: Floats, steps: int) -> Floats:
     return y[:, max(y.shape[1] - 1 - steps, 0)]
 
 
-def _correlation(z: Floats, power: Floats, lag: int) -> Floats:
+def autocorrelation(z: Floats, power: Floats, lag: int) -> Floats:
+    """Autocorrelation (N,) of rows (N, L) with mean 0 and a sum of squares `power` (N,); 0 where there is none."""
     if lag >= z.shape[1]:
         return np.zeros(len(z))
     shared = (z[:, lag:] * z[:, :-lag]).sum(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tsgap import blocks
+from tsgap.contexts import ROUNDING, autocorrelation, in_blocks
 from tsgap.errors import DataError
 from tsgap.panel import Floats
 
@@ -27,8 +27,6 @@ NAMES = (
     "correlation with time",
     "seasonal autocorrelation",
 )
-#: A spread below this share of the largest |value| is rounding: such a window is constant.
-_ROUNDING = 1e-12
 #: Frequencies below this share of the highest one are low.
 _LOW = 0.1
 
@@ -42,10 +40,7 @@ def features(windows: Floats, season: int) -> Floats:
     >>> features(np.array([[1.0, 2.0, 1.0, 2.0, 1.0, 2.0]]), 2)[0, [0, 2, 14]].round(3).tolist()
     [1.5, -0.833, 1.0]
     """
-    found = np.empty((len(windows), len(NAMES)))
-    for rows in blocks.ranges(len(windows), 4 * windows.shape[1]):
-        found[rows] = _block(np.ascontiguousarray(windows[rows]), season)
-    return found
+    return in_blocks(_block, windows, season, len(NAMES))
 
 
 features.names = NAMES  # type: ignore[attr-defined]
@@ -74,10 +69,12 @@ def _block(y: Floats, season: int) -> Floats:
     mean = y.mean(1)
     z = y - mean[:, None]
     deviation = z.std(1)
-    varies = deviation > _ROUNDING * np.abs(y).max(1)
+    varies = deviation > ROUNDING * np.abs(y).max(1)
     z = np.where(varies[:, None], z / np.where(varies, deviation, 1.0)[:, None], 0.0)
     change = np.diff(z, axis=1) if length > 1 else np.zeros((len(y), 1))
     size = np.abs(z - np.median(z, axis=1, keepdims=True))
+    size -= size.mean(1, keepdims=True)
+    of_z, of_size = (z**2).sum(1), (size**2).sum(1)
     power = np.abs(np.fft.rfft(z, axis=1)[:, 1:]) ** 2
     whole = power.sum(1)
     share = np.divide(power, whole[:, None], out=np.zeros_like(power), where=whole[:, None] > 0)
@@ -88,26 +85,18 @@ def _block(y: Floats, season: int) -> Floats:
     columns = (
         mean,
         np.where(varies, np.log(np.where(varies, deviation, 1.0)), 0.0),
-        *(_correlation(z, lag) for lag in LAGS),
+        *(autocorrelation(z, of_z, lag) for lag in LAGS),
         (change**2).mean(1),
         (z**3).mean(1),
         (z**4).mean(1),
         (change**3).mean(1),
-        *(_correlation(size - size.mean(1, keepdims=True), lag) for lag in LAGS_OF_SIZE),
+        *(autocorrelation(size, of_size, lag) for lag in LAGS_OF_SIZE),
         (z[:, 1:] * z[:, :-1] < 0).mean(1) if length > 1 else np.zeros(len(y)),
         share[:, frequency <= _LOW].sum(1),
         # no matrix product: its last bit depends on how many rows come together
         np.einsum("nf,f->n", share, frequency),
         entropy,
         (z * t).mean(1) / (t.std() or 1.0),
-        _correlation(z, season),
+        autocorrelation(z, of_z, season),
     )
     return np.stack(columns, axis=1)
-
-
-def _correlation(z: Floats, lag: int) -> Floats:
-    if lag >= z.shape[1]:
-        return np.zeros(len(z))
-    power = (z**2).sum(1)
-    shared = (z[:, lag:] * z[:, :-lag]).sum(1)
-    return np.asarray(np.divide(shared, power, out=np.zeros(len(z)), where=power > 0))
