@@ -7,7 +7,7 @@ import numpy as np
 from tsgap import blocks
 from tsgap.diagnostics.contrast import Contrast
 from tsgap.diagnostics.figures import Diagnosed, Figure
-from tsgap.diagnostics.permuting import enough, numbered, p_value, relabelled, unit_means
+from tsgap.diagnostics.permuting import judged, numbered, p_value, relabelled, unit_means
 from tsgap.panel import Floats, Ints
 from tsgap.protocols import DiagnosticSpec
 
@@ -25,20 +25,14 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     units = contrast.real.unit, contrast.synthetic.unit
     discrepancy, first = mmd(real, synthetic, units, seed=seed)
     sliced, second = sliced_wasserstein(real, synthetic, units, seed=seed)
-    n, m = (numbered(unit)[1] for unit in units)
-    few = f"{n} real and {m} synthetic units are so few that no permutation of them could prove anything"
     advice = "the features of synthetic windows are distributed otherwise: see what gives them away under 'shift'"
-    figures = []
-    for name, value, p, least in (
-        ("MMD²", discrepancy, first, DISCREPANCY),
-        ("sliced Wasserstein distance", sliced, second, SLICED),
-    ):
-        if not enough(n, m, LEVEL):
-            figures.append(Figure(name, value, p=p, flag="not measurable", advice=few))
-        elif value >= least and p <= LEVEL:
-            figures.append(Figure(name, value, p=p, flag="warn", advice=advice, beyond_floor=True))
-        else:
-            figures.append(Figure(name, value, p=p))
+    figures = [
+        judged(name, value, p, units=units, least=least, level=LEVEL, advice=advice)
+        for name, value, p, least in (
+            ("MMD²", discrepancy, first, DISCREPANCY),
+            ("sliced Wasserstein distance", sliced, second, SLICED),
+        )
+    ]
     detail = "grows as windows become fewer, so it is to be held against the noise floor alone"
     figures.append(Figure("Fréchet distance", frechet(real, synthetic), detail=detail))
     return Diagnosed(tuple(figures))
@@ -88,12 +82,9 @@ def _between(x: Floats, unit: Ints, width: float) -> Floats:
     starts = np.flatnonzero(np.diff(unit, prepend=-1))
     sums = np.empty((len(starts), len(x)))
     ends = np.append(starts[1:], len(x))
-    done = 0
     for rows in blocks.ranges(len(starts), len(x) * int(np.bincount(unit).max())):
         here = slice(starts[rows.start], ends[rows.stop - 1])
         sums[rows] = np.add.reduceat(_kernel(_squares(x[here], x), width), starts[rows] - starts[rows.start], axis=0)
-        done = rows.stop
-    assert done == len(starts)
     size = np.bincount(unit)
     return np.asarray(np.add.reduceat(sums, starts, axis=1) / np.outer(size, size))
 

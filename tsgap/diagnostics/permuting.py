@@ -11,6 +11,7 @@ from math import comb
 
 import numpy as np
 
+from tsgap.diagnostics.figures import Figure
 from tsgap.panel import Floats, Ints
 
 #: Permutations of labels, and draws of units.
@@ -68,6 +69,30 @@ def p_value(statistics: Floats) -> float:
     # equal labellings differ by rounding; a permutation without a statistic counts against
     most = first if np.isinf(first) else first - 1e-9 * np.abs(first) if np.isfinite(first) else first
     return float((~(statistics < most)).mean())
+
+
+def judged(
+    name: str,
+    value: float,
+    p: float,
+    *,
+    units: tuple[Ints, Ints],
+    least: float,
+    level: float,
+    advice: str,
+    detail: str = "",
+) -> Figure:
+    """The figure of a distance that has no interval: a warning from `least` on, where it is proven at `level`.
+
+    `units` are those of the windows of both sides; of too few nothing could be proven, which is not measurable.
+    """
+    n, m = (numbered(unit)[1] for unit in units)
+    if not enough(n, m, level):
+        few = f"{n} real and {m} synthetic units are so few that no permutation of them could prove anything"
+        return Figure(name, value, p=p, flag="not measurable", advice=few)
+    if value >= least and p <= level:
+        return Figure(name, value, p=p, flag="warn", advice=advice, detail=detail, beyond_floor=True)
+    return Figure(name, value, p=p, detail=detail)
 
 
 def studentised(values: Floats, labels: Floats) -> Floats:

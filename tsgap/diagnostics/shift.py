@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from tsgap.diagnostics.contrast import Contrast
 from tsgap.diagnostics.features import names_of
 from tsgap.diagnostics.figures import Diagnosed, Figure
 from tsgap.diagnostics.marginals import distance
-from tsgap.diagnostics.permuting import auc, enough, numbered
+from tsgap.diagnostics.permuting import auc, judged
 from tsgap.panel import Floats
 from tsgap.protocols import DiagnosticSpec
 
@@ -48,31 +48,17 @@ def marginal(
     names = f"KS distance of {what}", f"Wasserstein distance of {what}"
     if why:
         return tuple(Figure.unknown(name, why) for name in names)
-    found = distance(real, synthetic, (contrast.real.unit, contrast.synthetic.unit), seed=seed)
+    units = contrast.real.unit, contrast.synthetic.unit
+    found = distance(real, synthetic, units, seed=seed)
+    asked: dict[str, Any] = {"units": units, "level": LEVEL, "detail": _how(real, synthetic)}
+    asked["advice"] = f"another distribution of {what} than in real series"
+    ks = judged(names[0], found.ks, found.ks_p, least=KS, **asked)
     deviation = float(real.std())
-    n, m = (numbered(unit)[1] for unit in (contrast.real.unit, contrast.synthetic.unit))
-    if not enough(n, m, LEVEL):
-        few = f"{n} real and {m} synthetic units are so few that no permutation of them could prove anything"
-        return (
-            Figure(names[0], found.ks, p=found.ks_p, flag="not measurable", advice=few),
-            Figure(
-                names[1], found.w1 / deviation if deviation else nan, p=found.w1_p, flag="not measurable", advice=few
-            ),
-        )
-    detail = _how(real, synthetic)
-    advice = f"another distribution of {what} than in real series"
-    if found.ks >= KS and found.ks_p <= LEVEL:
-        ks = Figure(names[0], found.ks, p=found.ks_p, flag="warn", advice=advice, detail=detail, beyond_floor=True)
-    else:
-        ks = Figure(names[0], found.ks, p=found.ks_p, detail=detail)
     if deviation <= 1e-12 * float(np.abs(real).max()):
         return ks, Figure.unknown(
             names[1], f"in the real series there is one value alone ({what}), and so no deviation to measure by"
         )
-    w1 = found.w1 / deviation
-    if w1 >= W1 and found.w1_p <= LEVEL:
-        return ks, Figure(names[1], w1, p=found.w1_p, flag="warn", advice=advice, detail=detail, beyond_floor=True)
-    return ks, Figure(names[1], w1, p=found.w1_p, detail=detail)
+    return ks, judged(names[1], found.w1 / deviation, found.w1_p, least=W1, **asked)
 
 
 def _how(real: Floats, synthetic: Floats) -> str:
