@@ -35,7 +35,7 @@ class Detectable:
     blocks: float
 
 
-def detectable(split: Split, horizon: int, *, margin: float = Rules().margin) -> tuple[tuple[Detectable, ...], Counts]:
+def detectable(split: Split, horizon: int) -> tuple[tuple[Detectable, ...], Counts]:
     """What a sweep over these windows will be able to tell, and how many series and blocks of origins it rests on.
 
     The seasonal-naive forecast learns nothing: how far its errors differ between windows, series and origins is known
@@ -55,7 +55,7 @@ def detectable(split: Split, horizon: int, *, margin: float = Rules().margin) ->
     found = log_ratio(by_place(np.where(known, loss, 0.0)), by_place(known)).estimated(clusters)
     there = [bool(known[:, first - 1 : last].any()) for first, last in places]
     half = np.where(there, SHARE * found.half(), np.nan)
-    series, blocks, _ = found.needed(np.full(len(places), np.log1p(margin) / SHARE))
+    series, blocks, _ = found.needed(np.full(len(places), Rules().log_margin / SHARE))
     numbers = zip(half.tolist(), series.tolist(), blocks.tolist(), strict=True)
     return tuple(Detectable(*at, *of) for at, of in zip(places, numbers, strict=True)), clusters.counts
 

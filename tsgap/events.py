@@ -19,9 +19,10 @@ from tsgap.panel import Floats, Panel
 #: Decimals of a score that count: what differs by less differs by rounding.
 DECIMALS = 9
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+#: How a number is written, as a regular expression.
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _FORM = re.compile(
-    rf"y\s*(?P<sign>>=|<=|>|<)\s*(?P<q>q\s*)?(?P<number>{_NUMBER})"
+    rf"y\s*(?P<sign>>=|<=|>|<)\s*(?P<q>q\s*)?(?P<number>{NUMBER})"
     r"(?P<own>\s+per\s+series)?(?P<within>\s+within\s+horizon)?"
 )
 _FORMS = (

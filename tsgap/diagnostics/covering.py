@@ -74,15 +74,15 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     return Diagnosed((coverage, *figures), notes=notes)
 
 
-def expected_coverage(real: int, synthetic: int, nearest: int = NEAREST) -> float:
+def expected_coverage(real: int, synthetic: int) -> float:
     """Coverage of `real` units by `synthetic` ones that is expected where both are drawn from one population.
 
-    Naeem et al. 2020, ICML: 1 − ∏ (N − r) / (M + N − r) for r from 1 to `nearest`.
+    Naeem et al. 2020, ICML: 1 − ∏ (N − r) / (M + N − r) for r from 1 to `NEAREST`.
 
     >>> round(expected_coverage(1000, 1000), 3)
     0.969
     """
-    r = np.arange(1, nearest + 1)
+    r = np.arange(1, NEAREST + 1)
     return float(1 - np.prod((real - r) / (synthetic + real - r)))
 
 

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from tsgap import blocks
 from tsgap.errors import UsageError
+from tsgap.events import NUMBER
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.ragged import by_length
 
 #: Relative to its size, what a value may differ from a whole number, or from the one before, by rounding.
 ROUNDING = 1e-9
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _EACH = ("y", "abs(y)", "diff", "abs(diff)")
 _STRETCH = ("mean", "sum", "sd", "min", "max")
 _TRENDS = {"increasing": ">", "nondecreasing": ">=", "decreasing": "<", "nonincreasing": "<="}
 _FORM = re.compile(
     rf"(?P<what>y|abs\(y\)|diff|abs\(diff\)|mean|sum|sd|min|max|flat)(?:\s+over\s+(?P<over>\d{{1,9}}))?"
-    rf"\s*(?P<sign>>=|<=|>|<)\s*(?P<number>{_NUMBER})"
+    rf"\s*(?P<sign>>=|<=|>|<)\s*(?P<number>{NUMBER})"
 )
 _WORD = re.compile(r"(?:y\s+is\s+)?(?P<word>[a-z]+)")
 FORMS = (
