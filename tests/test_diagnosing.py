@@ -326,6 +326,22 @@ def test_the_command_prints_sentences_and_tables(files: list[str], capsys: pytes
     assert "real-real" in told
 
 
+def two(contrast: Contrast, *, seed: int) -> Diagnosed:
+    return Diagnosed((Figure("first", 1.0), Figure("second", 2.0)))
+
+
+def test_the_command_prints_the_headline_and_every_figure_on_request(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tsgap.register(DiagnosticSpec("two", "Two.", two))
+    said = []
+    for more in ([], ["--all"], ["--format", "json"], ["--format", "markdown"], ["--format", "markdown", "--all"]):
+        assert run([*files, "--only", "two", *more]) == DONE
+        said.append(capsys.readouterr().out)
+    assert ["second" in text for text in said] == [False, True, True, False, True]
+    assert "1 more figure is not proven to differ" in said[0]
+
+
 @pytest.mark.parametrize("fmt", ["json", "markdown", "csv"])
 def test_the_command_writes_every_format(files: list[str], fmt: str, tmp_path: Path) -> None:
     assert run([*files, "--format", fmt, "-o", str(tmp_path / "out")]) == DONE
@@ -412,6 +428,14 @@ def test_a_sweep_shows_its_diagnostics(files: list[str], tmp_path: Path, capsys:
     capsys.readouterr()
     assert run(["show", out, "--diagnostics"]) == DONE
     assert "here-roughness" in capsys.readouterr().out
+    assert run(["show", out, "--diagnostics", "--all"]) == DONE
+    whole = capsys.readouterr().out
+    assert "what real series show (--all)" not in whole
+    assert whole == tsgap.load(out).diagnostics().to_text(every=True)
+    assert run(["show", out, "--frontier", "--all"]) == USAGE
+    assert "--all does not go with it" in capsys.readouterr().err
+    assert run(["show", out, "--all"]) == USAGE
+    assert "--all goes with --diagnostics" in capsys.readouterr().err
     assert run(["show", out, "--diagnostics", "--by", "lead"]) == USAGE
     assert "--diagnostics is by source: --by does not go with it" in capsys.readouterr().err
     for view in ("frontier", "predictors"):

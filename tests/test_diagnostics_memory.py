@@ -168,7 +168,7 @@ def test_short_windows_reach_no_further_and_it_is_said() -> None:
     figures = {one.name: one for one in of.figures}
     assert figures["distance of autocorrelations"].detail == "lags 1 to 20"
     assert figures["implied gap"].detail == "leads 1 to 10 from 20 values"
-    assert "stretches reach 20 lags and 10 leads from 20 values, not 48 lags" in of.notes
+    assert "stretches reach 20 lags and 10 leads from 20 values, not 48 lags" in of.cautions
     assert figures["strength of season"].flag == "not measurable"
     assert "too short for a trend and a season of 24: 72 needed" in figures["strength of season"].advice
     assert not warned(of)
@@ -188,7 +188,7 @@ def test_constant_series_are_left_out_and_counted() -> None:
     values = synthetic.values.reshape(60, 400).copy()
     values[:10] = 3.0
     of = found(seasonal(0), alone(panel(values, SEASON)))
-    assert "0 real and 10 synthetic series are shorter or constant: left out" in of.notes
+    assert "0 real and 10 synthetic series are shorter or constant: left out" in of.cautions
     flat = found(seasonal(0), alone(synthetic.with_values(np.ones_like(synthetic.values))))
     assert {one.flag for one in flat.figures} == {"not measurable"}
     assert "60 of 60 synthetic series" in flat.figures[0].advice

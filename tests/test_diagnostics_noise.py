@@ -129,7 +129,7 @@ def test_windows_without_a_remainder_are_left_out_and_counted() -> None:
     noise = white(1)
     noise[:6] = 0
     of = found(of_noise(white(0)), of_noise(noise))
-    left_out = next(note for note in of.notes if "without a remainder" in note)
+    left_out = next(note for note in of.cautions if "without a remainder" in note)
     assert left_out.startswith("0 real and ")
     assert int(left_out.split()[3]) >= 6
     assert all(np.isfinite(one.value) for one in of.figures)

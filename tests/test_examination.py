@@ -118,7 +118,7 @@ def made_up() -> Examination:
     )
     worst = tuple(Sample(f"k{i}", i, 24, 10.0 - i, "a value of -3, below 0") for i in range(7))
     found = (
-        Found("shift", figures, worst, ("half of the series were looked at",), seconds=1.5),
+        Found("shift", figures, worst, ("12 stretches",), seconds=1.5, cautions=("half of the series are left out",)),
         Found("x", failed="no"),
     )
     return Examination("d", "s", found, ("3 of 9 stretches of the test",), "", ("12 real windows",))
@@ -131,6 +131,7 @@ def test_what_was_found_is_read_back_as_it_was_written() -> None:
     assert again.found[0].figures[2].value == float("inf")
     assert np.isnan(again.found[0].figures[3].value)
     assert again.leaks == one.leaks
+    assert again.found[0].cautions == one.found[0].cautions
     assert again.notes == one.notes
     assert again.warnings[0][1].name == "area"
 
@@ -148,9 +149,50 @@ def test_the_text_says_values_noise_floor_warnings_advice_and_the_worst() -> Non
     assert "- shift: area (skewness): look at peaks" in text
     assert "Not measurable\n- shift: depth: too few series" in text
     assert "series 'k0', steps 0 to 23: a value of -3" in text
-    assert "4 more samples" in text
+    assert "4 more samples (--all)" in text
     assert "- a note on all" in text
-    assert "half of the series were looked at" in text
+    assert "shift: half of the series are left out" in text
+
+
+def rows_of(text: str) -> list[str]:
+    """The figures that the table of a text has of the diagnostic shift."""
+    return [line.split()[1] for line in text.splitlines() if line.startswith("shift  ")]
+
+
+def test_a_text_shows_the_headline_and_what_is_warned_of_and_says_how_many_figures_more_there_are() -> None:
+    shift, failed = made_up().found
+    quiet = replace(shift, figures=(replace(shift.figures[0], flag="", advice=""), *shift.figures[1:]))
+    one = replace(made_up(), found=(replace(quiet, figures=(*quiet.figures, Figure("last", 3.0, flag="warn"))), failed))
+    text = text_of([one])
+    assert rows_of(text) == ["area", "last"]
+    assert "\n2 more figures are not proven to differ from what real series show (--all)\n" in text
+    assert "Not measurable\n- shift: depth: too few series" in text
+    assert "12 stretches" not in text
+    assert "--all, in Python to_text(every=True), prints every figure" in text
+    assert "2 more figures are not proven" in html_of([one])
+
+
+def test_with_every_a_text_leaves_nothing_out() -> None:
+    one = made_up()
+    figures = tuple(Figure(f"f{i}", 1.0, flag="warn", advice="the same of all") for i in range(5))
+    one = replace(one, found=(*one.found, Found("y", figures)))
+    text = Diagnostics((one,)).to_text(every=True)
+    assert rows_of(text) == ["area", "share", "ratio", "depth"]
+    assert "y: f0; f1; f2; f3; f4: the same of all" in text
+    assert "f0; f1; f2; and 2 more: the same of all" in text_of([one])
+    assert all(f"series 'k{i}'" in text for i in range(7))
+    assert "shift: 12 stretches" in text
+    assert "more" not in text
+    assert "--all" not in text
+    assert text.rstrip("\n") in Diagnostics((one,)).to_markdown(every=True)
+    assert str(Diagnostics((one,))) == Diagnostics((one,)).to_text() == text_of([one])
+
+
+def test_where_nothing_is_left_out_no_flag_is_named() -> None:
+    one = Examination("d", "s", (Found("x", (Figure("y", 1.0),)),))
+    assert "--all" not in text_of([one])
+    assert "to_frame" not in html_of([one])
+    assert text_of([one]) == text_of([one], every=True)
 
 
 def test_the_tables_hold_every_figure_and_every_sample() -> None:

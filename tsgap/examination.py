@@ -27,6 +27,7 @@ class Found:
     notes: tuple[str, ...] = ()
     failed: str = ""
     seconds: float = nan
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Examination:
                 tuple(one["notes"]),
                 one["failed"],
                 nan if one["seconds"] is None else one["seconds"],
+                tuple(one.get("cautions", ())),
             )
             for one in told["found"]
         )
@@ -118,7 +120,8 @@ def _found(contrast: Contrast, name: str, spec: DiagnosticSpec, seed: int) -> Fo
         return Found(name, failed=told[:1000] or type(err).__name__, seconds=time.perf_counter() - begun)
     figures = tuple(_beside(one, floor.get(one.name, nan)) for one in here.figures)
     worst = tuple(sorted(here.worst, key=lambda sample: -sample.score)[:WORST])
-    return Found(name, figures, worst, tuple(here.notes), seconds=time.perf_counter() - begun)
+    seconds = time.perf_counter() - begun
+    return Found(name, figures, worst, tuple(here.notes), seconds=seconds, cautions=tuple(here.cautions))
 
 
 def _beside(figure: Figure, floor: float) -> Figure:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Version of the keys of `json_of`; keys may be added under the same version, none is renamed or removed.
 SCHEMA = 1
-#: Worst samples of a diagnostic that a text shows.
+#: Worst samples of a diagnostic, and figures of which it says the same, that a text names if it is not to show all.
 _SHOWN = 3
 
 _LEGEND = (
@@ -26,6 +26,10 @@ _LEGEND = (
     "for real against held-back real series, the noise floor; p: of a permutation of units. A unit is a series, or a "
     "stretch of one where series are few. WARN: proven to differ, and by enough to matter; each diagnostic may warn of "
     "5 % of fair draws by chance. Diagnostics explain; only the gap and the leak check decide a verdict."
+)
+_REST = (
+    "--all, in Python to_text(every=True), prints every figure and sample, and what each diagnostic looked at; JSON, "
+    "CSV and to_frame() have every figure in any case."
 )
 _FIGURES = ("data", "source", "diagnostic", "figure", "value", "low", "high", "reference", "ratio", "p", "flag")
 _SAMPLES = ("data", "source", "diagnostic", "series", "start", "length", "score", "reason")
@@ -91,32 +95,52 @@ def sentence(one: Examination) -> str:
     return f"{where}: {said}.{leaked}"
 
 
-def text_of(found: Sequence[Examination], notes: Sequence[str] = ()) -> str:
-    """The sentences of all sources, then the tables, what to do and the worst samples of each."""
+def text_of(found: Sequence[Examination], notes: Sequence[str] = (), *, every: bool = False) -> str:
+    """The sentences of all sources, then of each what to do, the figures and the worst samples.
+
+    Shown are the headline of each diagnostic and what is warned of, and all else with `every`.
+    """
     lines = [sentence(one) for one in found]
     for one in found:
-        lines += ["", f"{one.data}, {one.source}", *_block(one)]
+        lines += ["", f"{one.data}, {one.source}", *_block(one, every)]
     lines += ["", "Notes", *(f"- {note}" for note in notes)] if notes else []
+    if not every and any([*_block(one, False)] != [*_block(one, True)] for one in found):
+        lines += ["", _REST]
     lines += ["", _LEGEND] if any(one.found for one in found) else []
     return "\n".join(one_line(line) for line in lines) + "\n"
 
 
-def _block(one: Examination) -> Iterator[str]:
-    """What is warned of and what to do about it, then every figure, then the samples and what was looked at."""
+def _block(one: Examination, every: bool) -> Iterator[str]:
+    """What is warned of and what to do about it, then figures, then the samples and what was looked at."""
     yield from (f"LEAK: {told}" for told in one.leaks)
     if one.why:
         yield f"cannot be compared: {one.why}"
     yield from (f"- {told.diagnostic} failed: {told.failed}" for told in one.failed)
     for told in one.found:
-        yield from _reasons(told, "warn")
-    table = list(_table(one.found))
+        yield from _reasons(told, "warn", every)
+    table = list(_table(one.found, every))
     if len(table) > 1:
         yield ""
         yield from aligned(table, left=2)
-    yield from _headed("Not measurable", (line for told in one.found for line in _reasons(told, "not measurable")))
-    yield from _headed("Samples that stand out most", (line for told in one.found for line in _samples(told)))
-    notes = (f"- {told.diagnostic}: {note}" for told in one.found for note in told.notes)
-    yield from _headed("What was compared", (*notes, *(f"- {note}" for note in one.notes)))
+    if rest := _rest(one, every):
+        yield from ("", f"{rest} (--all)")
+    unknown = (line for told in one.found for line in _reasons(told, "not measurable", every))
+    yield from _headed("Not measurable", unknown)
+    yield from _headed("Samples that stand out most", (line for told in one.found for line in _samples(told, every)))
+    notes = ((told, note) for told in one.found for note in (*(told.notes if every else ()), *told.cautions))
+    said = (f"- {told.diagnostic}: {note}" for told, note in notes)
+    yield from _headed("What was compared", (*said, *(f"- {note}" for note in one.notes)))
+
+
+def _shown(told: Found, every: bool) -> list[Figure]:
+    """The figures that are shown: the headline and what is warned of, or every one."""
+    return [one for at, one in enumerate(told.figures) if every or not at or one.flag == "warn"]
+
+
+def _rest(one: Examination, every: bool) -> str:
+    """How many figures are not shown because there is nothing to be seen; "" where there are none."""
+    n = 0 if every else sum(figure.flag == "" for told in one.found for figure in told.figures[1:])
+    return f"{n} more figure{'s are' if n > 1 else ' is'} not proven to differ from what real series show" if n else ""
 
 
 def _headed(head: str, lines: Iterable[str]) -> Iterator[str]:
@@ -126,7 +150,7 @@ def _headed(head: str, lines: Iterable[str]) -> Iterator[str]:
         yield from ("", head, *every)
 
 
-def _reasons(told: Found, flag: str) -> Iterator[str]:
+def _reasons(told: Found, flag: str, every: bool) -> Iterator[str]:
     """What a diagnostic says of its figures with this flag, once for those of which it says the same."""
     why: dict[str, list[str]] = {}
     for figure in told.figures:
@@ -134,15 +158,17 @@ def _reasons(told: Found, flag: str) -> Iterator[str]:
             rest = "" if figure.detail in figure.advice else f" ({figure.detail})"
             why.setdefault(figure.advice, []).append(f"{figure.name}{rest}")
     for said, names in why.items():
-        many = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+        named = names if every else names[:_SHOWN]
+        many = "; ".join(named) + (f"; and {len(names) - len(named)} more" if len(names) > len(named) else "")
         yield f"- {told.diagnostic}: {many}: {said}".removesuffix(": ")
 
 
-def _samples(told: Found) -> Iterator[str]:
-    for worst in told.worst[:_SHOWN]:
+def _samples(told: Found, every: bool) -> Iterator[str]:
+    shown = told.worst if every else told.worst[:_SHOWN]
+    for worst in shown:
         yield f"- {told.diagnostic}: {_stretch(worst)}: {worst.reason}"
-    if (more := len(told.worst) - _SHOWN) > 0:
-        yield f"- {told.diagnostic}: {more} more samples, which JSON lists"
+    if more := len(told.worst) - len(shown):
+        yield f"- {told.diagnostic}: {more} more sample{'s' if more > 1 else ''} (--all)"
 
 
 def _stretch(worst: Sample) -> str:
@@ -151,10 +177,10 @@ def _stretch(worst: Sample) -> str:
     return f"series {worst.key!r}, {steps}"
 
 
-def _table(found: Sequence[Found]) -> Iterator[list[str]]:
+def _table(found: Sequence[Found], every: bool) -> Iterator[list[str]]:
     yield ["diagnostic", "figure", "value", "95 %", "real-real", "p", ""]
     for told in found:
-        for figure in told.figures:
+        for figure in _shown(told, every):
             interval = (
                 "" if isnan(figure.low) or isnan(figure.high) else f"{_number(figure.low)} to {_number(figure.high)}"
             )
@@ -174,9 +200,9 @@ def _number(value: float) -> str:
     return "-" if isnan(value) else f"{value + 0.0:.3g}" if isfinite(value) else str(value)
 
 
-def markdown_of(found: Sequence[Examination], notes: Sequence[str] = ()) -> str:
-    """For a comment under a pull request: the sentences, then the tables folded."""
-    text = text_of(found, notes).replace("```", "'''")
+def markdown_of(found: Sequence[Examination], notes: Sequence[str] = (), *, every: bool = False) -> str:
+    """For a comment under a pull request: the sentences, then the text folded."""
+    text = text_of(found, notes, every=every).replace("```", "'''")
     said = (f"- {html.escape(one_line(sentence(one)), quote=False)}" for one in found)
     lines = ["## tsgap diagnose", "", *said, ""]
     lines += ["<details><summary>tables</summary>", "", "````text", text.rstrip("\n"), "````", "", "</details>", ""]
@@ -184,15 +210,17 @@ def markdown_of(found: Sequence[Examination], notes: Sequence[str] = ()) -> str:
 
 
 def html_of(found: Sequence[Examination]) -> str:
-    """Sentences and tables for a notebook."""
+    """Sentences and the figures that `text_of` shows, for a notebook."""
     import pandas as pd
 
     said = ""
     for one in found:
         said += f"<p>{html.escape(one_line(sentence(one)))}</p>"
-        head, *rest = (list(map(one_line, row)) for row in _table(one.found))
-        if rest:
-            said += html_text(pd.DataFrame(rest, columns=head, dtype=object), title=f"{one.data}, {one.source}")
+        head, *rows = (list(map(one_line, row)) for row in _table(one.found, False))
+        if rows:
+            said += html_text(pd.DataFrame(rows, columns=head, dtype=object), title=f"{one.data}, {one.source}")
+        if rest := _rest(one, False):
+            said += f"<p>{rest}: to_frame() has every figure</p>"
     return said
 
 

@@ -21,7 +21,7 @@ TABLE = "diagnostics"
 
 @dataclass(frozen=True, eq=False)
 class Diagnostics:
-    """What the diagnostics say of each source; printed it says so in sentences, with the noise floor beside."""
+    """What the diagnostics say of each source; printed it says what stands out, with the noise floor beside."""
 
     found: tuple[Examination, ...]
     notes: tuple[str, ...] = ()
@@ -54,12 +54,19 @@ class Diagnostics:
         """Everything as JSON; what is not known is null."""
         return examination_formats.json_of(self.found, self.notes)
 
-    def to_markdown(self) -> str:
-        """Sentences, and the rest folded, for a comment under a pull request."""
-        return examination_formats.markdown_of(self.found, self.notes)
+    def to_markdown(self, *, every: bool = False) -> str:
+        """Sentences, and the text folded, for a comment under a pull request; `every` as in `to_text`."""
+        return examination_formats.markdown_of(self.found, self.notes, every=every)
+
+    def to_text(self, *, every: bool = False) -> str:
+        """What is printed: sentences, the headline of each diagnostic, all that is warned of, three samples each.
+
+        With `every` all figures and samples and what each diagnostic looked at.
+        """
+        return examination_formats.text_of(self.found, self.notes, every=every)
 
     def __str__(self) -> str:
-        return examination_formats.text_of(self.found, self.notes)
+        return self.to_text()
 
     __repr__ = __str__
 

@@ -51,6 +51,7 @@ LEAKED = 1
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder of the sheet, or file of the text.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--all", "every", is_flag=True, help="Print every figure and sample; JSON and CSV have them anyway.")
 @read_options
 def diagnose(config: Path | None, options: ReadOptions, **given: Any) -> int:
     """Why may there be a gap: how do the synthetic series differ from the real ones, and do they give anybody away?
@@ -125,7 +126,13 @@ def _show(found: Diagnostics, given: dict[str, Any]) -> None:
     if fmt == "csv":
         text = csv_text(found.to_frame())
     else:
-        text = {"text": found.__str__, "json": found.to_json, "markdown": found.to_markdown}[fmt]()
+        every = given["every"]
+        write = {
+            "text": lambda: found.to_text(every=every),
+            "markdown": lambda: found.to_markdown(every=every),
+            "json": found.to_json,
+        }
+        text = write[fmt]()
     if given["out"] is not None and not given["review"]:
         given["out"].write_text(text, encoding="utf-8")
         return

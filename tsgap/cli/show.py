@@ -40,6 +40,7 @@ def _views(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--forecaster", "-f", multiple=True, metavar="NAME", help="Only this forecaster.")
 @click.option("--gap", is_flag=True, help="Instead: the gap with its interval, and what could be seen at all.")
 @_views
+@click.option("--all", is_flag=True, help="With --diagnostics: every figure and sample.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; parquet needs it.")
 @click.pass_context
@@ -79,14 +80,15 @@ def show(
     metrics = [m.strip() for m in metric.split(",") if m.strip()]
     if not metrics:
         raise UsageError("--metric names no metric; 'tsgap metrics' lists them")
+    every = views.pop("all")
     asked = [name for name, wanted in views.items() if wanted]
     if not asked and not gap and found.manifest["experiment"].get("augment") == "only":
         # nothing was compared in this run: what was added is all there is to show
         asked = ["augmentation"]
     if asked:
-        given = [name for name in ("metric", "by", "group", "gap") if _is_given(ctx, name)]
+        given = [name for name in ("metric", "by", "group", "gap", "all") if _is_given(ctx, name)]
         VIEWS[asked[0]].check(asked[0], [*asked[1:], *given], by)
-        shown = VIEWS[asked[0]].show(found, Asked(metrics, by, only))
+        shown = VIEWS[asked[0]].show(found, Asked(metrics, by, only, every))
         if fmt == "table":
             _write(shown.text(), out)
         elif fmt == "json" and shown.json is not None:
@@ -94,6 +96,8 @@ def show(
         else:
             _export(shown.frame(), fmt, out)
         return DONE if shown.ok else FAILED_CELLS
+    if every:
+        raise UsageError("--all goes with --diagnostics")
     place: Any = by or ("bin" if gap else "horizon")
     if place == ("series" if gap else "bin") or (gap and group is not None):
         wrong = "--group" if group is not None else f"--by {place}"

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a view is asked about: `only` are the `data`, `source` and `forecaster` to keep, None all of them."""
+    """What a view is asked about: `only` are the `data`, `source` and `forecaster` to keep, None all of them.
+
+    `every`: the text leaves nothing out.
+    """
 
     metrics: Sequence[str]
     by: str | None
     only: Mapping[str, Any]
+    every: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class View:
-    """A flag: its line of help, what shows it, and which of ``metric`` and ``by`` go with it, `bys` being its places.
+    """A flag: its line of help, what shows it, and which of ``metric``, ``by`` and ``all`` go with it.
+
+    `bys` are the places that it takes.
 
     `tells` says what the view is over, for the message about an option that does not go with it.
     """
@@ -95,7 +101,7 @@ def _calibration(run: Run, asked: Asked) -> Shown:
 
 def _diagnostics(run: Run, asked: Asked) -> Shown:
     found = run.diagnostics(asked.metrics[0], **_sources(asked))
-    return Shown(found.to_frame, found.__str__, found.ok, found.to_json)
+    return Shown(found.to_frame, lambda: found.to_text(every=asked.every), found.ok, found.to_json)
 
 
 def _sources(asked: Asked) -> dict[str, Any]:
@@ -159,6 +165,7 @@ VIEWS: dict[str, View] = {
     "diagnostics": View(
         "how do the synthetic series themselves differ from the real ones (a sweep with --diagnose)?",
         _diagnostics,
+        takes=("metric", "all"),
         tells="is by source",
     ),
     "frontier": View("what does each source cost in accuracy and in privacy (with --diagnose)?", _frontier),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Literal
+from typing import Literal, get_args
 
 from tsgap.errors import ContractError
 
 #: "" is nothing to be seen, "warn" is proven to differ, "not measurable" says that the data cannot tell.
 Flag = Literal["", "warn", "not measurable"]
-FLAGS: tuple[Flag, ...] = ("", "warn", "not measurable")
+FLAGS: tuple[Flag, ...] = get_args(Flag)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +84,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """What one diagnostic found: `figures`, the `worst` samples, worst first, and `notes`, sub-sampling for one.
+    """What one diagnostic found: `figures`, the `worst` samples, worst first, and `notes` on what it looked at.
 
-    The first figure is the headline: texts show it always, the others where they warn, and all on request.
+    The first figure is the headline: texts show it always, the others where they warn, and all on request, as the
+    notes. `cautions` are always shown: what the figures are not about, such as series that were left out.
     """
 
     figures: tuple[Figure, ...]
     worst: tuple[Sample, ...] = ()
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()

@@ -79,11 +79,12 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     lags = max(1, min(max(2 * m, LAGS), length // 2))
     real, synthetic = (stretched(panel, length) for panel in panels)
     units = len(real.rows), len(synthetic.rows)
-    notes = _notes(length, (real, synthetic), context, leads, lags, m)
+    notes = (f"{len(real.values)} real and {len(synthetic.values)} synthetic stretches of {length} values",)
+    cautions = _cautions((real, synthetic), context, leads, lags, m)
     if min(units) < 2:
         why = f"{real.left_out} of {len(panels[0])} real and {synthetic.left_out} of {len(panels[1])} synthetic series "
         why += f"have no stretch of {length} values that varies"
-        return Diagnosed(tuple(Figure.unknown(name, why) for name in _names()), notes=notes)
+        return Diagnosed(tuple(Figure.unknown(name, why) for name in _names()), notes=notes, cautions=cautions)
     labels = Labels.dealt(*units, figures=FIGURES, seed=seed)
     rho = _correlations(real, real.values, lags), _correlations(synthetic, synthetic.values, lags)
     advised = _Advised(m, rho[0].mean(0), rho[1].mean(0))
@@ -105,7 +106,7 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
         *differences((DIRECTION, SLOW), *own, labels),
         *_strengths(contrast, seed),
     )
-    return Diagnosed(figures, _worst(contrast, synthetic, *rho), notes)
+    return Diagnosed(figures, _worst(contrast, synthetic, *rho), notes, cautions)
 
 
 SPECS = (DiagnosticSpec("memory", "implied gap, autocorrelations, direction of time, season, trend", measure),)
@@ -215,10 +216,8 @@ def _names() -> tuple[str, ...]:
     return (GAP, GAP_WORST, ONE_VALUE, KEPT, *(of.name for of in both))
 
 
-def _notes(
-    length: int, sides: tuple[Stretches, Stretches], context: int, leads: int, lags: int, season: int
-) -> tuple[str, ...]:
-    said = [f"{len(sides[0].values)} real and {len(sides[1].values)} synthetic stretches of {length} values"]
+def _cautions(sides: tuple[Stretches, Stretches], context: int, leads: int, lags: int, season: int) -> tuple[str, ...]:
+    said = []
     if any(side.left_out for side in sides):
         said.append(
             f"{sides[0].left_out} real and {sides[1].left_out} synthetic series are shorter or constant: left out"

@@ -65,14 +65,14 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     (ours, our_unit, _), (theirs, their_unit, kept) = (_of(side) for side in (contrast.real, contrast.synthetic))
     left_out = [len(side.unit) - len(of) for side, of in ((contrast.real, ours), (contrast.synthetic, theirs))]
     sides = unit_means(ours, our_unit), unit_means(theirs, their_unit)
-    notes = _notes(length, left_out)
+    notes, cautions = _notes(length), _cautions(left_out)
     if min(map(len, sides)) < 2:
         why = f"{left_out[0]} of {len(contrast.real.unit)} real and {left_out[1]} of "
         why += f"{len(contrast.synthetic.unit)} synthetic windows have no remainder"
-        return Diagnosed(tuple(Figure.unknown(name, why) for name in names), notes=notes)
+        return Diagnosed(tuple(Figure.unknown(name, why) for name in names), notes=notes, cautions=cautions)
     labels = Labels.dealt(len(sides[0]), len(sides[1]), figures=len(QUANTITIES), seed=seed)
     figures = differences(QUANTITIES, *sides, labels)
-    return Diagnosed(figures, _worst(contrast.synthetic, kept, theirs, ours), notes)
+    return Diagnosed(figures, _worst(contrast.synthetic, kept, theirs, ours), notes, cautions)
 
 
 SPECS = (DiagnosticSpec("noise", "what trend and season leave: share, tails, spread, memory", measure),)
@@ -109,11 +109,14 @@ def _correlation(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.where(scale > tiny, (a * b).sum(1) / np.where(scale > tiny, scale, 1.0), 0.0))
 
 
-def _notes(length: int, left_out: list[int]) -> tuple[str, ...]:
-    said: tuple[str, ...] = (f"remainders of windows of {length} values, each taken apart on its own",)
-    if any(left_out):
-        said += (f"{left_out[0]} real and {left_out[1]} synthetic windows without a remainder are left out",)
-    return said
+def _notes(length: int) -> tuple[str, ...]:
+    return (f"remainders of windows of {length} values, each taken apart on its own",)
+
+
+def _cautions(left_out: list[int]) -> tuple[str, ...]:
+    if not any(left_out):
+        return ()
+    return (f"{left_out[0]} real and {left_out[1]} synthetic windows without a remainder are left out",)
 
 
 def _worst(side: Side, kept: Ints, theirs: Floats, ours: Floats) -> tuple[Sample, ...]:
