@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from scipy.stats import spearmanr
 from trials import panel
 from worlds import autoregressions
 
+from tests.test_gate import made
+from tsgap.battery import NOBODY
 from tsgap.cli.explaining import frontier_text, predictors_text
 from tsgap.diagnostics import Figure, contrasted
 from tsgap.examination import Examination, Found
@@ -86,15 +88,42 @@ def test_without_a_gap_or_an_attack_a_source_is_neither_efficient_nor_in_the_way
 
 
 @pytest.mark.parametrize(
-    "fault", [{"taught": [True, False]}, {"status": "timeout"}, {"memory": "lag"}, {"transfer": "none"}]
+    ("fault", "why"),
+    [
+        ({"taught": np.array([True, True, False])}, "not taught"),
+        ({"status": "timeout", "losses": {}}, NOBODY),
+        ({"memory": "lag"}, NOBODY),
+        ({"transfer": "none"}, NOBODY),
+        ({"naive": -0.3}, NOBODY),
+    ],
 )
-def test_a_source_whose_longest_leads_were_not_taught_or_that_nobody_learnt_has_no_gap(fault: dict[str, Any]) -> None:
-    well = {"transfer": "learned", "memory": "linear", "status": "ok", "taught": [True, True]}
-    one: Any = SimpleNamespace(**(well | fault))
-    [found] = measured([(("d", "s"), [one])])
-    assert (found.data, found.source) == ("d", "s")
+def test_a_source_whose_longest_leads_were_not_taught_or_that_nobody_learnt_has_no_gap(
+    fault: dict[str, Any], why: str
+) -> None:
+    [found] = measured([(("d", "s"), [made(0.1, **fault)])])
+    assert (found.data, found.source, found.why) == ("d", "s", why)
     assert math.isnan(found.gap)
     assert math.isnan(found.high)
+    assert frontier([found], [exposed("s", 0.5)]).status.tolist() == [f"no gap: {why}"]
+
+
+def test_a_gap_without_a_forecaster_that_failed_for_this_source_alone_is_not_compared() -> None:
+    # the one that failed may be the one that would have lost most
+    whole = Measured("d", "whole", 0.2, 0.19, 0.21, ("f", "g"))
+    lucky = Measured("d", "lucky", 0.1, 0.09, 0.11, ("f",), ("g",))
+    found = [exposed("whole", 0.6), exposed("lucky", 0.5)]
+    frame = frontier([whole, lucky], found)
+    assert frame.efficient.tolist() == [True, None]
+    assert frame.status.tolist() == ["ok", "not compared: its mean is without g"]
+    assert "its mean is without g" in frontier_text(frame)
+    # where it failed for all of them they are compared
+    both = [replace(one, over=("f",), lost=("g",)) for one in (whole, lucky)]
+    assert frontier(both, found).efficient.tolist() == [False, True]
+    many = [replace(whole, source=f"s{i}", gap=i / 10) for i in range(5)]
+    told = [exposed(f"s{i}", 0.5 + i / 20) for i in range(5)]
+    assert predictors(many, told).correlation.tolist() == pytest.approx([1.0])
+    less = predictors([*many[1:], replace(many[0], over=("f",), lost=("g",))], told)
+    assert less.status.tolist() == ["4 sources have both, it takes 5"]
 
 
 def test_data_sets_have_frontiers_of_their_own() -> None:

@@ -84,6 +84,16 @@ def test_the_gap_is_drawn_by_bin_with_its_interval_the_margin_and_the_shuffled_a
     assert figure.legends[0].get_texts()[0].get_text() == "margin of 10 %"
 
 
+def test_the_gap_of_who_is_worse_than_naive_or_partial_is_drawn_and_the_legend_says_so(tmp_path: Path) -> None:
+    rows = [*COMPARED, *(row(arm, f"{f}{arm}", forecaster=f) for f in "gh" for arm in ("real", "synthetic"))]
+    cells = {**CELLS, "greal": off_by(9.0), "gsynthetic": off_by(12.0), "hreal": off_by(1.0)}
+    run = written(tmp_path, rows, {**cells, "hsynthetic": (off_by(2.0), {0: "hard"})})
+    found = lines(run.plot.gap(metric="mae"))
+    assert list(found) == ["f", "g (worse than naive)", "h (partial)"]
+    assert found["g (worse than naive)"] == pytest.approx([12 / 9] * 3)
+    assert found["h (partial)"] == pytest.approx([2.0] * 3)
+
+
 def test_an_interval_far_wider_than_all_that_is_compared_does_not_flatten_the_picture(tmp_path: Path) -> None:
     uneven = off_by(0.0) + np.array([0.1, 0.1, 0.1, 9.0])[:, None]
     run = written(tmp_path, COMPARED, {**CELLS, "synthetic": uneven})

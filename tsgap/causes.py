@@ -40,7 +40,8 @@ class Causes(Opened):
         `gap` (a log ratio over all leads, `low` to `high`, and `percent` worse) and the `auc` of membership inference
         (`auc_low` to `auc_high`; .5 gives nobody away). `efficient`: no other source of that data set is at least as
         good in both and better in one, nor proven better in one with an estimate of the other within this one's
-        interval; None where one of both is not known, as `status` says. For a generator with a knob sweep over its
+        interval; None where one of both is not known, or where a forecaster failed for this source alone, as `status`
+        says. The gap is the mean over forecasters of `Run.gap`. For a generator with a knob sweep over its
         settings as sources; for files hand over outsiders. `UsageError` without diagnostics.
         """
         from tsgap.explaining import frontier
@@ -115,13 +116,13 @@ class Causes(Opened):
         `by` names groupings, None takes all: static group columns, and the automatic ones of a sweep with `diagnose`.
         One row for each `data`, `source`, `forecaster`, `grouping`, `group` and `bin` of leads, last all leads (bin
         ``"all"``). `gap`, `low`, `high` and `percent…` as in `gap`, over the windows of the group alone, which has
-        `series`, `blocks` and `windows`. `low_joint` to `high_joint` hold for all groups of the grouping at once
-        (Bonferroni, 95 %). `worst` marks the group with the largest gap of all leads. `p`: how likely groups that do
-        not differ would differ so much (see `tsgap.heterogeneity`). `share_real` and `share_synthetic` are the shares
-        of the training series, or of their stretches, in the group (of coverage: of the test windows that were looked
-        at). `status`: insufficient where fewer than 5 series have windows in the group (figures, but nothing is
-        claimed: no worst, no joint ends, no part in `p`); else as in `gap`, or why there are no groups. Raises
-        `UsageError` where there is no grouping.
+        `series`, `blocks` and `windows`; forecaster ``"all"`` is the mean over the same ones as there, in every group.
+        `low_joint` to `high_joint` hold for all groups of the grouping at once (Bonferroni, 95 %). `worst` marks the
+        group with the largest gap of all leads. `p`: how likely groups that do not differ would differ so much (see
+        `tsgap.heterogeneity`). `share_real` and `share_synthetic` are the shares of the training series, or of their
+        stretches, in the group (of coverage: of the test windows that were looked at). `status`: insufficient where
+        fewer than 5 series have windows in the group (figures, but nothing is claimed: no worst, no joint ends, no part
+        in `p`); else as in `gap`, or why there are no groups. Raises `UsageError` where there is no grouping.
         """
         from tsgap.subgroups import table
         from tsgap.verdicts import check_carries

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsgap.battery import Battery
 from tsgap.diagnostics import implied, membership
-from tsgap.evidence import Evidence, together
+from tsgap.evidence import Evidence
 from tsgap.examination import Examination
 from tsgap.panel import Floats
 
@@ -31,30 +32,53 @@ _PREDICTORS = ("data", "diagnostic", "figure", "correlation", "low", "high", "so
 
 @dataclass(frozen=True)
 class Measured:
-    """The gap of a source over all leads, a log ratio with its 95 % interval, NaN where there is none."""
+    """The gap of a source over all leads, a log ratio with its 95 % interval, NaN where there is none.
+
+    `over` are the forecasters whose mean it is, `lost` those that failed; `why` there is none, where it is NaN.
+    """
 
     data: str
     source: str
     gap: float
     low: float
     high: float
+    over: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    why: str = ""
 
 
 def measured(evidence: Iterable[tuple[tuple[str, str], Sequence[Evidence]]]) -> list[Measured]:
     """The gap of each source at the last place of its evidence, which is all leads: the mean over forecasters.
 
-    Geometric, over those that learn, but for the lag probe, as in `Run.gap`.
+    Geometric, over those that count, as in `Run.gap` and the gate.
     """
     found = []
     for (data, source), every in evidence:
-        battery = [one for one in every if one.transfer == "learned" and one.memory != "lag" and one.status == "ok"]
+        battery = Battery.of(every)
+        mean = battery.mean(every)
         value = low = high = math.nan
-        if battery and all(one.taught[-1] for one in battery):
-            gap = together(battery)[0].estimated(battery[0].clusters)
+        why = mean.evidence.status
+        if mean.gap is not None and mean.evidence.taught[-1]:
+            gap = mean.gap.estimated(mean.evidence.clusters)
             value, half = float(gap.value[-1]), float(gap.half(0.975)[-1])
             low, high = value - half, value + half
-        found.append(Measured(data, source, value, low, high))
+            why = "no pairs"
+        elif mean.gap is not None:
+            why = "not taught"
+        over = tuple(one.forecaster for one in battery.counted(every))
+        why = why if math.isnan(value) else ""
+        found.append(Measured(data, source, value, low, high, over, battery.lost, why))
     return found
+
+
+def _without(gaps: Sequence[Measured]) -> dict[tuple[str, str], str]:
+    """The sources for which a forecaster failed that is in the mean of another one of that data set: which, in words.
+
+    It may be the one that would have lost most: such gaps are not compared.
+    """
+    counted = {(one.data, name) for one in gaps for name in one.over}
+    lacking = {(one.data, one.source): [name for name in one.lost if (one.data, name) in counted] for one in gaps}
+    return {at: f"not compared: its mean is without {', '.join(names)}" for at, names in lacking.items() if names}
 
 
 def frontier(gaps: Sequence[Measured], found: Sequence[Examination]) -> pd.DataFrame:
@@ -62,21 +86,22 @@ def frontier(gaps: Sequence[Measured], found: Sequence[Examination]) -> pd.DataF
 
     `efficient` is True where no other source of that data set beats it: by being at least as good in both and better in
     one, or by being proven better in one (the intervals do not meet) with an estimate of the other that lies within or
-    below this one's interval. An AUC below one half is no better than one half. None where either is not known:
-    `status` says which.
+    below this one's interval. An AUC below one half is no better than one half. None where either is not known, or the
+    gap is without a forecaster that failed for this source alone: `status` says which.
     """
     import pandas as pd
 
-    by_name = {(one.data, one.source): one for one in found}
+    by_name, without = {(one.data, one.source): one for one in found}, _without(gaps)
     rows = []
     for one in gaps:
         there = by_name.get((one.data, one.source))
         auc = None if there is None else there.figure(*MEMBERSHIP)
-        status = "ok"
         if auc is None or math.isnan(auc.value):
             status = "not measurable" if auc is None else f"not measurable: {auc.advice}"
         elif math.isnan(one.gap):
-            status = "no gap"
+            status = f"no gap: {one.why}" if one.why else "no gap"
+        else:
+            status = without.get((one.data, one.source), "ok")
         told = (math.nan,) * 3 if auc is None else (auc.value, auc.low, auc.high)
         percent = 100 * math.expm1(one.gap) if math.isfinite(one.gap) else math.nan
         rows.append((one.data, one.source, one.gap, one.low, one.high, percent, *told, None, status))
@@ -106,16 +131,21 @@ def predictors(gaps: Sequence[Measured], found: Sequence[Examination]) -> pd.Dat
 
     By data set, with a 95 % interval (Bonett & Wright 2000, "Sample size requirements for estimating Pearson, Kendall
     and Spearman correlations"). `status` is "ok", or why there is none: fewer than `SOURCES` sources with both, or
-    nothing that varies. That the gaps themselves are uncertain is in no interval.
+    nothing that varies. That the gaps themselves are uncertain is in no interval. A source whose gap is without a
+    forecaster that failed for it alone is left out.
     """
     import pandas as pd
 
-    by_name = {(one.data, one.source): one for one in found}
+    by_name, without = {(one.data, one.source): one for one in found}, _without(gaps)
     rows = []
     for data in dict.fromkeys(one.data for one in gaps):
         mine = [one for one in gaps if one.data == data and (data, one.source) in by_name]
         for diagnostic, name in _names(by_name[data, one.source] for one in mine):
-            pairs = [(_value(by_name[data, one.source], diagnostic, name), one.gap) for one in mine]
+            pairs = [
+                (_value(by_name[data, one.source], diagnostic, name), one.gap)
+                for one in mine
+                if (data, one.source) not in without
+            ]
             rows.append((data, diagnostic, name, *_correlation(np.array(pairs, dtype=np.float64).reshape(-1, 2))))
     frame = pd.DataFrame(rows, columns=list(_PREDICTORS))
     order = frame.correlation.abs().fillna(-1.0)

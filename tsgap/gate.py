@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tsgap.baseline import Against, compared
+from tsgap.battery import Battery
 from tsgap.evidence import Evidence, Place, span, together
 from tsgap.findings import (
     FAIL,
@@ -27,7 +28,7 @@ from tsgap.findings import (
     Rules,
     Verdict,
 )
-from tsgap.gap import Clusters, Counts, Estimate, Linear, log_ratio, lost, mean
+from tsgap.gap import Clusters, Counts, Estimate, Linear, lost, mean
 from tsgap.horizon import NO_EFFECT
 from tsgap.metrics import NO_QUANTILES
 
@@ -45,7 +46,8 @@ def judged(
     `caps`: reasons found elsewhere that forbid a PASS. `baseline`: evidence of the last accepted version of the
     source, by forecaster; one that is proven worse than it fails.
     """
-    gated, findings = _sorted_out(evidence, rules)
+    battery = Battery.of(evidence, rules.level)
+    gated, findings = battery.counted(evidence), _left_out(evidence, battery)
     damage = [*caps, *_damage(evidence, gated)]
     if checked is False:
         damage.append("the self-check failed on these data")
@@ -100,37 +102,18 @@ def judged(
     )
 
 
-def _sorted_out(evidence: Sequence[Evidence], rules: Rules) -> tuple[list[Evidence], dict[str, Finding]]:
-    """The evidence that is gated, and a finding for each forecaster: why it is not, where it is not."""
-    gated: list[Evidence] = []
-    findings: dict[str, Finding] = {}
-    for one in evidence:
-        why = ""
-        if one.memory == "lag":
-            why = "a probe" if one.status == "ok" else one.status
-        elif one.transfer == "none":
-            why = "not applicable: it learns nothing"
-        elif one.status != "ok":
-            why = one.status
-        elif (behind := _behind_naive(one, rules)) is not None:
-            why = f"trained on real data it is proven worse than the seasonal-naive forecast (at least {behind:.1f} %)"
-        else:
-            gated.append(one)
-        findings[one.forecaster] = Finding(one.forecaster, one.memory, not why, why, ())
-    return gated, findings
+def _left_out(evidence: Sequence[Evidence], battery: Battery) -> dict[str, Finding]:
+    """A finding for each forecaster, without figures yet: why it is not gated, where it is not."""
+    return {
+        one.forecaster: Finding(
+            one.forecaster, one.memory, not battery.why[one.forecaster], battery.why[one.forecaster], ()
+        )
+        for one in evidence
+    }
 
 
 def _overlapping(gated: Sequence[Evidence]) -> bool:
     return any(one.overlapping for one in gated)
-
-
-def _behind_naive(one: Evidence, rules: Rules) -> float | None:
-    """By how many per cent the control is proven worse than seasonal naive over all places; None if it is not."""
-    if "naive" not in one.losses:
-        return None
-    naive, control = (np.nansum(one.losses[arm], axis=2, keepdims=True) for arm in ("naive", "control"))
-    least = float(log_ratio(control, naive, root=one.root).estimated(one.clusters).lower(rules.level)[0])
-    return 100 * float(np.expm1(least)) if least > 0 else None
 
 
 def _damage(evidence: Sequence[Evidence], gated: Sequence[Evidence]) -> list[str]:

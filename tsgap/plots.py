@@ -89,7 +89,8 @@ class Plots:
         """The gap in bins of leads, as a ratio of errors, with its 95 % interval, the margin, and what could be seen.
 
         One panel for data set and source, as in `profile`. The dashed line is the margin; a dotted line in the colour
-        of a forecaster is training on shuffled real series: where it is near 1, nothing can be lost.
+        of a forecaster is training on shuffled real series: where it is near 1, nothing can be lost. The legend says of
+        whom the figures are partial, or count towards no mean.
         """
         frame = self._run.gap(metric, "bin", data=data, source=source, forecaster=forecaster, on=on)
         frame = frame[frame.bin.notna() & (frame.versus != "") & ~frame.forecaster.isin(["all"])]
@@ -156,7 +157,8 @@ def _gap_panel(axes: Axes, block: pd.DataFrame, margin: float, colours: dict[str
     for name, line in block.groupby("forecaster", sort=False):
         ratio, low, high, shuffled = (np.exp(line[c].to_numpy(float)) for c in ("gap", "low", "high", "assay"))
         drawn = np.isfinite(ratio) & (ratio > 0) & (line.status != "not applicable").to_numpy()
-        label, colour = _plain(name) + _reason(line, line["first"].to_numpy(), drawn), colours[str(name)]
+        reason = _reason(line, line["first"].to_numpy(), drawn, [one for one in line.status[drawn] if one != "ok"])
+        label, colour = _plain(name) + reason, colours[str(name)]
         if not drawn.any():
             axes.plot([], [], color=colour, label=label)
             continue
@@ -234,9 +236,9 @@ def _ratio_axis(row: Sequence[Axes]) -> None:
         axes.yaxis.set_major_formatter(ScalarFormatter())
 
 
-def _reason(line: pd.DataFrame, at: Any, drawn: Any) -> str:
-    """Why there are points without a figure."""
-    lacking = []
+def _reason(line: pd.DataFrame, at: Any, drawn: Any, weak: Sequence[str] = ()) -> str:
+    """Why there are points without a figure, and what is `weak` about those with one."""
+    lacking = list(dict.fromkeys(weak))
     for status in dict.fromkeys(line.status[~drawn]):
         here = ~drawn & (line.status == status).to_numpy()
         said = str(status).partition(":")[0]

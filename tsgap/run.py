@@ -128,8 +128,11 @@ class Run(Causes):
         `needed_series` and `needed_blocks` are how many of them alone would tell the gap from one of 5 %.
 
         `on`: ``"total"`` compares with all real data; ``"fidelity"`` with real windows as short as the synthetic
-        ones, where there are such. Forecaster ``"all"`` is the geometric mean over those that learn (but for the lag
-        probe), data ``"all"`` over data sets, bins by their rank. `status` as in `profile`.
+        ones, where there are such. Where several forecasters learn, ``"all"`` is the geometric mean over those that
+        count: the ones that the gate judges, without the lag probe. Data ``"all"`` is the mean over data sets, bins by
+        their rank. `status` as in `profile`; or "worse than naive": after real training the forecaster is proven worse
+        than seasonal naive over all leads together, so its figures stand and count towards no mean; or "no forecaster
+        counts", of a mean that has nobody to be over.
         """
         from tsgap.verdicts import gaps
 

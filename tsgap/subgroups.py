@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsgap.battery import ALL, WORSE, Battery
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.evidence import Evidence, span, together
+from tsgap.evidence import Evidence, span
 from tsgap.gap import Estimate, Linear
 from tsgap.grouping import Grouping
 from tsgap.heterogeneity import UNKNOWN, Heterogeneity, Share, heterogeneity
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from tsgap.opened import Opened
 
-#: What stands for the geometric mean over forecasters, and for all leads together.
-ALL = "all"
 #: Groups of one grouping that are looked at; where there are more they are left alone, and that is said.
 MOST = 50
 #: How sure intervals are, and when groups are said to differ.
@@ -45,10 +44,14 @@ def table(
     there: dict[str, None] = {}
     rows: list[dict[str, Any]] = []
     for data, source in pairs:
-        for grouping in run.groupings(data, source):
-            there[grouping.name] = None
+        groupings = run.groupings(data, source)
+        there |= dict.fromkeys(one.name for one in groupings)
+        asked: dict[str, Any] = {"data": data, "source": source, "forecaster": forecaster}
+        # all windows decide who counts: else each group would have a mean over others
+        batteries = [Battery.of(every) for _, every in run.evidence(metric, "bin", **asked)] if groupings else []
+        for grouping in groupings:
             if wanted is None or grouping.name in wanted:
-                rows += _rows(run, data, source, metric, grouping, forecaster)
+                rows += _rows(run, metric, grouping, batteries, **asked)
     if not there:
         raise no_groups(run)
     for name in wanted or ():
@@ -66,11 +69,11 @@ def no_groups(run: Opened) -> UsageError:
 
 
 def _rows(
-    run: Opened, data: str, source: str, metric: str, grouping: Grouping, forecaster: Any
+    run: Opened, metric: str, grouping: Grouping, batteries: Sequence[Battery], **asked: Any
 ) -> Iterator[dict[str, Any]]:
     head: dict[str, Any] = {
-        "data": data,
-        "source": source,
+        "data": asked["data"],
+        "source": asked["source"],
         "metric": metric,
         "grouping": grouping.name,
         "of": grouping.of,
@@ -80,14 +83,15 @@ def _rows(
         yield {**head, "forecaster": "", "group": "", "bin": ALL, "status": why}
         return
     by_forecaster: dict[str, dict[str, _OfGroup]] = {}
-    truth = run.truth(data)
+    truth = run.truth(asked["data"])
     for group in grouping.groups:
         among = grouping.among(group)
-        asked: dict[str, Any] = {"data": data, "source": source, "forecaster": forecaster, "whole": True}
-        for _, evidence in run.evidence(metric, "bin", among=among, **asked):
-            for name, which, gap in _with_mean(evidence):
-                found = _OfGroup(which, gap, truth.series[among], truth.block[among])
-                by_forecaster.setdefault(name, {})[group] = found
+        of_group = run.evidence(metric, "bin", among=among, whole=True, **asked)
+        for battery, (_, evidence) in zip(batteries, of_group, strict=True):
+            for which, gap in _with_mean(evidence, battery):
+                behind = which.forecaster in battery.behind
+                found = _OfGroup(which, gap, truth.series[among], truth.block[among], behind)
+                by_forecaster.setdefault(which.forecaster, {})[group] = found
     for name, of in by_forecaster.items():
         claimed = {group: one for group, one in of.items() if one.claimed}
         p = _tested(claimed).p
@@ -104,26 +108,27 @@ def _why_not(grouping: Grouping) -> str:
     return "all windows are in one group" if n < 2 else f"{n} groups are more than {MOST}" if n > MOST else ""
 
 
-def _with_mean(evidence: Sequence[Evidence]) -> Iterator[tuple[str, Evidence, Linear | None]]:
-    """Each forecaster with its gap, None where there is none; last the geometric mean over those that learn."""
+def _with_mean(evidence: Sequence[Evidence], battery: Battery) -> Iterator[tuple[Evidence, Linear | None]]:
+    """Each forecaster with its gap, None where there is none; last the mean over those that count."""
     for one in evidence:
-        yield one.forecaster, one, one.gap if one.status == "ok" else None
-    learning = [one for one in evidence if one.transfer == "learned" and one.memory != "lag"]
-    there = [one for one in learning if one.status == "ok"]
-    if len(learning) > 1 and there:
-        gap, _, taught = together(there)
-        whole = len(there) == len(learning) and not any(one.uneven or one.unanswered for one in there)
-        yield ALL, replace(there[0], forecaster=ALL, taught=taught, uneven=int(not whole)), gap
+        yield one, one.gap if one.status == "ok" else None
+    if battery.several:
+        mean = battery.mean(evidence)
+        yield mean.evidence, mean.gap
 
 
 @dataclass(frozen=True, eq=False)
 class _OfGroup:
-    """What was found for one group and forecaster; `series` and `blocks` (n,) are those of its windows in all data."""
+    """What was found for one group and forecaster; `series` and `blocks` (n,) are those of its windows in all data.
+
+    `behind`: whether over all windows, after real training, the forecaster is proven worse than seasonal naive.
+    """
 
     evidence: Evidence
     gap: Linear | None
     series: Ints
     blocks: Ints
+    behind: bool = False
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -171,9 +176,9 @@ class _OfGroup:
         if self.claimed and i == len(one.places) - 1:
             joint = float(found.half(1 - (1 - LEVEL) / 2 / n)[0])
             row |= {"low_joint": value - joint, "high_joint": value + joint}
-        partial = "partial" if one.uneven or one.unanswered else "ok"
-        few = partial if found.counts.population else "insufficient"
-        return {**row, "status": "not applicable" if one.transfer == "none" else few}
+        status = "partial" if one.uneven or one.unanswered else "ok"
+        status = status if found.counts.population else "insufficient"
+        return {**row, "status": "not applicable" if one.transfer == "none" else WORSE if self.behind else status}
 
 
 def _tested(groups: Mapping[str, _OfGroup]) -> Heterogeneity:

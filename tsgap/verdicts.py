@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from tsgap import verdict_formats
+from tsgap.battery import ALL, WORSE, Battery, Mean
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.evidence import CONTROLS, Evidence, Place, span, together
+from tsgap.evidence import CONTROLS, Evidence, Place, span
 from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Rules, Verdict
 from tsgap.formats import one_line
 from tsgap.frequency import horizons as parsed_horizons
-from tsgap.gap import Estimate, Linear, independent_mean, lead_bins, lost
+from tsgap.gap import Estimate, independent_mean, lead_bins, lost
 from tsgap.gate import judged
 from tsgap.grouping import COVERAGE
-from tsgap.horizon import NO_EFFECT
-from tsgap.metrics import NO_QUANTILES
 from tsgap.sentences import sentence
 from tsgap.worst_group import judged_by_group
 
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
 GapBy = Literal["bin", "lead", "horizon"]
 #: Ends of bins: steps, or multiples of the season like "1m", joined by commas or not.
 Horizons = str | int | Sequence[int | str]
-#: What stands in a table for the geometric mean over forecasters, or over data sets.
-ALL = "all"
-#: What a forecaster lacks that is no loss: it is left out, and the mean over the others is whole.
-EXCUSED = (NO_EFFECT, NO_QUANTILES)
 #: Verdicts from the worst to the best: that of several is the worst.
 SEVERITY = (FAIL, INSUFFICIENT_DATA, INCONCLUSIVE, NO_SIGNAL, PASS)
 #: How a verdict that is neither PASS nor FAIL may be taken.
@@ -90,22 +85,18 @@ def gaps(
     names = set()
     for (name, where), evidence in run.evidence(metric, by, data=data, source=source, forecaster=forecaster, on=on):
         names.add(name)
+        battery = Battery.of(evidence)
         for one in evidence:
-            rows += _rows(one, by, metric, level)
-        learning = [one for one in evidence if one.transfer == "learned" and one.memory != "lag"]
-        battery = [one for one in learning if one.status == "ok"]
-        if not battery:
+            rows += _rows(one, by, metric, level, behind=one.forecaster in battery.behind)
+        mean = battery.mean(evidence)
+        if battery.several:
+            rows += _rows(mean.evidence, by, metric, level, mean=mean)
+        if mean.gap is None:
             continue
-        whole = all((one.status == "ok" and not one.uneven) or one.status in EXCUSED for one in learning)
-        gap, assay, taught = together(battery)
-        if len(battery) > 1:
-            used = np.min([one.used for one in battery], axis=0)
-            every = replace(battery[0], forecaster=ALL, taught=taught, used=used, uneven=int(not whole))
-            rows += _rows(every, by, metric, level, combined=(gap, assay))
-        found = gap.estimated(battery[0].clusters)
-        for i, place in enumerate(battery[0].places):
-            if taught[i] and not np.isnan(gap.value[i]):
-                means.setdefault((where, i), []).append(_Found(place, found.at(i), whole))
+        found = mean.gap.estimated(mean.evidence.clusters)
+        for i, place in enumerate(mean.evidence.places):
+            if mean.evidence.taught[i] and not np.isnan(mean.gap.value[i]):
+                means.setdefault((where, i), []).append(_Found(place, found.at(i), mean.whole))
     rows += _over_data(means, len(names), by, metric, level)
     return pd.DataFrame(rows, columns=["data", "source", "forecaster", "versus", "metric", *_PLACES[by], *_FIGURES])
 
@@ -116,7 +107,8 @@ def _rows(
     metric: str,
     level: float,
     *,
-    combined: tuple[Linear, Linear | None] | None = None,
+    behind: bool = False,
+    mean: Mean | None = None,
 ) -> list[dict[str, Any]]:
     head = {
         "data": one.data,
@@ -127,7 +119,7 @@ def _rows(
     }
     if one.status != "ok":
         return [{**head, **_place(by, place), "status": one.status} for place in one.places]
-    gap, assay = combined or (one.gap, one.assay)
+    gap, assay = (one.gap, one.assay) if mean is None or mean.gap is None else (mean.gap, mean.assay)
     found = gap.estimated(one.clusters)
     seen = None if assay is None else assay.estimated(one.clusters)
     margin = Rules().log_margin
@@ -142,7 +134,8 @@ def _rows(
         row |= _figures(found, i, level) | {"needed_series": needed[0][i], "needed_blocks": needed[1][i]}
         if seen is not None:
             row |= {"assay": seen.value[i], "assay_low": seen.lower()[i], "rho": rho[i]}
-        status = "not applicable" if one.transfer == "none" else "partial" if one.uneven or one.unanswered else "ok"
+        status = "partial" if one.uneven or one.unanswered else "ok"
+        status = "not applicable" if one.transfer == "none" else WORSE if behind else status
         out.append({**row, "status": status})
     return out
 

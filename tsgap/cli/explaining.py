@@ -21,7 +21,8 @@ def frontier_text(frame: pd.DataFrame) -> str:
             [row["data"], row["source"], *gap, *_span(".3f", row["auc"], row["auc_low"], row["auc_high"]), mark]
         )
     legend = (
-        "gap: over all leads, the mean over forecasters that learn. AUC of membership inference: .5 gives nobody away. "
+        "gap: over all leads, the mean over forecasters that count, as in show --gap. AUC of membership inference: .5 "
+        "gives nobody away. "
         "efficient: no other source beats it. One does that is better in the gap and in what gives members away, or "
         "proven better in one of them and within this one's interval in the other."
     )

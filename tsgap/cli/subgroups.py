@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsgap.battery import ALL, WORSE
 from tsgap.formats import aligned, one_line
 from tsgap.sentences import interval, percent, signed
-from tsgap.subgroups import ALL, LEVEL
+from tsgap.subgroups import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +39,11 @@ def text_of(frame: pd.DataFrame) -> str:
 
 
 def _shown(whole: pd.DataFrame) -> str:
-    """The mean over forecasters where there is one, else the first that has a figure."""
-    known = whole[whole.worst] if whole.worst.any() else whole[whole.gap.notna() & (whole.status != "not applicable")]
-    names = list(dict.fromkeys((known if len(known) else whole).forecaster))
+    """The mean over forecasters where it has a figure, else the first that counts, else the first that has one."""
+    known = whole[whole.gap.notna() & (whole.status != "not applicable")]
+    counting = known[known.status != WORSE]
+    best = next(told for told in (counting[counting.worst], counting, known, whole) if len(told))
+    names = list(dict.fromkeys(best.forecaster))
     return ALL if ALL in names else str(names[0])
 
 
