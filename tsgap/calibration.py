@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsgap.errors import UsageError
-from tsgap.evidence import Evidence, Place, span
+from tsgap.evidence import PLACES, Evidence, placed
 from tsgap.findings import LEAST_REPLICATES, OVERLAPPING_SERIES
 from tsgap.gap import Clusters, Estimate, Linear
 from tsgap.panel import Floats
@@ -32,7 +32,6 @@ EQUIVALENT, DIFFERS, CANNOT_TELL = "equivalent", "differs", "cannot tell"
 #: Status of an interval of which the sweep did not ask both quantiles.
 NOT_ASKED = "not asked for"
 
-_PLACES = {"bin": ("bin", "first", "last"), "lead": ("lead",), "horizon": ("horizon",)}
 _ARMS = ("control", "synthetic")
 COLUMNS = (
     "interval",
@@ -165,9 +164,9 @@ def table(run: Opened, rows: Sequence[Mapping[str, Any]], atoms: Atoms, by: Any,
         found = {interval: None if interval not in outside else _covered(outside[interval][i], one) for interval in at}
         for p, place in enumerate(one.places):
             for interval in INTERVALS:
-                row = {**head, **_place(by, place), "interval": interval}
+                row = {**head, **placed(by, place), "interval": interval}
                 out.append(row | _figures(one, found[interval], p))
-    return pd.DataFrame(out, columns=["data", "source", "forecaster", "versus", *_PLACES[by], *COLUMNS])
+    return pd.DataFrame(out, columns=["data", "source", "forecaster", "versus", *PLACES[by], *COLUMNS])
 
 
 def _covered(outside: Evidence, counted: Evidence) -> Coverage | None:
@@ -178,11 +177,6 @@ def _covered(outside: Evidence, counted: Evidence) -> Coverage | None:
 
 def _head(one: Evidence) -> dict[str, Any]:
     return {"data": one.data, "source": one.source, "forecaster": one.forecaster, "versus": one.control}
-
-
-def _place(by: str, place: Place) -> dict[str, Any]:
-    first, last = place
-    return {"bin": span(place), "first": first, "last": last} if by == "bin" else {by: last}
 
 
 def _figures(one: Evidence, found: Coverage | None, p: int) -> dict[str, Any]:

@@ -26,8 +26,12 @@ CONTROLS = {"total": ("real",), "fidelity": ("real-short", "real")}
 #: Status where none of the windows that are asked for is there.
 NO_WINDOWS = "no windows"
 
+#: A row of a plan.
+Row = Mapping[str, Any]
 #: First and last lead of a place (both count from 1).
 Place = tuple[int, int]
+#: The columns that name a place in a table, for each kind of place.
+PLACES = {"bin": ("bin", "first", "last"), "lead": ("lead",), "horizon": ("horizon",)}
 
 
 def span(place: Place) -> str:
@@ -38,6 +42,12 @@ def span(place: Place) -> str:
     """
     first, last = place
     return str(first) if first == last else f"{first}-{last}"
+
+
+def placed(by: str, place: Place) -> dict[str, Any]:
+    """The cells of a table that name a place, see `PLACES`."""
+    first, last = place
+    return {"bin": span(place), "first": first, "last": last} if by == "bin" else {by: last}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +121,16 @@ def together(every: Sequence[Evidence]) -> tuple[Linear, Linear | None, NDArray[
     return mean([one.gap for one in every]), assay, np.logical_and.reduce([one.taught for one in every])
 
 
+def rows_by_arm(rows: Sequence[Row], on: str) -> tuple[dict[str, list[Row]], str]:
+    """The rows of one source and forecaster by arm, in the order of replicates; which arm is the control."""
+    by_arm: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row["replicate"]):
+        by_arm.setdefault(row["arm"], []).append(row)
+    return by_arm, next((arm for arm in CONTROLS[on] if arm in by_arm), CONTROLS[on][0])
+
+
 def gathered(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
     atoms: Atoms,
     metric: MetricSpec,
     places: Sequence[Place],
@@ -133,10 +151,7 @@ def gathered(
     truth = atoms.truth(first["data"])
     kept = slice(None) if among is None else np.flatnonzero(among)
     series, block = truth.series[kept], truth.block[kept]
-    by_arm: dict[str, list[Mapping[str, Any]]] = {}
-    for row in sorted(rows, key=lambda row: row["replicate"]):
-        by_arm.setdefault(row["arm"], []).append(row)
-    control = next((arm for arm in CONTROLS[on] if arm in by_arm), CONTROLS[on][0])
+    by_arm, control = rows_by_arm(rows, on)
     arms = {"synthetic": by_arm.get("synthetic", []), "control": by_arm.get(control, [])}
     if "null" in by_arm:
         arms["null"] = by_arm["null"]
@@ -169,9 +184,9 @@ def gathered(
     if failed.any(0).mean() > 0.5:
         # also where they failed in every arm: the windows that are left are no fair sample of those that were asked for
         return Evidence(losses={}, status=TOO_MANY_FAILED, **facts)
-    distinct = {arm: _distinct(arms[arm], of_arm) for arm, of_arm in whole.items()}
+    different = {arm: distinct(arms[arm], of_arm) for arm, of_arm in whole.items()}
     try:
-        found = scored(distinct, metric, truth, places, naive, kept if isinstance(kept, np.ndarray) else None)
+        found = scored(different, metric, truth, places, naive, kept if isinstance(kept, np.ndarray) else None)
     except ContractError as err:
         return Evidence(losses={}, status=f"{METRIC_FAILED}: {err}", **facts)
     if not found.naive:
@@ -211,7 +226,7 @@ class Scored:
     naive: bool
 
 
-def _distinct(rows: Sequence[Mapping[str, Any]], ended: Sequence[Ended]) -> Sequence[Ended]:
+def distinct(rows: Sequence[Row], ended: Sequence[Ended]) -> Sequence[Ended]:
     """The replicates of an arm, one where all of them are one cell."""
     return ended[:1] if len({row["cell"] for row in rows}) == 1 else ended
 

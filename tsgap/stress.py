@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tsgap.atoms import Atoms, Ended
+from tsgap.atoms import Atoms
 from tsgap.errors import ContractError
-from tsgap.evidence import CONTROLS, NO_WINDOWS, Place, scored, span
+from tsgap.evidence import NO_WINDOWS, Place, Row, distinct, placed, rows_by_arm, scored
 from tsgap.findings import Rules
 from tsgap.gap import Clusters, Linear, log_ratio
 from tsgap.horizon import METRIC_FAILED, NO_EFFECT, TOO_MANY_FAILED
@@ -35,8 +35,6 @@ COLUMNS = (
     *("gap", "low", "high", "percent", "percent_low", "percent_high"),
     *("n_used", "n_failed", "n_excluded", "flag", "status"),
 )
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,14 +148,12 @@ def stressed(
     facts["failed"] = int(failed.sum())
     if failed.mean() > 0.5:
         return Stressed(status=TOO_MANY_FAILED, **facts)
-    distinct: dict[str, Sequence[Ended]] = {}
-    for place, of in ended.items():
-        distinct["/".join(place)] = of[:1] if len({row["cell"] for row in rows[place]}) == 1 else of
+    different = {"/".join(place): distinct(rows[place], of) for place, of in ended.items()}
     try:
-        found = scored(distinct, metric, truth, places, None, kept)
+        found = scored(different, metric, truth, places, None, kept)
     except ContractError as err:
         return Stressed(status=f"{METRIC_FAILED}: {err}", **facts)
-    reached = min(e.forecasts.shape[1] for of in distinct.values() for e in of)
+    reached = min(e.forecasts.shape[1] for of in different.values() for e in of)
     under = {of: [found.losses["/".join(place)] for place in rows if place[0] == of and place[1]] for of in ARMS}
     draws = np.array([row["draw"] for row in rows["synthetic", ""]], dtype=np.int64)
     taught = np.array([last <= reached for _, last in places])
@@ -200,10 +196,7 @@ def table(
             there.setdefault((row["data"], row["source"], row["forecaster"]), []).append(row)
     out: list[dict[str, Any]] = []
     for (data, source, forecaster), of in there.items():
-        by_arm: dict[str, list[Row]] = {}
-        for row in sorted(of, key=lambda row: row["replicate"]):
-            by_arm.setdefault(row["arm"], []).append(row)
-        control = next((arm for arm in CONTROLS[on] if arm in by_arm), CONTROLS[on][0])
+        by_arm, control = rows_by_arm(of, on)
         head = {"data": data, "source": source, "forecaster": forecaster, "memory": of[0]["memory"]}
         head |= {"versus": control, "metric": metric.name}
         asked = list(places_of(data))
@@ -213,8 +206,7 @@ def table(
         for view in PERTURBATIONS:
             found = stressed(view, by_arm, control, atoms, metric, places, without_effect=ignores)
             for place, row in zip(places, found.rows(), strict=True):
-                at = {"bin": span(place), "first": place[0], "last": place[1]}
-                out.append({**head, "view": view, **at, **row})
+                out.append({**head, "view": view, **placed("bin", place), **row})
     return pd.DataFrame(out, columns=list(COLUMNS))
 
 

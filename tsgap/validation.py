@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tsgap.atoms import Atoms, Ended, Truth
 from tsgap.errors import ContractError
+from tsgap.evidence import rows_by_arm
 from tsgap.formats import rows_of
 from tsgap.gap import Clusters, Estimate, estimate
 from tsgap.holdout import HEAD, ON_SYNTHETIC
@@ -110,14 +111,11 @@ def _row(
     told: Mapping[int, Mapping[str, Any]],
     read: Callable[[str], pd.DataFrame],
 ) -> dict[str, Any]:
-    by_arm: dict[str, list[Mapping[str, Any]]] = {}
-    for row in sorted(rows, key=lambda row: row["replicate"]):
-        by_arm.setdefault(row["arm"], []).append(row)
+    by_arm, control = rows_by_arm(rows, "fidelity")
     if failed := next((row for row in by_arm.get("synthetic", ()) if row["error"]), None):
         return {"status": atoms.ended(failed).status}
     if why := next((one["why"] for one in told.values() if one["why"]), ""):
         return {"status": f"not measurable: {why}"}
-    control = "real-short" if "real-short" in by_arm else "real"
     arms = {
         "synthetic_on_real": by_arm.get(HEAD, []),
         "synthetic_on_synthetic": by_arm.get(ON_SYNTHETIC[HEAD], []),
