@@ -175,7 +175,7 @@ def test_all_windows_decide_who_counts_in_a_group(tmp_path: Path) -> None:
     errors = {
         "sharp": ((1.0,) * 3, (1.5,) * 3),
         "blunt": ((2.0, 9.0, 9.0), (2.0, 9.0, 9.0)),
-        "keen": ((5.0, 1.0, 1.0), (5.0, 1.0, 1.0)),
+        "keen": ((5.0, 1.0, 1.0), (6.0, 1.2, 1.2)),
     }
     rows = battery(list(errors))
     rng = np.random.default_rng(0)
@@ -237,6 +237,9 @@ def test_show_prints_who_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [line.endswith(WORSE) for line in lines] == [True] * 3
     assert tsgap(["show", path, "--subgroups", "--metric", "mae"]) == 0
     assert "kind: worst is" in capsys.readouterr().out, "the sentence is about the mean"
+    nobody = planted(tmp_path / "nobody", {"blunt": (6.0, 6.0, 6.5), "dull": (7.0, 9.0, 9.0)})
+    assert tsgap(["show", str(nobody.path), "--subgroups", "--metric", "mae"]) == 3
+    assert "kind: worst of blunt is" in capsys.readouterr().out
 
 
 def test_the_level_of_the_rules_is_that_of_the_proof() -> None:

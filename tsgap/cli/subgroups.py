@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsgap.battery import ALL, WORSE
+from tsgap.battery import ALL
 from tsgap.formats import aligned, one_line
 from tsgap.sentences import interval, percent, signed
 from tsgap.subgroups import LEVEL
@@ -39,12 +39,12 @@ def text_of(frame: pd.DataFrame) -> str:
 
 
 def _shown(whole: pd.DataFrame) -> str:
-    """The mean over forecasters where it has a figure, else the first that counts, else the first that has one."""
+    """The mean over forecasters where it has a figure, else the first that has one, with a worst group if there is."""
     known = whole[whole.gap.notna() & (whole.status != "not applicable")]
-    counting = known[known.status != WORSE]
-    best = next(told for told in (counting[counting.worst], counting, known, whole) if len(told))
-    names = list(dict.fromkeys(best.forecaster))
-    return ALL if ALL in names else str(names[0])
+    if (known.forecaster == ALL).any():
+        return ALL
+    best = next(told for told in (known[known.worst], known, whole) if len(told))
+    return str(best.forecaster.iloc[0])
 
 
 def sentence(groups: pd.DataFrame) -> str:
