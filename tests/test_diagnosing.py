@@ -207,6 +207,40 @@ def test_a_sweep_keeps_what_was_found_and_does_not_ask_again(
     assert all(status.endswith("sources have both, it takes 5") for status in first.predictors().status)
 
 
+def test_a_dry_run_counts_the_diagnostics_and_says_what_they_take(
+    real: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    specs = {name: DiagnosticSpec(name, "", steps) for name in ("one", "other")}
+    monkeypatch.setattr(examining, "specs_of", lambda: specs)
+    real.to_csv(tmp_path / "real.csv", index=False)
+    seasonal(12, 150, seed=7).to_csv(tmp_path / "made.csv", index=False)
+    asked = ["sweep", "--real", str(tmp_path / "real.csv"), "--horizons", "1,6", "--windows", "2", "-f", "naive"]
+    asked += ["--synthetic", "gen:iaaft", "--synthetic", str(tmp_path / "made.csv"), "--fast", "--jobs", "0"]
+    asked += ["--out", str(tmp_path / "run")]
+
+    def told(*more: str) -> str:
+        capsys.readouterr()
+        assert run([*asked, *more]) == DONE
+        return capsys.readouterr().out
+
+    assert "diagnostics" not in told("--dry-run")
+    first = told("--diagnose", "--dry-run")
+    assert "\n4 diagnostics, 2 of each of 2 sources: 0 reused, 4 to run\n" in first
+    assert "\n  1 generator is fitted once more for them, on half of the series\n  time not known yet\n" in first
+    assert "diagnostics" not in told("--diagnose", "--dry-run", "--shard", "2/2")
+    told("--diagnose", "--quiet")
+    assert told("--diagnose", "--dry-run").endswith("4 diagnostics, 2 of each of 2 sources: 4 reused, 0 to run\n")
+    # with a rule all is to be done again, and how long it took is known
+    assert told("--diagnose", "--rule", "y >= 0", "--dry-run").endswith(" s, by those in the folder\n")
+    found = json.loads(told("--diagnose", "--rule", "y >= 0", "--dry-run", "--json"))["diagnostics"]
+    took = [one.seconds for source in tsgap.load(tmp_path / "run").diagnostics().found for one in source.found]
+    assert found.pop("seconds") == pytest.approx(sum(took))
+    assert found == {"total": 4, "reused": 0, "each": 2, "sources": 2, "refits": 1}
+    specs["third"] = DiagnosticSpec("third", "", steps)
+    assert "0 reused, 6 to run" in (more := told("--diagnose", "--dry-run"))
+    assert more.endswith("  time not known yet\n")
+
+
 def test_a_diagnostic_whose_code_has_changed_is_asked_anew(
     real: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan, nan
 from typing import Any
 
 import tsgap
@@ -15,7 +16,7 @@ from tsgap.errors import DataError, StoreError, TsgapError
 from tsgap.examination import Examination, examined
 from tsgap.examinations import TABLE
 from tsgap.experiment import Experiment
-from tsgap.halves import ORACLE, halves
+from tsgap.halves import ORACLE, SERIES, halves
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
 from tsgap.panel import Panel, digest
 from tsgap.plugins import Chosen, choose_diagnostic, choose_features, code_of, registry
@@ -187,12 +188,53 @@ def forget_others(
         store.write_json(TABLE, {name: before[name] for name, _, _, kept in every if kept})
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What a sweep has to examine: so many `diagnostics` of each of `sources`, a source counted in each data set.
+
+    `reused` sources are in the folder as they are asked for. For `refits` of the others a generator is fitted on half
+    of the series. `seconds` is what the diagnostics of the others take, as those in the folder tell; None where some
+    have not run there on the same data set yet.
+    """
+
+    diagnostics: int
+    sources: int
+    reused: int
+    refits: int
+    seconds: float | None
+
+
+def foreseen(
+    experiment: Experiment, given: Inputs, sources: Sequence[Source], draw: Drawing, store: Store | None
+) -> Foreseen:
+    """What `record` would do; draws and examines nothing."""
+    specs = specs_of()
+    every = list(_recorded(experiment, given, sources, draw, store, specs))
+    todo = [asked for _, asked, _, kept in every if not kept]
+    refits = sum(asked.refit is not None and len(asked.data.train) >= SERIES for asked in todo)
+    paces = _paces(store)
+    took = [paces.get((asked.data.name, name), nan) for asked in todo for name in specs]
+    seconds = sum(took)
+    return Foreseen(len(specs), len(every), len(every) - len(todo), refits, None if isnan(seconds) else seconds)
+
+
+def _paces(store: Store | None) -> dict[tuple[str, str], float]:
+    """Mean seconds of each diagnostic by data set, as the folder tells."""
+    took: dict[tuple[str, str], list[float]] = {}
+    for one in _table(store).values():
+        told = one["examination"]
+        for found in told["found"]:
+            seconds = found["seconds"]
+            took.setdefault((told["data"], found["diagnostic"]), []).append(nan if seconds is None else seconds)
+    return {name: sum(times) / len(times) for name, times in took.items()}
+
+
 def _recorded(
     experiment: Experiment,
     given: Inputs,
     sources: Sequence[Source],
     draw: Drawing,
-    store: Store,
+    store: Store | None,
     specs: Mapping[str, DiagnosticSpec],
 ) -> Iterator[tuple[str, Asked, str, dict[str, Any] | None]]:
     """Each source by its name, what is asked of it, its content, and what was found in the same before, if anything."""
@@ -204,8 +246,8 @@ def _recorded(
         yield name, asked, content, kept if kept and kept.get("content") == content else None
 
 
-def _table(store: Store) -> dict[str, Any]:
+def _table(store: Store | None) -> dict[str, Any]:
     try:
-        return dict(store.read_json(TABLE))
+        return {} if store is None else dict(store.read_json(TABLE))
     except StoreError:
         return {}

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsgap import drawing, inputs, plan
+from tsgap import drawing, examining, inputs, plan
 from tsgap.detectable import Detectable, detectable
 from tsgap.errors import StoreError
+from tsgap.examining import Foreseen
 from tsgap.experiment import Experiment
 from tsgap.fits import fits_of
 from tsgap.gap import Counts
@@ -30,7 +31,8 @@ class Preview:
     those that have not run there yet are `unknown` and not in it. Of a `shard` all counts are those of its share,
     `whole` is how many tasks all shares have. `perturbed` of the tasks forecast perturbed histories, in so many `views`
     of a fit at most: they need no fit of their own. `detectable` is, by data set, what `tsgap.detectable.detectable`
-    expects.
+    expects. `examined` says what diagnostics there are to run, beside the tasks; None where none are asked for, or
+    another share runs them.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class Preview:
     detectable: Mapping[str, tuple[tuple[Detectable, ...], Counts]] = field(default_factory=dict)
     perturbed: int = 0
     views: int = 0
+    examined: Foreseen | None = None
 
 
 def preview(
@@ -74,6 +77,9 @@ def preview(
     # what is mapped from there stays readable
     with tempfile.TemporaryDirectory(prefix="tsgap-") as work:
         made = plan.made(experiment, given, draw)
+        examined = None
+        if experiment.diagnose and (share is None or share.number == 1):
+            examined = examining.foreseen(experiment, given, made.sources, draw, store)
     every = fits_of(made.cells.values())
     mine = every if share is None else share.share(every)
     stand = Standing.of(every, store)
@@ -113,6 +119,7 @@ def preview(
         expected,
         perturbed=len(stressed),
         views=len(set(stressed)),
+        examined=examined,
     )
 
 

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from tsgap.detectable import Detectable
+    from tsgap.examining import Foreseen
     from tsgap.gap import Counts
     from tsgap.previews import Preview
 
@@ -28,6 +29,7 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
             "reasons": dict(found.reasons),
             "seconds": found.seconds,
             "unknown": list(found.unknown),
+            **({} if found.examined is None else {"diagnostics": _counted(found.examined)}),
             "detectable": {name: _as_json(*expected) for name, expected in found.detectable.items()},
         }
         click.echo(json.dumps(told, indent=1))
@@ -58,6 +60,35 @@ def show_preview(found: Preview, *, as_json: bool) -> None:
         click.echo(f"about {found.seconds:.0f} s of work, by the cells of the same forecasters in the folder")
     if found.unknown:
         click.echo(f"time not known yet: {', '.join(found.unknown)}")
+    for line in _diagnostics(found):
+        click.echo(line)
+
+
+def _diagnostics(found: Preview) -> Iterator[str]:
+    """What is examined beside the cells, in words."""
+    if found.examined is None:
+        return
+    one, told = found.examined, _counted(found.examined)
+    sources = "source" if one.sources == 1 else f"of {one.sources} sources"
+    todo = told["total"] - told["reused"]
+    yield f"{told['total']} diagnostics, {one.diagnostics} of each {sources}: {told['reused']} reused, {todo} to run"
+    if one.refits:
+        many = "1 generator is" if one.refits == 1 else f"{one.refits} generators are"
+        yield f"  {many} fitted once more for them, on half of the series"
+    if todo:
+        yield "  time not known yet" if one.seconds is None else f"  about {one.seconds:.0f} s, by those in the folder"
+
+
+def _counted(one: Foreseen) -> dict[str, Any]:
+    """The diagnostics for a program, every one of every source counted."""
+    return {
+        "total": one.diagnostics * one.sources,
+        "reused": one.diagnostics * one.reused,
+        "each": one.diagnostics,
+        "sources": one.sources,
+        "refits": one.refits,
+        "seconds": one.seconds,
+    }
 
 
 def _told(expected: Sequence[Detectable], counts: Counts) -> Iterator[str]:
