@@ -8,19 +8,21 @@ from scipy.stats import ttest_rel
 from statsmodels.stats.oneway import anova_oneway
 
 from tsgap.gap import Clusters, Linear, log_ratio
-from tsgap.heterogeneity import Heterogeneity, Share, heterogeneity
+from tsgap.heterogeneity import GroupStatistic, Heterogeneity, heterogeneity
 from tsgap.panel import Floats, Ints
 
 
-def a_mean(values: Floats, series: Ints, blocks: Ints | None = None, spread: Floats | None = None) -> Share:
+def a_mean(values: Floats, series: Ints, blocks: Ints | None = None, spread: Floats | None = None) -> GroupStatistic:
     """The mean of some values (n,) as a statistic of windows; `spread` (K, n) are replicates of them."""
     n = len(values)
     parts = (values - values.mean())[None, :, None] / n if spread is None else spread[:, :, None]
     statistic = Linear(np.array([values.mean()]), parts, np.full((n, 1), 1 / n))
-    return Share(statistic, series, np.zeros(n, dtype=int) if blocks is None else blocks, np.arange(len(parts)))
+    return GroupStatistic(
+        statistic, series, np.zeros(n, dtype=int) if blocks is None else blocks, np.arange(len(parts))
+    )
 
 
-def compared(*groups: Share) -> Heterogeneity:
+def compared(*groups: GroupStatistic) -> Heterogeneity:
     degrees = [float(one.statistic.estimated(Clusters.of(one.series, one.blocks, one.draws)).df[0]) for one in groups]
     return heterogeneity(groups, degrees)
 
@@ -92,7 +94,7 @@ def world(seed: int, *, by_series: bool, effect: float = 0.0) -> float:
     for g in range(group.max() + 1):
         at = group == g
         gap = log_ratio(synthetic[:, at, None], real[None, at, None])
-        groups.append(Share(gap, series[at], blocks[at], np.arange(5)))
+        groups.append(GroupStatistic(gap, series[at], blocks[at], np.arange(5)))
     return compared(*groups).p
 
 

@@ -13,7 +13,7 @@ from tsgap.panel import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
-class Share:
+class GroupStatistic:
     """A statistic (1,) of one group, and which series, block of origins (N,) and draw (K,) its contributions are of.
 
     The labels are the same in all groups: a series that lies in two of them has one number.
@@ -41,7 +41,7 @@ class Heterogeneity:
 UNKNOWN = Heterogeneity(float("nan"), (float("nan"), float("nan")), float("nan"))
 
 
-def heterogeneity(groups: Sequence[Share], degrees: Sequence[float]) -> Heterogeneity:
+def heterogeneity(groups: Sequence[GroupStatistic], degrees: Sequence[float]) -> Heterogeneity:
     """Whether the statistics of groups differ more than chance would have them differ.
 
     The squared distance of the statistics from their precision-weighted mean, with a covariance that is clustered by
@@ -74,7 +74,7 @@ def heterogeneity(groups: Sequence[Share], degrees: Sequence[float]) -> Heteroge
     return Heterogeneity(statistic, (n - 1.0, float(second)), float(fdtrc(n - 1, second, statistic)))
 
 
-def _covariance(groups: Sequence[Share]) -> Floats:
+def _covariance(groups: Sequence[GroupStatistic]) -> Floats:
     """Covariance of the statistics (G, G): of what windows share, and what series, blocks and draws add to that."""
     blocks = 1 + max(int(one.blocks.max(initial=0)) for one in groups)
     series = 1 + max(int(one.series.max(initial=0)) for one in groups)

@@ -14,7 +14,7 @@ from tsgap.errors import UnknownNameError, UsageError
 from tsgap.evidence import Evidence, span
 from tsgap.gap import Estimate, Linear
 from tsgap.grouping import Grouping
-from tsgap.heterogeneity import UNKNOWN, Heterogeneity, Share, heterogeneity
+from tsgap.heterogeneity import UNKNOWN, GroupStatistic, Heterogeneity, heterogeneity
 from tsgap.panel import Ints
 
 if TYPE_CHECKING:
@@ -144,14 +144,14 @@ class _OfGroup:
             return False
         return self.estimate.counts.population and bool(np.isfinite(self.estimate.value[-1]))
 
-    def share(self) -> Share:
+    def statistic(self) -> GroupStatistic:
         """The gap over all leads for the test of heterogeneity, of the windows that have a part in it."""
         assert self.gap is not None
         last = slice(len(self.evidence.places) - 1, None)
         parts, shares = self.gap.contributions[:, :, last], self.gap.shares[:, last]
         there = (parts != 0).any((0, 2)) | (shares[:, 0] > 0)
         gap = Linear(self.gap.value[last], parts[:, there], shares[there])
-        return Share(gap, self.series[there], self.blocks[there], self.evidence.clusters.replicates)
+        return GroupStatistic(gap, self.series[there], self.blocks[there], self.evidence.clusters.replicates)
 
     def told(self, n: int) -> Iterator[dict[str, Any]]:
         """Figures of every bin, and last of all leads, whose joint ends hold for `n` groups at once."""
@@ -185,5 +185,5 @@ def _tested(groups: Mapping[str, _OfGroup]) -> Heterogeneity:
     if len(groups) < 2:
         return UNKNOWN
     return heterogeneity(
-        [one.share() for one in groups.values()], [float(one.estimate.df[-1]) for one in groups.values()]
+        [one.statistic() for one in groups.values()], [float(one.estimate.df[-1]) for one in groups.values()]
     )

@@ -11,7 +11,7 @@ import numpy as np
 from tsgap import verdict_formats
 from tsgap.battery import ALL, WORSE, Battery, Mean
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.evidence import CONTROLS, Evidence, Place, span
+from tsgap.evidence import CONTROLS, PLACES, Evidence, Place, placed
 from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, NO_SIGNAL, PASS, Rules, Verdict
 from tsgap.formats import one_line
 from tsgap.frequency import horizons as parsed_horizons
@@ -36,7 +36,6 @@ SEVERITY = (FAIL, INSUFFICIENT_DATA, INCONCLUSIVE, NO_SIGNAL, PASS)
 #: How a verdict that is neither PASS nor FAIL may be taken.
 INCONCLUSIVE_IS = ("fail", "warn")
 
-_PLACES = {"bin": ("bin", "first", "last"), "lead": ("lead",), "horizon": ("horizon",)}
 _FIGURES = (
     *("gap", "low", "high", "percent", "percent_low", "percent_high", "half_width", "assay", "assay_low", "rho"),
     *("series", "blocks", "replicates", "needed_series", "needed_blocks", "n_used", "status"),
@@ -98,7 +97,7 @@ def gaps(
             if mean.evidence.taught[i] and not np.isnan(mean.gap.value[i]):
                 means.setdefault((where, i), []).append(_Found(place, found.at(i), mean.whole))
     rows += _over_data(means, len(names), by, metric, level)
-    return pd.DataFrame(rows, columns=["data", "source", "forecaster", "versus", "metric", *_PLACES[by], *_FIGURES])
+    return pd.DataFrame(rows, columns=["data", "source", "forecaster", "versus", "metric", *PLACES[by], *_FIGURES])
 
 
 def _rows(
@@ -118,7 +117,7 @@ def _rows(
         "metric": metric,
     }
     if one.status != "ok":
-        return [{**head, **_place(by, place), "status": one.status} for place in one.places]
+        return [{**head, **placed(by, place), "status": one.status} for place in one.places]
     gap, assay = (one.gap, one.assay) if mean is None or mean.gap is None else (mean.gap, mean.assay)
     found = gap.estimated(one.clusters)
     seen = None if assay is None else assay.estimated(one.clusters)
@@ -127,7 +126,7 @@ def _rows(
     needed = found.needed(np.abs(margin - found.value))
     out = []
     for i, place in enumerate(one.places):
-        row = {**head, **_place(by, place), "n_used": int(one.used[i])}
+        row = {**head, **placed(by, place), "n_used": int(one.used[i])}
         if not one.taught[i] or np.isnan(gap.value[i]):
             out.append({**row, "status": "no pairs" if one.taught[i] else "not taught"})
             continue
@@ -138,13 +137,6 @@ def _rows(
         status = "not applicable" if one.transfer == "none" else WORSE if behind else status
         out.append({**row, "status": status})
     return out
-
-
-def _place(by: GapBy, place: Place) -> dict[str, Any]:
-    first, last = place
-    if by == "bin":
-        return {"bin": span(place), "first": first, "last": last}
-    return {by: last}
 
 
 def _figures(found: Estimate, i: int, level: float) -> dict[str, Any]:
@@ -187,7 +179,7 @@ def _over_data(
         status = "ok" if all(one.whole for one in at) else "partial"
         first, last = min(p[0] for p in places), max(p[1] for p in places)
         head = {"data": ALL, "source": source, "forecaster": ALL, "versus": "", "metric": metric}
-        yield {**head, **_place(by, (first, last)), **_figures(found, 0, level), "status": status}
+        yield {**head, **placed(by, (first, last)), **_figures(found, 0, level), "status": status}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # trials lie one folder up
 from trials import Rate
 
 from tsgap.gap import POPULATION, Clusters, log_ratio
-from tsgap.heterogeneity import Share, heterogeneity
+from tsgap.heterogeneity import GroupStatistic, heterogeneity
 from tsgap.panel import Ints
 
 #: How windows fall into groups, from the series and block of each.
@@ -69,7 +69,7 @@ def p_of(
             continue
         gap = log_ratio(synthetic[:, at, None], real[None, at, None])
         degrees.append(float(gap.estimated(Clusters.of(series[at], blocks[at], draws)).df[0]))
-        shares.append(Share(gap, series[at], blocks[at], draws))
+        shares.append(GroupStatistic(gap, series[at], blocks[at], draws))
     return heterogeneity(shares, degrees).p
 
 
