@@ -11,9 +11,8 @@ from typing import Any
 
 from tsgap import drawing, inputs
 from tsgap.examinations import Diagnostics
-from tsgap.examining import Asked, asked_of, examine, specs_of
+from tsgap.examining import cases, examine, specs_of
 from tsgap.experiment import BASELINE, Experiment, data_specs, source_specs
-from tsgap.inputs import Inputs
 from tsgap.readers import ReadOptions
 from tsgap.replicates import Drawing, compared
 from tsgap.store import Store
@@ -75,18 +74,14 @@ def of_experiment(
     notes = [f"{data.name}: {note}" for data in given.data for note in data.notes]
     found, contrasts = [], {}
     with _drawing(jobs, timeout) as draw:
-        for asked in _asked(alone, given, draw):
-            one, contrast = examine(asked, alone, specs)
+        sources = [one.source for data in given.data for one in compared(data, given, alone, draw)]
+        for case in cases(given, sources, draw):
+            one, contrast = examine(case, alone, specs)
             found.append(one)
-            notes += [f"{asked.data.name}: {asked.source.name}: {note}" for note in asked.source.notes]
+            notes += [f"{case.data.name}: {case.source.name}: {note}" for note in case.source.notes]
             if contrast is not None:
-                contrasts[asked.data.name, asked.source.name] = contrast
+                contrasts[case.data.name, case.source.name] = contrast
     return Diagnostics(tuple(found), tuple(dict.fromkeys(notes)), contrasts)
-
-
-def _asked(experiment: Experiment, given: Inputs, draw: Drawing) -> Iterator[Asked]:
-    sources = [one.source for data in given.data for one in compared(data, given, experiment, draw)]
-    return asked_of(given, sources, draw)
 
 
 @contextmanager

@@ -27,8 +27,8 @@ from tsgap.store import Store
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """What is to be examined of one source: its first replicate, against the real training part.
+class Case:
+    """One source that is examined: its first replicate, against the real training part of its data set.
 
     `refit` draws from the source's generator after a fit on a part of the real series, None for series handed over,
     whose makers never saw `outsiders`, as far as that is known.
@@ -45,13 +45,13 @@ class Asked:
         return self.source.replicates[0]
 
 
-def asked_of(given: Inputs, sources: Sequence[Source], draw: Drawing) -> Iterator[Asked]:
+def cases(given: Inputs, sources: Sequence[Source], draw: Drawing) -> Iterator[Case]:
     """Everything that is to be examined, in the order of data sets and sources."""
     by_name = {data.name: data for data in given.data}
     for source in sources:
         chosen = given.generators.get((source.data, source.name))
         refit = None if chosen is None else _refit(chosen, draw)
-        yield Asked(by_name[source.data], source, refit, given.outsiders.get(source.data))
+        yield Case(by_name[source.data], source, refit, given.outsiders.get(source.data))
 
 
 def _refit(chosen: Chosen, draw: Drawing) -> Callable[[Panel, int], Panel]:
@@ -65,19 +65,19 @@ def _refit(chosen: Chosen, draw: Drawing) -> Callable[[Panel, int], Panel]:
     return drawn
 
 
-def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
+def contrast_of(case: Case, experiment: Experiment) -> Contrast:
     """Both sides of a source on equal terms; `DataError` where they are too short or too few."""
-    data, source = asked.data, asked.source
+    data, source = case.data, case.source
     seed = seed_of(experiment.seed, data.name, "contrast")
-    if isinstance(asked.synthetic, NotDrawn):
-        raise DataError(f"it could not be drawn: {asked.synthetic.reason}")
+    if isinstance(case.synthetic, NotDrawn):
+        raise DataError(f"it could not be drawn: {case.synthetic.reason}")
     as_read = {"real": data.split.training_data}
     if source.as_read is not None:
         as_read["synthetic"] = source.as_read
-    known, told = _known(asked, seed)
+    known, told = _known(case, seed)
     found = contrasted(
         data.train,
-        asked.synthetic,
+        case.synthetic,
         seed=seed,
         scaling="standard" if source.normalised else "none",
         featurise=choose_features(experiment.features) if experiment.features else own_features,
@@ -94,12 +94,12 @@ def contrast_of(asked: Asked, experiment: Experiment) -> Contrast:
     return replace(found, notes=(*notes, *found.notes))
 
 
-def _known(asked: Asked, seed: int) -> tuple[Known | None, str]:
+def _known(case: Case, seed: int) -> tuple[Known | None, str]:
     """Who has seen what: from a fit on half of the real series, or from series that the user held back; and a note."""
-    data, told = asked.data, ""
-    if asked.refit is not None and (dealt := halves(data.train, seed=seed)).by == "series":
+    data, told = case.data, ""
+    if case.refit is not None and (dealt := halves(data.train, seed=seed)).by == "series":
         try:
-            made = asked.refit(dealt.real, seed)
+            made = case.refit(dealt.real, seed)
         except DataError as err:
             told = f"nobody knows who was seen: {err}"
         else:
@@ -107,11 +107,11 @@ def _known(asked: Asked, seed: int) -> tuple[Known | None, str]:
                 "who gives members away is asked of a fit on half of the real series, not of the outsiders handed over"
             )
             known = Known(dealt.real, dealt.synthetic, made, by_host=True)
-            return known, told if asked.outsiders is not None else ""
+            return known, told if case.outsiders is not None else ""
     # halves in time are parts of the same series: no outsiders
-    if asked.outsiders is None or isinstance(asked.synthetic, NotDrawn):
+    if case.outsiders is None or isinstance(case.synthetic, NotDrawn):
         return None, told
-    return Known(data.train, asked.outsiders, asked.synthetic), ""
+    return Known(data.train, case.outsiders, case.synthetic), ""
 
 
 def specs_of(only: Sequence[Any] = ()) -> dict[str, DiagnosticSpec]:
@@ -126,15 +126,15 @@ def specs_of(only: Sequence[Any] = ()) -> dict[str, DiagnosticSpec]:
 
 
 def examine(
-    asked: Asked, experiment: Experiment, specs: Mapping[str, DiagnosticSpec]
+    case: Case, experiment: Experiment, specs: Mapping[str, DiagnosticSpec]
 ) -> tuple[Examination, Contrast | None]:
     """What the diagnostics say of one source, whether the test leaked into it, and what was compared, if anything."""
-    data, name = asked.data, asked.source.name
+    data, name = case.data, case.source.name
     told: tuple[str, ...] = ()
-    if not isinstance(asked.synthetic, NotDrawn):
-        told = tuple(leaks.words(data.split, asked.synthetic))
+    if not isinstance(case.synthetic, NotDrawn):
+        told = tuple(leaks.words(data.split, case.synthetic))
     try:
-        contrast = contrast_of(asked, experiment)
+        contrast = contrast_of(case, experiment)
     except TsgapError as err:
         return Examination(data.name, name, leaks=told, why=str(err)), None
     seed = seed_of(experiment.seed, data.name, "diagnostics")
@@ -143,15 +143,15 @@ def examine(
     ), contrast
 
 
-def content_of(asked: Asked, experiment: Experiment, specs: Mapping[str, DiagnosticSpec], version: str) -> str:
+def content_of(case: Case, experiment: Experiment, specs: Mapping[str, DiagnosticSpec], version: str) -> str:
     """Names an examination by all that could change it."""
-    panel = asked.synthetic
-    read, strangers = asked.source.as_read, asked.outsiders
+    panel = case.synthetic
+    read, strangers = case.source.as_read, case.outsiders
     return digest(
         version,
-        asked.data.split.fingerprint,
+        case.data.split.fingerprint,
         panel.reason if isinstance(panel, NotDrawn) else panel.fingerprint,
-        asked.source.normalised,
+        case.source.normalised,
         experiment.seed,
         experiment.rules,
         # what a path or an address leads to, not its name
@@ -172,8 +172,8 @@ def record(
     """Examine the sources of a sweep and keep what was found in its folder; what is there already is not done again."""
     specs = specs_of()
     out = {}
-    for name, asked, content, kept in _recorded(experiment, given, sources, draw, store, specs):
-        out[name] = kept or {"content": content, "examination": examine(asked, experiment, specs)[0].told}
+    for name, case, content, kept in _recorded(experiment, given, sources, draw, store, specs):
+        out[name] = kept or {"content": content, "examination": examine(case, experiment, specs)[0].told}
         if kept is None:
             store.write_json(TABLE, {**_table(store), **out})
     store.write_json(TABLE, out)
@@ -210,10 +210,10 @@ def foreseen(
     """What `record` would do; draws and examines nothing."""
     specs = specs_of()
     every = list(_recorded(experiment, given, sources, draw, store, specs))
-    todo = [asked for _, asked, _, kept in every if not kept]
-    refits = sum(asked.refit is not None and len(asked.data.train) >= SERIES for asked in todo)
+    todo = [case for _, case, _, kept in every if not kept]
+    refits = sum(case.refit is not None and len(case.data.train) >= SERIES for case in todo)
     paces = _paces(store)
-    took = [paces.get((asked.data.name, name), nan) for asked in todo for name in specs]
+    took = [paces.get((case.data.name, name), nan) for case in todo for name in specs]
     seconds = sum(took)
     return Foreseen(len(specs), len(every), len(every) - len(todo), refits, None if isnan(seconds) else seconds)
 
@@ -236,14 +236,14 @@ def _recorded(
     draw: Drawing,
     store: Store | None,
     specs: Mapping[str, DiagnosticSpec],
-) -> Iterator[tuple[str, Asked, str, dict[str, Any] | None]]:
-    """Each source by its name, what is asked of it, its content, and what was found in the same before, if anything."""
+) -> Iterator[tuple[str, Case, str, dict[str, Any] | None]]:
+    """Each source by its name, its case, its content, and what was found in the same before, if anything."""
     before = _table(store)
-    for asked in asked_of(given, [one for one in sources if one.name != ORACLE], draw):
-        name = f"{asked.data.name}/{asked.source.name}"
-        content = content_of(asked, experiment, specs, tsgap.__version__)
+    for case in cases(given, [one for one in sources if one.name != ORACLE], draw):
+        name = f"{case.data.name}/{case.source.name}"
+        content = content_of(case, experiment, specs, tsgap.__version__)
         kept = before.get(name)
-        yield name, asked, content, kept if kept and kept.get("content") == content else None
+        yield name, case, content, kept if kept and kept.get("content") == content else None
 
 
 def _table(store: Store | None) -> dict[str, Any]:
