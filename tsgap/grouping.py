@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.atoms import Truth
+from tsgap.covered import COVERED
 from tsgap.panel import Ints
 
 if TYPE_CHECKING:
@@ -63,15 +64,12 @@ def groupings(
             there = tuple(group for group in one["groups"] if (label == group).any())
             yield Grouping(name, one["of"], there, label, found["real"].get(name, {}), synthetic.get(name, {}))
     if source in found["covered"]:
-        covered = found["covered"][source]
-        n = len(truth.values)
-        if not covered["table"]:
-            yield Grouping(COVERAGE, "windows", (), np.full(n, "", dtype=object), why=covered["why"])
-            return
-        label = read(covered["table"])["covered"].to_numpy(dtype=object)
+        name, why = found["covered"][source]["table"], found["covered"][source]["why"]
+        label = read(name)["covered"].to_numpy(dtype=object) if name else np.full(len(truth.values), "", dtype=object)
         asked = label[label != ""]
-        groups = tuple(group for group in ("covered", "not covered") if (label == group).any())
-        yield Grouping(COVERAGE, "windows", groups, label, {group: float((asked == group).mean()) for group in groups})
+        groups = tuple(group for group in COVERED if (label == group).any())
+        shares = {group: float((asked == group).mean()) for group in groups}
+        yield Grouping(COVERAGE, "windows", groups, label, shares, why=why)
 
 
 def _of_series(label: NDArray[Any], series: Ints) -> dict[str, float]:
