@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class Parting:
     """What puts the series, or the windows, of a data set into groups; `limits` are those of the real training part."""
 
     name: str
@@ -54,33 +54,38 @@ def written(split: Split, synthetic: Mapping[str, TrainingSet], store: Store, *,
     import pyarrow as pa
 
     name = f"groups-{digest(split.fingerprint, VERSION)}"
-    rules, figures = list(_rules(split)), _figures(split.train)
-    labels = {rule.name: _labels(rule, split, figures) for rule in rules}
+    figures = _figures(split.train)
+    partings = list(_partings(split, figures))
+    labels = {parting.name: _labels(parting, split, figures) for parting in partings}
     store.write_table(name, pa.table({of: pa.array(list(values)) for of, values in labels.items()}))
     return {
         "table": name,
-        "groupings": [{"name": rule.name, "of": rule.of, "groups": list(rule.names)} for rule in rules],
-        "real": {rule.name: _shares(rule, split.train, figures) for rule in rules},
+        "groupings": [{"name": parting.name, "of": parting.of, "groups": list(parting.names)} for parting in partings],
+        "real": _shares_in(partings, split.train, figures),
         "synthetic": {
-            source: _of_columns(split, one)
-            | {rule.name: _shares(rule, one.panel, _figures(one.panel)) for rule in rules}
+            source: _of_columns(split, one) | _shares_in(partings, one.panel, _figures(one.panel))
             for source, one in synthetic.items()
         },
         "covered": {source: covered.written(split, one, store, seed=seed) for source, one in synthetic.items()},
     }
 
 
-def _rules(split: Split) -> Iterator[Rule]:
-    train, figures = split.train, _figures(split.train)
+def _shares_in(partings: Sequence[Parting], panel: Panel, figures: Mapping[str, Floats]) -> dict[str, dict[str, float]]:
+    """The share of the series of a panel in each group of every parting."""
+    return {parting.name: _shares(parting, panel, figures) for parting in partings}
+
+
+def _partings(split: Split, figures: Mapping[str, Floats]) -> Iterator[Parting]:
+    train = split.train
     for name in ("volume", "seasonality"):
         known = figures[name][np.isfinite(figures[name])]
         if len(known):
-            yield Rule(name, "series", (*THIRDS, UNTOLD), tuple(np.quantile(known, (1 / 3, 2 / 3)).tolist()))
+            yield Parting(name, "series", (*THIRDS, UNTOLD), tuple(np.quantile(known, (1 / 3, 2 / 3)).tolist()))
     for name, width in (("peak before", max(STEPS, train.season)), ("peak within", split.horizon)):
-        largest = _largest(train, width, figures)[0]
+        largest = _largest(train, width, figures)
         if len(largest):
             limit = float(np.quantile(largest, QUANTILE))
-            yield Rule(name, "windows", PEAKS, (limit, float(width)))
+            yield Parting(name, "windows", PEAKS, (limit, float(width)))
 
 
 def _figures(panel: Panel) -> dict[str, Floats]:
@@ -127,14 +132,14 @@ def seasonal_strength(y: Floats, season: int) -> float:
     return 1 - (unexplained / (n - season)) / (whole / (n - 1))
 
 
-def _largest(panel: Panel, width: int, figures: Mapping[str, Floats]) -> tuple[Floats, Ints]:
-    """The largest value of stretches from the end of each series backwards, in its deviations; whose it is."""
+def _largest(panel: Panel, width: int, figures: Mapping[str, Floats]) -> Floats:
+    """The largest value of stretches from the end of each series backwards, in its deviations."""
     counts = panel.lengths // width
     series = np.repeat(np.arange(len(panel)), counts)
     if not len(series):
-        return np.empty(0), series
+        return np.empty(0)
     values, _ = gathered(panel.values, panel.offsets[1:] - counts * width, counts * width)
-    return _above(values.reshape(-1, width).max(1), series, figures), series
+    return _above(values.reshape(-1, width).max(1), series, figures)
 
 
 def _above(largest: Floats, series: Ints, figures: Mapping[str, Floats]) -> Floats:
@@ -145,18 +150,18 @@ def _above(largest: Floats, series: Ints, figures: Mapping[str, Floats]) -> Floa
     return np.where(flat, np.where(apart > rounding, np.inf, 0.0), apart / np.where(flat, 1.0, deviation))
 
 
-def _labels(rule: Rule, split: Split, figures: Mapping[str, Floats]) -> NDArray[Any]:
+def _labels(parting: Parting, split: Split, figures: Mapping[str, Floats]) -> NDArray[Any]:
     """The group of every window (N,)."""
-    if rule.of == "series":
-        return _thirds(rule, figures)[split.series]
-    limit, width = rule.limits
-    if rule.name == "peak within":
+    if parting.of == "series":
+        return _thirds(parting, figures)[split.series]
+    limit, width = parting.limits
+    if parting.name == "peak within":
         truth = np.where(np.isnan(split.truth), -np.inf, split.truth).max(1)
         above = _above(truth, split.series, figures)
     else:
         last = np.concatenate([_last(panel) for panel in split.histories_in_blocks(int(width))])
         above = _above(last, split.series, figures)
-    return np.array(rule.names, dtype=object)[(above > limit).astype(np.int64)]
+    return np.array(parting.names, dtype=object)[(above > limit).astype(np.int64)]
 
 
 def _last(histories: Panel) -> Floats:
@@ -167,21 +172,21 @@ def _last(histories: Panel) -> Floats:
     return out
 
 
-def _thirds(rule: Rule, figures: Mapping[str, Floats]) -> NDArray[Any]:
+def _thirds(parting: Parting, figures: Mapping[str, Floats]) -> NDArray[Any]:
     """The third of every series (S,)."""
-    found = figures[rule.name]
-    at = np.searchsorted(rule.limits, found, side="left")
-    return np.array(rule.names, dtype=object)[np.where(np.isfinite(found), at, len(THIRDS))]
+    found = figures[parting.name]
+    at = np.searchsorted(parting.limits, found, side="left")
+    return np.array(parting.names, dtype=object)[np.where(np.isfinite(found), at, len(THIRDS))]
 
 
-def _shares(rule: Rule, panel: Panel, figures: Mapping[str, Floats]) -> dict[str, float]:
+def _shares(parting: Parting, panel: Panel, figures: Mapping[str, Floats]) -> dict[str, float]:
     """The share of the series of a panel, or of its stretches, in each group, by the limits of the real ones."""
-    if rule.of == "series":
-        labels = _thirds(rule, figures)
+    if parting.of == "series":
+        labels = _thirds(parting, figures)
     else:
-        largest, _ = _largest(panel, int(rule.limits[1]), figures)
-        labels = np.array(rule.names, dtype=object)[(largest > rule.limits[0]).astype(np.int64)]
-    return {name: float((labels == name).mean()) for name in rule.names} if len(labels) else {}
+        largest = _largest(panel, int(parting.limits[1]), figures)
+        labels = np.array(parting.names, dtype=object)[(largest > parting.limits[0]).astype(np.int64)]
+    return {name: float((labels == name).mean()) for name in parting.names} if len(labels) else {}
 
 
 def _of_columns(split: Split, training: TrainingSet) -> dict[str, dict[str, float]]:
