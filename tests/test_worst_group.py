@@ -17,7 +17,7 @@ from tests.hand_made import CELLS, COMPARED, written
 from tests.test_gate import made
 from tsgap.cli import run as tsgap
 from tsgap.errors import UnknownNameError, UsageError
-from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, PASS, Rules
+from tsgap.findings import FAIL, INCONCLUSIVE, INSUFFICIENT_DATA, PASS, OfGroup, Rules
 from tsgap.gate import judged
 from tsgap.grouping import COVERAGE, Grouping
 from tsgap.run import Run
@@ -182,3 +182,33 @@ def test_without_a_name_what_the_source_covers_is_no_grouping_of_the_gate() -> N
     run = SimpleNamespace(path="runs/x", groupings=lambda data, source: there, evidence=lambda **_: iter(()))
     assert list(_by_group(run, "d", "s", True)) == ["region"]  # type: ignore[arg-type]
     assert list(_by_group(run, "d", "s", [COVERAGE])) == [COVERAGE]  # type: ignore[arg-type]
+
+
+def test_a_group_without_a_figure_says_why_and_never_shows_a_number_that_is_none(tmp_path: Path) -> None:
+    errors = {"f": GOOD["f"], "g": GOOD["f"]}
+    found = gated(tmp_path, errors, failed={"g synthetic": range(5 * WINDOWS)})
+    assert {(one.group, one.forecaster): (one.outcome, one.why) for one in found.verdicts[0].groups} == {
+        **{(group, "f"): ("safe", "") for group in GROUPS},
+        **{(group, "g"): ("safe", "") for group in ("web", "wholesale")},
+        ("shop", "g"): ("no figure", "too many failed"),
+    }
+    cases = {case.get("name"): case for case in ElementTree.fromstring(found.to_junit()).iter("testcase")}
+    skipped = cases["kind 'shop', g"].find("skipped")
+    assert skipped is not None
+    assert (skipped.get("message"), skipped.get("type")) == ("no figure: too many failed", "no figure")
+    nothing = tuple(OfGroup("kind", name, "f", 8, 6, why="no pairs") for name in "ab")
+    bare = replace(found, verdicts=(replace(found.verdicts[0], groups=nothing),))
+    for text in (found.to_text(), found.to_markdown(), found.to_junit(), bare.to_text(), bare.to_markdown()):
+        assert not any(word in text for word in (" nan", "unknown", "(- %)"))
+    assert "groups of kind, over all leads, by forecaster: 2 no figure\n" in bare.to_text()
+    assert json.loads(found.to_json())["verdicts"][0]["groups"][1]["why"] == "too many failed"
+    assert json.loads(found.to_json())["verdicts"][0]["groups"][1]["gap"] is None
+
+
+def test_a_bin_without_a_figure_is_skipped_with_a_word_and_not_with_unknown_numbers() -> None:
+    untaught = made(0.0, taught=np.array([True, True, False]))
+    gate = Gate((judged([untaught], Rules()),))
+    cases = {case.get("name"): case for case in ElementTree.fromstring(gate.to_junit()).iter("testcase")}
+    skipped = cases["linear, leads 5 to 12"].find("skipped")
+    assert skipped is not None
+    assert skipped.get("message") == "not taught: no figure"

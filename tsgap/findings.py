@@ -120,7 +120,8 @@ class OfGroup:
     """What was found for one gated forecaster in the windows of one group, over all leads.
 
     `gap` and its bounds as in `Bin`; `proven` is the lower bound that holds for all groups and forecasters at once.
-    `outcome`: safe, broken, undecided, insufficient (too few series or test periods to decide), or no figure.
+    `outcome`: safe, broken, undecided, insufficient (too few series or test periods to decide), or no figure;
+    then `why` says what it lacks.
     """
 
     grouping: str
@@ -135,6 +136,7 @@ class OfGroup:
     lower: float = float("nan")
     proven: float = float("nan")
     outcome: str = "no figure"
+    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -358,12 +358,15 @@ def _by_grouping(verdict: Verdict) -> Iterator[str]:
         mine = [one for one in verdict.groups if one.grouping == name]
         outcomes = Counter(one.outcome for one in mine)
         told = ", ".join(f"{outcomes[how]} {how}" for how in outcomes)
-        worst = max(mine, key=lambda one: -math.inf if math.isnan(one.gap) else one.gap)
-        yield (
-            f"groups of {name}, over all leads, by forecaster: {told}; the largest gap is that of {worst.forecaster} "
-            f"in {worst.group!r} ({worst.series} series): errors {larger(worst.gap)} "
-            f"({interval(worst.low, worst.high)} %)"
-        )
+        said = f"groups of {name}, over all leads, by forecaster: {told}"
+        known = [one for one in mine if not math.isnan(one.gap)]
+        if known:
+            worst = max(known, key=lambda one: one.gap)
+            said += (
+                f"; the largest gap is that of {worst.forecaster} in {worst.group!r} ({worst.series} series): errors "
+                f"{larger(worst.gap)} ({interval(worst.low, worst.high)} %)"
+            )
+        yield said
 
 
 def _is_left_out(one: Finding) -> bool:

@@ -288,10 +288,17 @@ def _case(place: str, name: str, one: Bin | OfGroup, counts: bool) -> Element:
 
     case = xml.Element("testcase", classname=place, name=one_line(name), time="0")
     if one.outcome != "safe":
-        why = f"{one.outcome}: gap {percent(one.gap)}, from {percent(one.low)} to {percent(one.high)}"
+        why = f"{one.outcome}: {_said(one)}"
         kind = "failure" if one.outcome == "broken" and counts else "skipped"
         xml.SubElement(case, kind, {"message": one_line(why), "type": one.outcome})
     return case
+
+
+def _said(one: Bin | OfGroup) -> str:
+    """The gap with its interval, or why there is none."""
+    if math.isnan(one.gap):
+        return one.why if isinstance(one, OfGroup) else "no figure"
+    return f"gap {percent(one.gap)}, from {percent(one.low)} to {percent(one.high)}"
 
 
 def _details(gate: Gate, verdict: Verdict) -> str:

@@ -55,8 +55,8 @@ def judged_by_group(verdict: Verdict, groups: ByGroup) -> Verdict:
 def _of_group(grouping: str, group: str, one: Evidence, rules: Rules, tests: int) -> OfGroup:
     counts = one.clusters.counts
     nothing = OfGroup(grouping, group, one.forecaster, counts.series, counts.blocks)
-    if one.status != "ok" or not one.taught[-1] or np.isnan(one.gap.value[-1]):
-        return replace(nothing, outcome="no figure")
+    if why := _lacks(one):
+        return replace(nothing, why=why)
     estimate = one.gap.estimated(one.clusters).at(len(one.places) - 1)
     wide = float(estimate.half(0.975)[0])
     value, upper = float(estimate.value[0]), float(estimate.upper(rules.level)[0])
@@ -73,6 +73,13 @@ def _of_group(grouping: str, group: str, one: Evidence, rules: Rules, tests: int
         return replace(figures, outcome="insufficient")
     broken = figures.proven > rules.log_margin
     return replace(figures, outcome="broken" if broken else "safe" if upper < rules.log_margin else "undecided")
+
+
+def _lacks(one: Evidence) -> str:
+    """Why there is no figure over all leads; "" where there is one."""
+    if one.status != "ok":
+        return one.status
+    return "not taught" if not one.taught[-1] else "no pairs" if np.isnan(one.gap.value[-1]) else ""
 
 
 def _is_enough(one: Evidence) -> bool:
