@@ -67,8 +67,13 @@ def read_csv(path: Path, *, text: Collection[str], first_is_text: bool = False) 
         strings_can_be_null=True,
     )
     parse = pc.ParseOptions(delimiter=separator, newlines_in_values=b'"' in raw)
+    # A copy that is not Python's: a thread of pyarrow's may let go of it when this has returned, and where that waits
+    # for the interpreter while it ends, the process is aborted ("terminate called without an active exception").
+    own = pa.allocate_buffer(len(raw))
+    memoryview(own).cast("B")[:] = raw
+    del raw
     try:
-        table = pc.read_csv(pa.py_buffer(raw), parse_options=parse, convert_options=convert)
+        table = pc.read_csv(own, parse_options=parse, convert_options=convert)
     except pa.ArrowInvalid as err:
         raise DataError(f"{where}: not a CSV table: {_first_line(err)}") from err
     if table.num_rows == 0:

@@ -20,6 +20,9 @@ _HASH = re.compile(rb"[0-9a-f]{64}")
 _GLUE = 8
 #: Bytes of a row group, before it is packed, and of what is read at once to be hashed.
 _GROUP, _PIECE = 2**23, 2**20
+#: Pages are verified, and no thread of pyarrow's reads ahead: one that lets go of Python's memory or files while the
+#: interpreter ends would abort the process ("terminate called without an active exception").
+_ALONE: dict[str, Any] = {"page_checksum_verification": True, "pre_buffer": False}
 
 
 class DamagedError(Exception):
@@ -83,9 +86,9 @@ def unsealed(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     import pyarrow.parquet as pq
 
     verify(data)
-    asked: dict[str, Any] = {"page_checksum_verification": True, "use_threads": False}
     try:
-        table: pa.Table = pq.read_table(pa.BufferReader(data), columns=columns, **asked)
+        with pq.ParquetFile(pa.BufferReader(data), **_ALONE) as file:
+            table: pa.Table = file.read(columns, use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as err:
         raise DamagedError(str(err)) from err
     return table
@@ -97,7 +100,7 @@ def opened(file: BinaryIO) -> pq.ParquetFile:
 
     verify(file)
     file.seek(0)
-    return pq.ParquetFile(file, page_checksum_verification=True)
+    return pq.ParquetFile(file, **_ALONE)
 
 
 def release_unused() -> None:
