@@ -421,6 +421,8 @@ def test_a_function_of_ones_own_is_asked_by_itself_and_by_its_address(
     [
         (["diagnose", "--real", "a.csv"], "diagnostics compare two things"),
         (["diagnose", "--real", "a.csv", "--synthetic", "gen:copy", "--review", "4"], "--review writes a folder"),
+        (["diagnose", "--real", "a.csv", "--synthetic", "gen:copy", "--review", "5"], "an even number of samples"),
+        (["diagnose", "--real", "a.csv", "--synthetic", "gen:copy", "--review", "0"], "an even number of samples"),
         (["diagnose", "a.toml", "--real", "b.csv"], "say it in a.toml"),
         (["diagnose", "a.toml", "--seed", "1", "--freq", "D"], "--seed, --freq: say it in a.toml"),
         (["diagnose", "nowhere.toml"], "there is no such file"),

@@ -140,7 +140,7 @@ def test_the_text_says_values_noise_floor_warnings_advice_and_the_worst() -> Non
     one = made_up()
     text = text_of([one], ["a note on all"])
     assert (
-        "d, s: 1 of 3 figures are proven to differ from what real series show (shift), 1 could not be measured" in text
+        "d, s: 1 of 3 figures are proven to differ from what real series show (shift); 1 could not be measured" in text
     )
     assert "Test data are among the synthetic series: no verdict on them can be a PASS." in text
     assert "LEAK: 3 of 9 stretches" in text
@@ -204,9 +204,9 @@ def test_the_tables_hold_every_figure_and_every_sample() -> None:
 
 def test_what_a_proof_is_not_about_is_said_with_it() -> None:
     one = replace(made_up(), caution="these series alone, which are few")
-    assert "real series show (shift), which is about these series alone, which are few" in sentence(one)
+    assert "real series show (shift); the proof is about these series alone, which are few" in sentence(one)
     assert Examination.of_told(one.told).caution == one.caution
-    assert "which is about" not in sentence(replace(one, found=()))
+    assert "the proof is about" not in sentence(replace(one, found=()))
 
 
 def test_a_source_that_cannot_be_compared_says_why_everywhere() -> None:

@@ -87,9 +87,9 @@ def sentence(one: Examination) -> str:
         said = "no figure could be measured"
     if one.warnings:
         said += f" ({', '.join(dict.fromkeys(diagnostic for diagnostic, _ in one.warnings))})"
-        said += f", which is about {one.caution}" if one.caution else ""
+        said += f"; the proof is about {one.caution}" if one.caution else ""
     if measured and (more := len(figures) - len(measured)):
-        said += f", {more} could not be measured"
+        said += f"; {more} could not be measured"
     if one.failed:
         said += f"; {', '.join(told.diagnostic for told in one.failed)} failed"
     return f"{where}: {said}.{leaked}"

@@ -93,6 +93,12 @@ class Sheet:
         )
 
 
+def check_size(n: int) -> None:
+    """`UsageError` for a number of samples that no sheet has."""
+    if n < FEWEST or n % 2:
+        raise UsageError(f"a review has an even number of samples from {FEWEST} on, half of them real: got {n}")
+
+
 def sheet(contrast: Contrast, n: int, *, seed: int) -> Sheet:
     """Draw `n` windows, half of them real and half synthetic, in an order by chance.
 
@@ -100,8 +106,7 @@ def sheet(contrast: Contrast, n: int, *, seed: int) -> Sheet:
     examples are real ones that are not among the samples. `UsageError` where `n` is odd or less than `FEWEST`, or where
     there are not as many units.
     """
-    if n < FEWEST or n % 2:
-        raise UsageError(f"a review has an even number of samples from {FEWEST} on, half of them real: got {n}")
+    check_size(n)
     rng = np.random.default_rng(seed)
     half = n // 2
     synthetic = _of_units(contrast.synthetic, rng)[:half]

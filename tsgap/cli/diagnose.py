@@ -47,18 +47,19 @@ LEAKED = 1
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="All chance comes from it.")
 @click.option("--jobs", type=int, help="Worker processes that draw from generators; 0 none.")
 @click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds a draw may take.")
-@click.option("--review", type=click.IntRange(min=2), metavar="N", help="Write a blinded sheet of N samples to --out.")
+@click.option("--review", type=int, metavar="N", help="Write a blinded sheet of N samples, an even number, to --out.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder of the sheet, or file of the text.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--all", "every", is_flag=True, help="Print every figure and sample; JSON and CSV have them anyway.")
+@click.option("--all", "every", is_flag=True, help="Print every figure and sample, as JSON does anyway.")
 @read_options
 def diagnose(config: Path | None, options: ReadOptions, **given: Any) -> int:
     """Why may there be a gap: how do the synthetic series differ from the real ones, and do they give anybody away?
 
     CONFIG is the TOML file of a sweep; its forecasters play no part. Every figure stands beside the same figure for
-    real against held-back real series, the noise floor. With --review people are asked too: the sheet shows real and
-    synthetic samples without saying which is which, and 'tsgap review' scores the answers.
+    real against held-back real series, the noise floor. Printed are one figure of each diagnostic and what is warned
+    of; --all prints the rest. With --review people are asked too: the sheet shows real and synthetic samples without
+    saying which is which, and 'tsgap review' scores the answers.
 
     Exit codes: 0 done, whatever was found; 1 test data are among the synthetic series; 2 usage or data; 3 a diagnostic
     failed, or a source could not be compared.
@@ -68,10 +69,13 @@ def diagnose(config: Path | None, options: ReadOptions, **given: Any) -> int:
     tsgap diagnose --real card:macrodata --synthetic gen:block-bootstrap:length=8 --horizons 1,4,8
     """
     from tsgap.diagnosing import of_experiment
+    from tsgap.review import check_size
 
     experiment = _experiment(config, options, given)
-    if given["review"] and given["out"] is None:
-        raise UsageError("--review writes a folder: say where with --out FOLDER")
+    if given["review"] is not None:
+        check_size(given["review"])
+        if given["out"] is None:
+            raise UsageError("--review writes a folder: say where with --out FOLDER")
     home = None if given["review"] or given["out"] is None else given["out"].absolute().parent
     if home is not None and not home.is_dir():
         raise StoreError(f"{given['out']} cannot be written: there is no folder {home}")
@@ -109,14 +113,15 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
 
 def _write_sheets(found: Diagnostics, given: dict[str, Any]) -> None:
     """A sheet for each source that was compared, in a folder of its own where there are several."""
-    from tsgap.review import sheet
+    from tsgap.review import PAGE, sheet
 
     home: Path = given["out"]
     for number, ((data, source), contrast) in enumerate(found.contrasts.items(), 1):
         # names may hold anything, and two may look alike as that of a folder
         folder = home if len(found.contrasts) == 1 else home / re.sub(r"[^\w-]+", "_", f"{number}-{data}-{source}")
         path = sheet(contrast, given["review"], seed=given["seed"]).write(folder)
-        click.echo(f"review sheet: {path}   (answer it, then: tsgap review {path})", err=True)
+        page = path.with_name(PAGE)
+        click.echo(f"review sheet: open {page}, or fill in {path}; then: tsgap review {path}", err=True)
 
 
 def _show(found: Diagnostics, given: dict[str, Any]) -> None:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 def review(sheets: tuple[Path, ...], key: Path | None, reveal: bool, as_json: bool) -> int:
     """How often people told synthetic from real samples: each SHEET holds the answers of one person.
 
-    'tsgap diagnose --review N' writes the sheet. Nothing that gives a sample away is said until all of them are
-    answered, or with --reveal. Exit codes: 0 done, 2 a sheet or key that cannot be used, 3 answers are missing.
+    'tsgap diagnose --review N' writes the sheet. Its page, review.html, saves the answers as review.csv where your
+    browser puts downloads: move it beside review-key.json, or name that with --key. Nothing that gives a sample away
+    is said until all of them are answered, or with --reveal.
+
+    Exit codes: 0 done, 2 a sheet or key that cannot be used, 3 answers are missing.
 
     \b
     tsgap review review.csv
