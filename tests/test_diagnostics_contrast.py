@@ -7,7 +7,8 @@ import pytest
 from planted import SEASON, panel, unlike
 
 from tsgap.diagnostics import contrasted
-from tsgap.diagnostics.contrast import FAR, LEAST, PER_UNIT, UNITS, WINDOWS
+from tsgap.diagnostics.contrast import FAR
+from tsgap.diagnostics.dealing import LEAST, PER_UNIT, UNITS, WINDOWS
 from tsgap.errors import DataError
 from tsgap.panel import Panel
 

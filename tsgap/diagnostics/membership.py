@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsgap.diagnostics.contrast import PER_UNIT, Contrast
+from tsgap.diagnostics.contrast import Contrast
+from tsgap.diagnostics.dealing import PER_UNIT
 from tsgap.diagnostics.figures import Diagnosed, Figure
 from tsgap.diagnostics.permuting import auc, enough, numbered, p_value, redrawn, relabelled
 from tsgap.nearness import flattened, nearest
