@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.arms import TrainingSet, train_figures
-from tsgap.blocks import let_go
+from tsgap.blocks import let_go, ranges
 from tsgap.contexts import NAMES, features
 from tsgap.panel import Floats, Ints, Panel, digest
 from tsgap.ragged import gathered
@@ -101,9 +101,7 @@ def _seen(contexts: Panel, scaling: str, context: int, figures: Floats | None) -
 def _is_covered(asked: Floats, mine: Ints, real: Floats, whose: Ints, made: Floats) -> NDArray[np.bool_]:
     """Whether the nearest of `made` (n, F) is as near to each of `asked` (N, F) as its neighbour among the `real`."""
     out = np.zeros(len(asked), dtype=bool)
-    step = max(1, 2**22 // len(real))
-    for begin in range(0, len(asked), step):
-        rows = slice(begin, begin + step)
+    for rows in ranges(len(asked), len(real), 2**22):
         apart = _squares(asked[rows], real)
         apart[mine[rows, None] == whose] = np.inf
         radius = np.partition(apart, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1]

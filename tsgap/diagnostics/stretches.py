@@ -6,11 +6,11 @@ synthetic series are only compared over stretches of one length. M stretches of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from tsgap import blocks
 from tsgap.diagnostics.permuting import numbered, unit_means
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.ragged import gathered
@@ -66,7 +66,7 @@ def correlations(values: Floats, lags: int) -> Floats:
     found = np.empty((len(values), lags + 1))
     length = values.shape[1]
     size = 1 << (length + lags).bit_length()
-    for rows in _blocks(len(values), size):
+    for rows in blocks.ranges(len(values), size, VALUES):
         spectrum = np.fft.rfft(values[rows], size, axis=1)
         found[rows] = np.fft.irfft(np.abs(spectrum) ** 2, size, axis=1)[:, : lags + 1]
     return np.asarray(found / (length - np.arange(lags + 1)))
@@ -83,8 +83,3 @@ def lagged(mean: Floats) -> Lagged:
     """Means of units (4, 1 + K) as the rest of the package knows them."""
     x, y, xx, xy = mean
     return Lagged(x, y, xx, xy, np.ones_like(x))
-
-
-def _blocks(n: int, width: int) -> Iterator[slice]:
-    step = max(1, VALUES // width)
-    return (slice(start, start + step) for start in range(0, n, step))
