@@ -20,6 +20,18 @@ from tsgap.plugins import choose_diagnostic
 from tsgap.protocols import DiagnosticSpec
 
 ONLY = ("here-roughness",)
+#: The first figure of each diagnostic, which every text shows.
+HEADLINES = {
+    "shift": "AUC of a classifier",
+    "drift": "covariate shift",
+    "alignment": "MMD²",
+    "covering": "coverage",
+    "plausibility": "unusual",
+    "memory": "implied gap",
+    "noise": "share of noise",
+    "copies": "distance to the nearest real window (ratio of medians)",
+    "membership": "area under the curve",
+}
 SPLIT: dict[str, Any] = {"horizons": [1, 6], "windows": 2, "jobs": 0}
 
 
@@ -70,6 +82,9 @@ def test_every_diagnostic_that_is_registered_is_asked(real: pd.DataFrame) -> Non
     asked = [one.diagnostic for one in found.found[0].found]
     assert asked == list(tsgap.plugins.registry().diagnostics)
     assert found.ok, found
+    assert {one.diagnostic: one.figures[0].name for one in found.found[0].found if one.diagnostic in HEADLINES} == (
+        HEADLINES
+    )
 
 
 def test_only_the_training_part_is_compared(real: pd.DataFrame) -> None:

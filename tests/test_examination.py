@@ -188,6 +188,12 @@ def test_with_every_a_text_leaves_nothing_out() -> None:
     assert str(Diagnostics((one,))) == Diagnostics((one,)).to_text() == text_of([one])
 
 
+def test_what_rests_on_the_same_is_said_once() -> None:
+    same = [Figure(name, 1.0, flag="warn", advice="look", detail="twice as loud") for name in ("KS", "W1")]
+    one = Examination("d", "s", (Found("x", (*same, Figure("AUC", 1.0, flag="warn", advice="look", detail="lag 1"))),))
+    assert "- x: KS; W1 (twice as loud); AUC (lag 1): look" in text_of([one])
+
+
 def test_where_nothing_is_left_out_no_flag_is_named() -> None:
     one = Examination("d", "s", (Found("x", (Figure("y", 1.0),)),))
     assert "--all" not in text_of([one])

@@ -152,14 +152,18 @@ def _headed(head: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _reasons(told: Found, flag: str, every: bool) -> Iterator[str]:
     """What a diagnostic says of its figures with this flag, once for those of which it says the same."""
-    why: dict[str, list[str]] = {}
+    why: dict[str, list[Figure]] = {}
     for figure in told.figures:
         if figure.flag == flag:
-            rest = "" if figure.detail in figure.advice else f" ({figure.detail})"
-            why.setdefault(figure.advice, []).append(f"{figure.name}{rest}")
-    for said, names in why.items():
-        named = names if every else names[:_SHOWN]
-        many = "; ".join(named) + (f"; and {len(names) - len(named)} more" if len(names) > len(named) else "")
+            why.setdefault(figure.advice, []).append(figure)
+    for said, ones in why.items():
+        named = ones if every else ones[:_SHOWN]
+        by_detail: dict[str, list[str]] = {}
+        for figure in named:
+            detail = "" if figure.detail in said else f" ({figure.detail})"
+            by_detail.setdefault(detail, []).append(figure.name)
+        many = "; ".join(f"{'; '.join(names)}{detail}" for detail, names in by_detail.items())
+        many += f"; and {len(ones) - len(named)} more" if len(ones) > len(named) else ""
         yield f"- {told.diagnostic}: {many}: {said}".removesuffix(": ")
 
 
