@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from tests.grouped import WINDOWS, battery, run_of
-from tests.hand_made import CELLS, COMPARED, row, written
+from tests.hand_made import CELLS, COMPARED, PLAN, row, written
 from tsgap import cli
 from tsgap.cli.subgroups import sentence, text_of
 from tsgap.errors import UnknownNameError, UsageError
+from tsgap.grouping import Grouping
 from tsgap.subgroups import COLUMNS, MOST
 
 GROUPS = {"shop": 8, "web": 8, "wholesale": 8}
@@ -111,6 +112,42 @@ def test_a_group_of_which_most_windows_failed_has_no_figure(tmp_path: Path) -> N
     assert found.status.to_dict() == {"shop": "too many failed", "web": "ok", "wholesale": "ok"}
     assert np.isnan(found.loc["shop", "gap"])
     assert not found.loc["shop", "worst"]
+    assert sentence(found.reset_index()).endswith("; nothing is claimed of 'shop'")
+
+
+def test_a_group_that_only_the_synthetic_arm_errs_in_is_the_worst_and_how_far_it_differs_is_not_known(
+    tmp_path: Path,
+) -> None:
+    rows = battery(["f"])
+    rng = np.random.default_rng(0)
+    truth, kind = rng.normal(size=(60, 4)), np.repeat(["shop", "web"], 30)
+    noise = np.exp(0.01 * rng.normal(size=truth.shape))
+    perfect = np.where((kind == "web")[:, None], 0.0, noise)
+    cells = {"naive": truth + 4, "f real": truth + perfect, "f synthetic": truth + noise, "f null": truth + 2 * noise}
+    ids = [f"s{i:02d}" for i in range(12) for _ in range(5)]
+    run = written(tmp_path, [*PLAN, *rows], cells, truth=truth, ids=ids, groups={"kind": kind.tolist()})
+    found = whole(run.subgroups("mae"))
+    assert found.gap.tolist() == [0.0, np.inf]
+    assert found.worst.tolist() == [False, True]
+    assert found.p.isna().all()
+    assert "worst of f is 'web' with >+999 %" in sentence(found.reset_index())
+
+
+def test_windows_without_a_group_are_said_to_be_in_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(tmp_path, {"f": (1.0, 1.0, 2.0)}, GROUPS)
+    none = Grouping("kind", "windows", (), np.full(24 * WINDOWS, "", dtype=object))
+    monkeypatch.setattr(run, "groupings", lambda data, source: [none])
+    assert run.subgroups("mae").status.tolist() == ["no window is in a group"]
+
+
+def test_a_mean_claims_no_more_series_than_each_of_its_forecasters_has(tmp_path: Path) -> None:
+    # of one of both nothing is left of four of the shop's eight series: 4 are too few to claim anything
+    lost = {f"g {arm}": range(4 * WINDOWS) for arm in ("real", "synthetic", "null")}
+    frame = table(tmp_path, {"f": (1.0, 1.1, 2.0), "g": (1.0, 1.1, 2.0)}, failed=lost)
+    assert whole(frame, "f").loc["shop", "series"] == 8
+    assert whole(frame, "g").loc["shop", ["series", "status"]].tolist() == [4, "insufficient"]
+    assert whole(frame, "all").loc["shop", ["series", "status"]].tolist() == [4, "insufficient"]
+    assert np.isnan(whole(frame, "all").loc["shop", "low_joint"])
 
 
 def test_groupings_can_be_picked_and_unknown_ones_are_refused(tmp_path: Path) -> None:

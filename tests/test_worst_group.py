@@ -212,3 +212,98 @@ def test_a_bin_without_a_figure_is_skipped_with_a_word_and_not_with_unknown_numb
     skipped = cases["linear, leads 5 to 12"].find("skipped")
     assert skipped is not None
     assert skipped.get("message") == "not taught: no figure"
+
+
+# -- what is missing never makes a verdict better ---------------------------------------------------------------------
+
+
+def test_a_gated_forecaster_that_a_group_lacks_forbids_a_pass_for_good() -> None:
+    both = [made(0.0), made(0.0, forecaster="trees")]
+    before = judged(both, Rules())
+    assert before.verdict == PASS
+    found = judged_by_group(before, {"kind": {"a": both, "b": both[:1]}})
+    assert found.verdict == INCONCLUSIVE
+    assert found.damage == ("kind 'b': trees: missing",)
+    assert [(one.group, one.forecaster, one.why) for one in found.groups if one.outcome != "safe"] == [
+        ("b", "trees", "missing")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "why", "told"),
+    [
+        ({"taught": np.array([True, True, False])}, "not taught", "NOT TAUGHT: no figure over all leads"),
+        ({"status": "no windows", "losses": {}}, "no windows", "no windows"),
+        ({"uneven": 2}, "", "2 windows have a forecast in one arm and none in another"),
+    ],
+)
+def test_what_a_group_lacks_is_damage_and_said(fault: dict[str, Any], why: str, told: str) -> None:
+    before = judged([made(0.0)], Rules())
+    found = judged_by_group(before, {"kind": {"a": [made(0.0)], "b": [made(0.0, **fault)]}})
+    assert found.verdict == INCONCLUSIVE
+    assert found.damage == (f"kind 'b': linear: {told}",)
+    assert [one.why for one in found.groups] == ["", why]
+
+
+def test_a_gap_that_is_not_a_number_and_uneven_windows_are_both_told() -> None:
+    nothing = made(0.0, uneven=3)
+    nothing.losses["synthetic"][:, :, -1] = np.nan
+    found = judged_by_group(judged([made(0.0)], Rules()), {"kind": {"a": [nothing]}})
+    assert (found.verdict, found.equivalent) == (INCONCLUSIVE, False)
+    assert [told.partition("linear: ")[2] for told in found.damage] == [
+        "3 windows have a forecast in one arm and none in another",
+        "no figure over all leads",
+    ]
+
+
+def test_an_infinite_gap_of_a_group_is_not_safe() -> None:
+    perfect = made(0.0)
+    perfect.losses["control"][:] = 0.0
+    found = judged_by_group(judged([made(0.0)], Rules()), {"kind": {"a": [made(0.0)], "b": [perfect]}})
+    assert [one.outcome for one in found.groups] == ["safe", "undecided"]
+    assert found.verdict == INCONCLUSIVE
+
+
+def test_a_grouping_without_a_single_group_forbids_a_pass_beside_one_that_is_safe() -> None:
+    found = judged_by_group(judged([made(0.0)], Rules()), {"kind": {"a": [made(0.0)]}, "size": {}})
+    assert found.verdict == INCONCLUSIVE
+    assert found.caps == ("size: no groups: no window is in a group",)
+
+
+def test_windows_of_a_group_that_are_there_in_one_arm_alone_forbid_a_pass(tmp_path: Path) -> None:
+    # few enough for a figure, and all of them the synthetic arm's
+    found = gated(tmp_path, failed={"f synthetic": range(2)})
+    assert found.verdict == INCONCLUSIVE
+    assert outcomes(found) == dict.fromkeys(GROUPS, "safe")
+    told = "2 windows have a forecast in one arm and none in another"
+    assert found.verdicts[0].damage == (f"f: {told}", f"kind 'shop': f: {told}")
+
+
+def test_a_grouping_that_one_of_two_data_sets_lacks_is_refused_and_the_data_set_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(tmp_path, GOOD, GROUPS, spread=0.005)
+    (kind,) = run.groupings("d", "s")
+    ((_, evidence),) = run.evidence("mae")
+    monkeypatch.setattr(Run, "evidence", lambda self, *_, **__: iter([(("d", "s"), evidence), (("e", "s"), evidence)]))
+    monkeypatch.setattr(Run, "checked", lambda self, data: None)
+    monkeypatch.setattr(Run, "groupings", lambda self, data, source: [kind] if data == "d" else [])
+    with pytest.raises(UsageError, match="e has no groups"):
+        run.gate(metric="mae", worst_group=True)
+    other = replace(kind, name="size")
+    monkeypatch.setattr(Run, "groupings", lambda self, data, source: [kind if data == "d" else other])
+    with pytest.raises(UnknownNameError, match=r"no grouping is called 'kind'.*of e"):
+        run.gate(metric="mae", worst_group="kind")
+
+
+def test_asking_for_no_grouping_at_all_is_refused(tmp_path: Path) -> None:
+    run = run_of(tmp_path, GOOD, GROUPS, spread=0.005)
+    for nothing in ((), []):
+        with pytest.raises(UsageError, match="worst_group is empty"):
+            run.gate(metric="mae", worst_group=nothing)
+    assert run.gate(metric="mae", worst_group=False).verdict == PASS
+    label = np.array(["covered", "not covered"], dtype=object)
+    there = [Grouping(COVERAGE, "windows", ("covered", "not covered"), label)]
+    bare = SimpleNamespace(path="runs/x", groupings=lambda data, source: there)
+    with pytest.raises(UsageError, match="no groups but those of coverage"):
+        _by_group(bare, "d", "s", True)  # type: ignore[arg-type]

@@ -85,7 +85,9 @@ class Battery:
         gap, assay, taught = together(there)
         whole = not self.lost and len(there) == len(counted) and not any(one.uneven or one.unanswered for one in there)
         used = np.min([one.used for one in there], axis=0)
-        told = replace(there[0], forecaster=ALL, losses={}, taught=taught, used=used, uneven=int(not whole))
+        # a series that one of them lost must not make the mean look like one over a larger sample
+        fewest = min(there, key=lambda one: (one.clusters.counts.series, one.clusters.counts.blocks))
+        told = replace(fewest, forecaster=ALL, losses={}, taught=taught, used=used, uneven=int(not whole))
         return Mean(told, gap, assay, whole)
 
 

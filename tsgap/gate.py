@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tsgap.baseline import Against, compared
-from tsgap.battery import Battery
-from tsgap.evidence import Evidence, Place, span, together
+from tsgap.battery import Battery, Mean
+from tsgap.evidence import Evidence, Place, span
 from tsgap.findings import (
     FAIL,
     INCONCLUSIVE,
@@ -88,7 +88,7 @@ def judged(
         caps=tuple(dict.fromkeys(caps)),
         damage=tuple(dict.fromkeys(damage)),
         findings=tuple(findings.values()),
-        combined=_combined(gated, rules),
+        combined=_combined(battery.mean(evidence), gated, rules),
         counts=counts,
         safe=min((one.safe for one in mine), default=0),
         breaks=min(breaks, default=None),
@@ -216,15 +216,14 @@ def _bins(
     )
 
 
-def _combined(gated: Sequence[Evidence], rules: Rules) -> tuple[Bin, ...]:
+def _combined(over: Mean, gated: Sequence[Evidence], rules: Rules) -> tuple[Bin, ...]:
     """The geometric mean over forecasters, where they share places, windows and draws."""
-    if not gated:
+    if over.gap is None:
         return ()
-    first = gated[0]
-    gap, assay, taught = together(gated)
-    shorts = [short for one in gated if (short := one.shortfall(rules.retain)) is not None]
+    one = over.evidence
+    shorts = [short for of in gated if (short := of.shortfall(rules.retain)) is not None]
     short = mean(shorts) if len(shorts) == len(gated) else None
-    return _bins(first.places, gap, assay, short, first.clusters, rules, len(first.places), taught)
+    return _bins(one.places, over.gap, over.assay, short, one.clusters, rules, len(one.places), one.taught)
 
 
 def _counts(gated: Sequence[Evidence]) -> Counts | None:

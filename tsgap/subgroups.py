@@ -46,12 +46,14 @@ def table(
     for data, source in pairs:
         groupings = run.groupings(data, source)
         there |= dict.fromkeys(one.name for one in groupings)
-        asked: dict[str, Any] = {"data": data, "source": source, "forecaster": forecaster}
-        # all windows decide who counts: else each group would have a mean over others
-        batteries = [Battery.of(every) for _, every in run.evidence(metric, "bin", **asked)] if groupings else []
-        for grouping in groupings:
-            if wanted is None or grouping.name in wanted:
-                rows += _rows(run, metric, grouping, batteries, **asked)
+        picked = [one for one in groupings if wanted is None or one.name in wanted]
+        if picked:
+            asked: dict[str, Any] = {"data": data, "source": source, "forecaster": forecaster}
+            # all windows decide who counts: else each group would have a mean over others
+            ((_, every),) = run.evidence(metric, "bin", **asked)
+            battery = Battery.of(every)
+            for grouping in picked:
+                rows += _rows(run, metric, grouping, battery, **asked)
     if not there:
         raise no_groups(run)
     for name in wanted or ():
@@ -68,9 +70,7 @@ def no_groups(run: Opened) -> UsageError:
     )
 
 
-def _rows(
-    run: Opened, metric: str, grouping: Grouping, batteries: Sequence[Battery], **asked: Any
-) -> Iterator[dict[str, Any]]:
+def _rows(run: Opened, metric: str, grouping: Grouping, battery: Battery, **asked: Any) -> Iterator[dict[str, Any]]:
     head: dict[str, Any] = {
         "data": asked["data"],
         "source": asked["source"],
@@ -86,12 +86,11 @@ def _rows(
     truth = run.truth(asked["data"])
     for group in grouping.groups:
         among = grouping.among(group)
-        of_group = run.evidence(metric, "bin", among=among, whole=True, **asked)
-        for battery, (_, evidence) in zip(batteries, of_group, strict=True):
-            for which, gap in _with_mean(evidence, battery):
-                behind = which.forecaster in battery.behind
-                found = _OfGroup(which, gap, truth.series[among], truth.block[among], behind)
-                by_forecaster.setdefault(which.forecaster, {})[group] = found
+        ((_, evidence),) = run.evidence(metric, "bin", among=among, whole=True, **asked)
+        for which, gap in _with_mean(evidence, battery):
+            behind = which.forecaster in battery.behind
+            found = _OfGroup(which, gap, truth.series[among], truth.block[among], behind)
+            by_forecaster.setdefault(which.forecaster, {})[group] = found
     for name, of in by_forecaster.items():
         claimed = {group: one for group, one in of.items() if one.claimed}
         p = _tested(claimed).p
@@ -105,7 +104,9 @@ def _rows(
 
 def _why_not(grouping: Grouping) -> str:
     n = len(grouping.groups)
-    return "all windows are in one group" if n < 2 else f"{n} groups are more than {MOST}" if n > MOST else ""
+    if n < 2:
+        return "all windows are in one group" if n else "no window is in a group"
+    return f"{n} groups are more than {MOST}" if n > MOST else ""
 
 
 def _with_mean(evidence: Sequence[Evidence], battery: Battery) -> Iterator[tuple[Evidence, Linear | None]]:
@@ -138,11 +139,11 @@ class _OfGroup:
 
     @property
     def claimed(self) -> bool:
-        """Whether anything is claimed: it learns, there are series enough, and a gap over all leads."""
+        """Whether anything is claimed: it learns, there are series enough, and a gap over all leads, maybe infinite."""
         one = self.evidence
         if self.gap is None or not one.taught[-1] or one.transfer == "none":
             return False
-        return self.estimate.counts.population and bool(np.isfinite(self.estimate.value[-1]))
+        return self.estimate.counts.population and not np.isnan(self.estimate.value[-1])
 
     def statistic(self) -> GroupStatistic:
         """The gap over all leads for the test of heterogeneity, of the windows that have a part in it."""

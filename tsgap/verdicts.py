@@ -291,6 +291,8 @@ def gated(
     check_carries(metric, "cannot be gated")
     if on not in CONTROLS:
         raise UnknownNameError.of("gap to gate on", on, CONTROLS)
+    if not isinstance(worst_group, bool) and not worst_group:
+        raise UsageError("worst_group is empty: name groupings, or take True for all of them")
     picked = {"data": data, "forecaster": forecaster, "on": on}
     before = {}
     if baseline is not None:
@@ -326,8 +328,13 @@ def _by_group(
         raise UsageError(
             f"{run.path}: {data} has no groups; name group columns (--group NAME), or run the sweep with --diagnose"
         )
+    names = [name for name in there if name != COVERAGE] if isinstance(wanted, bool) else wanted
+    if not names:
+        raise UsageError(
+            f"{run.path}: {data} has no groups but those of {COVERAGE}: --worst-group {COVERAGE} asks for them"
+        )
     out: dict[str, dict[str, list[Evidence]] | str] = {}
-    for name in [name for name in there if name != COVERAGE] if isinstance(wanted, bool) else wanted:
+    for name in names:
         if name not in there:
             raise UnknownNameError.of("grouping", name, there, note=f"That is what is in this run of {data}.")
         grouping = there[name]

@@ -23,18 +23,23 @@ def judged_by_group(verdict: Verdict, groups: ByGroup) -> Verdict:
     less than it takes to decide anything forbids a PASS.
     """
     gated = [one.forecaster for one in verdict.gated]
-    every = [
-        (grouping, group, one)
+    of_groups = {
+        (grouping, group): {one.forecaster: one for one in evidence}
         for grouping, of in groups.items()
         if not isinstance(of, str)
         for group, evidence in of.items()
-        for one in evidence
-        if one.forecaster in gated
-    ]
+    }
+    every = [(*at, there[who]) for at, there in of_groups.items() for who in gated if who in there]
+    absent = [(*at, who) for at, there in of_groups.items() for who in gated if who not in there]
     tests = max(1, sum(_is_enough(one) for _, _, one in every))
-    found = tuple(_of_group(*one, verdict.rules, tests) for one in every)
+    found = (
+        *(_of_group(*one, verdict.rules, tests) for one in every),
+        *(OfGroup(*of, series=0, blocks=0, why="missing") for of in absent),
+    )
     damage = [told for grouping, group, one in every for told in _damage(grouping, group, one)]
-    caps = [f"{grouping}: no groups: {why}" for grouping, why in groups.items() if isinstance(why, str)]
+    damage += [f"{grouping} {group!r}: {who}: missing" for grouping, group, who in absent]
+    without = {name: of or "no window is in a group" for name, of in groups.items() if not of or isinstance(of, str)}
+    caps = [f"{grouping}: no groups: {why}" for grouping, why in without.items()]
     caps += [*damage, *_doubts(found)]
     if verdict.verdict != INSUFFICIENT_DATA and any(one.outcome == "broken" for one in found):
         now = FAIL
@@ -94,9 +99,12 @@ def _damage(grouping: str, group: str, one: Evidence) -> Iterator[str]:
     where = f"{grouping} {group!r}: {one.forecaster}"
     if one.status != "ok":
         yield f"{where}: {one.status}"
-    elif one.uneven:
+        return
+    if one.uneven:
         yield f"{where}: {one.uneven} windows have a forecast in one arm and none in another"
-    elif not one.taught[-1] or np.isnan(one.gap.value[-1]):
+    if not one.taught[-1]:
+        yield f"{where}: NOT TAUGHT: no figure over all leads"
+    elif np.isnan(one.gap.value[-1]):
         yield f"{where}: no figure over all leads"
 
 

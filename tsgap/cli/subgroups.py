@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsgap.battery import ALL
-from tsgap.formats import aligned, one_line
-from tsgap.sentences import interval, percent, signed
+from tsgap.formats import aligned, one_line, rows_of
+from tsgap.sentences import NAMED, interval, percent, signed
 from tsgap.subgroups import LEVEL
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def text_of(frame: pd.DataFrame) -> str:
             whole = block[block.bin == ALL]
             shown = whole[whole.forecaster == _shown(whole)]
             lines += ["", *map(one_line, [sentence(shown)])]
-            rows = [_cells(row) for row in shown.to_dict("records") if row["group"]]
+            rows = [_cells(row) for row in rows_of(shown) if row["group"]]
             lines += aligned([_HEADS, *rows]) if rows else []
     return "\n".join([*lines[1:], "", _LEGEND]) + "\n" if lines else "no groups\n"
 
@@ -63,7 +63,10 @@ def sentence(groups: pd.DataFrame) -> str:
         said = "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
         differ = f"groups differ ({said})" if p < 1 - LEVEL else f"groups are not proven to differ ({said})"
     ends = f"{interval(row['low_joint'], row['high_joint'])}, all groups at once"
-    return f"{row['grouping']}: worst{who} is {row['group']!r} with {percent(row['gap'])} ({ends}); {differ}"
+    silent = [repr(name) for name in groups[groups.low_joint.isna() & ~groups.worst].group]
+    some = ", ".join(silent) if len(silent) <= NAMED else f"{len(silent)} other groups"
+    rest = f"; nothing is claimed of {some}" if silent else ""
+    return f"{row['grouping']}: worst{who} is {row['group']!r} with {percent(row['gap'])} ({ends}); {differ}{rest}"
 
 
 def _cells(row: Mapping[Any, Any]) -> list[str]:
