@@ -355,7 +355,7 @@ def test_a_series_with_one_near_stretch_is_looked_at_closely(longer: Split) -> N
     copied = int(np.flatnonzero(np.bincount(sparse.series) == 1)[0])
     rows = list(honest(longer, "stl-bootstrap"))
     rows[3] = noisy(longer, copied)
-    assert len(sparse.near(panel(*rows))) == 1
+    assert len(sparse.near(panel(*rows))[0]) == 1
     assert nearly(longer, panel(*rows), sparse).found >= leaks.AT_LEAST
 
 

@@ -1,21 +1,27 @@
-"""How near the nearest stretch of a panel is to given ones, up to level, slope and scale, at every alignment."""
+"""How near the nearest stretch of a panel is to given ones, up to level, slope and scale, or turned, at any place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.blocks import let_go, ranges
-from tsgap.occurrences import positions, sliding
+from tsgap.occurrences import TURNS, positions, sliding, turned
 from tsgap.panel import Floats, Ints, Panel
 
 #: Of a stretch that a line explains but for this share of its variance nothing is left to compare.
 LINE = 1e-4
+#: Stretches of the panel that are made at once.
+_BLOCK = 2**13
 #: Pairs of stretches that are compared at once, and how many of the panel these are at least and at most.
-_PAIRS, _TOGETHER = 2**19, (512, 8192)
+_PAIRS, _TOGETHER = 2**18, (256, _BLOCK)
+#: What is nearer than this share of a distance is so in single precision too.
+_SURE = 0.9
+
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,20 +29,21 @@ class Nearest:
     """How far the nearest stretch is, and where in the values of the panel it begins (n,); inf and -1 where none is.
 
     A distance is the root mean square of the difference of two stretches, each with mean 0, slope 0 and standard
-    deviation 1: 0 is the same, 1.4 is unrelated.
+    deviation 1: 0 is the same, 1.4 is unrelated. `turn` (n,) is the number in `TURNS` of how the nearest one is turned.
     """
 
     distance: Floats
     start: Ints
+    turn: Ints
 
 
-def flattened(stretches: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def flattened(stretches: Floats, *, line: float = LINE) -> tuple[Floats, NDArray[np.bool_]]:
     """Stretches (n, L) with mean 0, slope 0 and standard deviation 1, and of which more than a line is left (n,)."""
     time = _time(stretches.shape[1])
     centred = stretches - stretches.mean(1, keepdims=True)
     left = centred - np.outer(centred @ time, time)
     deviation, whole = left.std(1), centred.std(1)
-    varies = (deviation > np.sqrt(LINE) * whole) & (whole > 1e-9 * np.abs(stretches).max(1, initial=0.0))
+    varies = (deviation > np.sqrt(line) * whole) & (whole > 1e-9 * np.abs(stretches).max(1, initial=0.0))
     return left / np.where(varies, deviation, 1.0)[:, None], varies
 
 
@@ -62,51 +69,106 @@ def detail(windows: Floats) -> Floats:
     return np.asarray(np.sqrt(((windows - np.einsum("nk,lk->nl", shares, basis)) ** 2).mean(1)))
 
 
-def nearest(stretches: Floats, panel: Panel, *, apart: Sequence[Ints] = ()) -> Nearest:
+def nearest(
+    stretches: Floats,
+    panel: Panel,
+    *,
+    apart: Sequence[Ints] = (),
+    turns: bool = False,
+    enough: Floats | None = None,
+) -> Nearest:
     """The nearest stretch of a panel to each of some `flattened` ones (n, L).
 
     It is looked for in single precision, block by block; those of the panel that are a line are nowhere.
     Each of `apart` (n, 2) says which positions of the panel do not count: from its first to before its second number.
+    With `turns` those of the panel are looked at in each of `TURNS`: of what is even and what is odd about the middle
+    of two stretches the products are a and b, and a + b, −a − b, a − b and b − a those of the stretches in every turn.
+    Where one is nearer than `enough` (n,) there may be others that are nearer still.
     """
     n, length = stretches.shape
     best, at = np.zeros(n, dtype=np.float32), np.full(n, -1, dtype=np.int64)
-    wanted = np.asarray(stretches, dtype=np.float32)
-    for begin, count in _pieces(len(panel.values) - length + 1 if n else 0, n):
-        y, inside = _block(panel, begin, count, length)
-        scale, hidden = _scales(y, length)
-        windows = np.lib.stride_tricks.sliding_window_view(y.astype(np.float32), length)
-        there = np.multiply(windows, np.where(inside, scale, 0.0).astype(np.float32)[:, None])
-        if len(slow := np.flatnonzero(inside & hidden)):
-            exact, varies = flattened(panel.values[positions(slow + begin, length)])
-            there[slow] = exact * varies[:, None]
-        alike = wanted @ there.T
-        for span in apart:
-            _leave_out(alike, span - begin)
-        place = alike.argmax(1)
-        value = alike[np.arange(n), place]
-        better = value > best
-        best[better], at[better] = value[better], place[better] + begin
+    least = np.full(n, np.inf) if enough is None else length * (1 - (_SURE * enough) ** 2 / 2)
+    rows, wanted = np.arange(n), _parts(stretches.astype(np.float32), turns)
+    for block in ranges(len(panel.values) - length + 1, 1, _BLOCK):
+        if not len(rows):
+            break
+        there = _parts(_windows(panel, block, length), turns)
+        size = int(np.clip(_PAIRS // len(rows), *_TOGETHER))
+        room = np.empty((len(wanted), len(rows), size), dtype=np.float32)
+        for piece in ranges(len(there[0]), 1, size):
+            products = room[:, :, : piece.stop - piece.start]
+            for mine, theirs, product in zip(wanted, there, products, strict=True):
+                np.matmul(mine, theirs[piece].T, out=product)
+            alike = products[0]
+            if turns:
+                np.abs(products, out=products)
+                alike += products[1]
+            begin = block.start + piece.start
+            for span in apart:
+                _leave_out(alike, span[rows] - begin)
+            place = alike.argmax(1)
+            value = alike[np.arange(len(rows)), place]
+            better = value > best[rows]
+            best[rows[better]], at[rows[better]] = value[better], place[better] + begin
         let_go(panel.values)
+        left = best[rows] < least[rows]
+        if not left.all():
+            rows, wanted = rows[left], tuple(part[left] for part in wanted)
     found = np.flatnonzero(at >= 0)
-    distance = np.full(n, np.inf)
-    for rows in ranges(len(found), length):
-        of = found[rows]
-        exact, _ = flattened(panel.values[positions(at[of], length)])
-        distance[of] = np.sqrt(((exact - stretches[of]) ** 2).mean(1))
-    return Nearest(distance, at)
+    distance, turn = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
+    for some in ranges(len(found), length):
+        of = found[some]
+        # what was found is more than a line up to rounding, and has a scale
+        exact, _ = flattened(panel.values[positions(at[of], length)], line=LINE / 100)
+        for how in range(len(TURNS) if turns else 1):
+            far = np.sqrt(((turned(exact, np.full(len(of), how)) - stretches[of]) ** 2).mean(1))
+            turn[of] = np.where(far < distance[of], how, turn[of])
+            distance[of] = np.minimum(far, distance[of])
+    return Nearest(distance, at, turn)
 
 
-def _leave_out(alike: NDArray[np.float32], span: Ints) -> None:
+def dimensions(stretches: Floats, panel: Panel, *, floor: float) -> float:
+    """In how many dimensions the stretches of a panel differ around some `flattened` ones (n, L), in any turn.
+
+    It is told from how much farther the second nearest is than the nearest, which has nothing in common with it, in the
+    median; in D dimensions the ratio is above x with probability x^−D (Facco et al. 2017). What is nearer than `floor`
+    is that far. Where nothing is farther it is infinite.
+    """
+    first = nearest(stretches, panel, turns=True)
+    length = stretches.shape[1]
+    around = np.stack([first.start - length + 1, first.start + length], axis=1)
+    second = nearest(stretches, panel, turns=True, apart=[around])
+    known = np.isfinite(second.distance)
+    ratio = np.maximum(second.distance[known], floor) / np.maximum(first.distance[known], floor)
+    middle = float(np.median(np.log(ratio))) if len(ratio) else 0.0
+    return float(np.log(2) / middle) if middle > 0 else float(np.inf)
+
+
+def _parts(stretches: Singles, turns: bool) -> tuple[Singles, ...]:
+    """What is even about the middle of stretches (n, ⌈L/2⌉) and what is odd (n, ⌊L/2⌋): products add up; or all."""
+    if not turns:
+        return (stretches,)
+    half = stretches.shape[1] // 2
+    first, last, root = stretches[:, :half], stretches[:, ::-1][:, :half], np.float32(np.sqrt(0.5))
+    return np.hstack([root * (first + last), stretches[:, half : stretches.shape[1] - half]]), root * (first - last)
+
+
+def _windows(panel: Panel, block: slice, length: int) -> Singles:
+    """Stretches of the panel from each position of a block on with standard deviation 1; 0 where there are none."""
+    y, inside = _block(panel, block.start, block.stop - block.start, length)
+    scale, hidden = _scales(y, length)
+    windows = np.lib.stride_tricks.sliding_window_view(y.astype(np.float32), length)
+    there = np.multiply(windows, np.where(inside, scale, 0.0).astype(np.float32)[:, None])
+    if len(slow := np.flatnonzero(inside & hidden)):
+        exact, varies = flattened(panel.values[positions(slow + block.start, length)])
+        there[slow] = exact * varies[:, None]
+    return there
+
+
+def _leave_out(alike: Singles, span: Ints) -> None:
     first, last = np.clip(span, 0, alike.shape[1]).T
     for row in np.flatnonzero(last > first).tolist():
         alike[row, first[row] : last[row]] = -1.0
-
-
-def _pieces(n: int, rows: int) -> Iterator[tuple[int, int]]:
-    """First number and how many, of n, so that what is compared with so many rows stays close to the processor."""
-    size = int(np.clip(_PAIRS // max(rows, 1), *_TOGETHER))
-    for begin in range(0, n, size):
-        yield begin, min(size, n - begin)
 
 
 def _block(panel: Panel, begin: int, count: int, length: int) -> tuple[Floats, NDArray[np.bool_]]:

@@ -1,4 +1,4 @@
-"""Stretches of one panel that occur in another, up to level and scale, at every alignment."""
+"""Stretches of one panel that occur in another, up to level and scale, at every alignment, or turned."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ ROUNDING = 1e-6
 MOST = 2**30
 #: Stretches that are looked at together.
 BLOCK = 2**17
+#: How a stretch may be turned: not at all, y to −y, the last value first, or both. The first bit mirrors, the second
+#: reverses.
+TURNS = ("as it stands", "mirrored", "reversed", "mirrored and reversed")
 
 #: Which pairs of stretches count (P,), by the number of the wanted one (P,) and where the other begins (P,).
 Allowed = Callable[[Ints, Ints], NDArray[np.bool_]]
@@ -34,11 +37,15 @@ Allowed = Callable[[Ints, Ints], NDArray[np.bool_]]
 
 @dataclass(eq=False)
 class Stretches:
-    """Stretches of `length` values each, from each of `starts` (n,) of `values` on, none of them with a gap."""
+    """Stretches of `length` values each, from each of `starts` (n,) of `values` on, none of them with a gap.
+
+    `turn` (n,) is the number in `TURNS` of how each is turned; None where none is.
+    """
 
     values: Floats
     starts: Ints
     length: int
+    turn: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -53,18 +60,26 @@ class Stretches:
 
     def take(self, rows: Ints | NDArray[np.bool_]) -> Stretches:
         """Some of them."""
-        return Stretches(self.values, self.starts[rows], self.length)
+        turn = None if self.turn is None else self.turn[rows]
+        return Stretches(self.values, self.starts[rows], self.length, turn)
 
     def standardised(self, rows: Ints | slice = slice(None)) -> Floats:
-        """Some of them with mean 0 and standard deviation 1 (n, L)."""
-        return standardised(self.values[positions(self.starts[rows], self.length)])[0]
+        """Some of them with mean 0 and standard deviation 1 (n, L), as they are turned."""
+        found = standardised(self.values[positions(self.starts[rows], self.length)])[0]
+        return found if self.turn is None else turned(found, self.turn[rows])
+
+    def in_every_turn(self) -> Stretches:
+        """All of them as they stand, then all of them mirrored and so on (len(TURNS) · n)."""
+        n = len(TURNS)
+        return Stretches(self.values, np.tile(self.starts, n), self.length, np.repeat(np.arange(n), len(self)))
 
 
 def occurring(wanted: Stretches, panel: Panel, *, allowed: Allowed | None = None) -> tuple[NDArray[np.bool_], bool]:
     """Which of the wanted stretches (n,) occur in a panel, and whether the search went to its end.
 
     Two stretches are the same if they are equal after their mean is subtracted and they are divided by their standard
-    deviation. `allowed` says of pairs of a wanted stretch and a position in the panel which of them count.
+    deviation; what is wanted in another turn is wanted beside it. `allowed` says of pairs of a wanted stretch and a
+    position in the panel which of them count.
     """
     found = np.zeros(len(wanted.starts), dtype=bool)
     if not len(found):
@@ -232,6 +247,12 @@ def _factors() -> Ints:
 
 def positions(starts: Ints, length: int) -> Ints:
     return starts[:, None] + np.arange(length)
+
+
+def turned(stretches: Floats, turn: Ints) -> Floats:
+    """Stretches (n, L) of mean 0, each turned as the number in `TURNS` says (n,)."""
+    ordered = np.where(turn[:, None] & 2, stretches[:, ::-1], stretches)
+    return np.asarray(np.where(turn[:, None] & 1, -ordered, ordered))
 
 
 def _is_distinct(windows: Floats) -> NDArray[np.bool_]:
