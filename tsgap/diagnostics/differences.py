@@ -85,7 +85,7 @@ def distances(names: Sequence[Quantity], real: Floats, synthetic: Floats, labels
     size = np.abs(apart)
     at = int(size.argmax())
     chance = np.abs(studentised(np.concatenate([real, synthetic]), labels.of))
-    detail = f"lag {at + 1}: {real[:, at].mean():.2f} real, {synthetic[:, at].mean():.2f} synthetic"
+    detail = f"lag {at + 1}: {real[:, at].mean():z.2f} real, {synthetic[:, at].mean():z.2f} synthetic"
     advice = mean.more if abs(synthetic[:, at].mean()) > abs(real[:, at].mean()) else mean.less
     half = _jackknifed_half(real, synthetic)
     value = float(size.mean())
