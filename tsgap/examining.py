@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, nan
 from typing import Any
 
-import tsgap
 from tsgap import leaks
 from tsgap.diagnostics import Contrast, Known, contrasted
 from tsgap.diagnostics.features import features as own_features
 from tsgap.drawing import Wanted
-from tsgap.errors import DataError, StoreError, TsgapError
+from tsgap.errors import DataError, TsgapError
 from tsgap.examination import Examination, examined
-from tsgap.examinations import TABLE
 from tsgap.experiment import Experiment
-from tsgap.halves import ORACLE, SERIES, halves
+from tsgap.halves import halves
 from tsgap.inputs import Data, Inputs, NotDrawn, Source
-from tsgap.panel import Panel, digest
-from tsgap.plugins import Chosen, choose_diagnostic, choose_features, code_of, registry
-from tsgap.plugins.identity import code_hash
+from tsgap.panel import Panel
+from tsgap.plugins import Chosen, choose_diagnostic, choose_features, registry
 from tsgap.protocols import DiagnosticSpec
 from tsgap.replicates import Drawing, seed_of
-from tsgap.store import Store
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,113 +136,3 @@ def examine(
     return Examination(
         data.name, name, examined(contrast, specs, seed=seed), told, "", contrast.notes, contrast.caution
     ), contrast
-
-
-def content_of(case: Case, experiment: Experiment, specs: Mapping[str, DiagnosticSpec], version: str) -> str:
-    """Names an examination by all that could change it."""
-    panel = case.synthetic
-    read, strangers = case.source.as_read, case.outsiders
-    return digest(
-        version,
-        case.data.split.fingerprint,
-        panel.reason if isinstance(panel, NotDrawn) else panel.fingerprint,
-        case.source.normalised,
-        experiment.seed,
-        experiment.rules,
-        # what a path or an address leads to, not its name
-        code_hash(choose_features(experiment.features)) if experiment.features else "",
-        strangers.fingerprint if strangers is not None else "",
-        read.fingerprint if read is not None else "",
-        [(name, code_of(spec)) for name, spec in specs.items()],
-    )
-
-
-def record(
-    experiment: Experiment,
-    given: Inputs,
-    sources: Sequence[Source],
-    draw: Drawing,
-    store: Store,
-) -> None:
-    """Examine the sources of a sweep and keep what was found in its folder; what is there already is not done again."""
-    specs = specs_of()
-    out = {}
-    for name, case, content, kept in _recorded(experiment, given, sources, draw, store, specs):
-        out[name] = kept or {"content": content, "examination": examine(case, experiment, specs)[0].told}
-        if kept is None:
-            store.write_json(TABLE, {**_table(store), **out})
-    store.write_json(TABLE, out)
-
-
-def forget_others(
-    experiment: Experiment, given: Inputs, sources: Sequence[Source], draw: Drawing, store: Store
-) -> None:
-    """Take out of the folder of a sweep what was found in other series or with other settings: its gaps are new."""
-    if before := _table(store):
-        every = _recorded(experiment, given, sources, draw, store, specs_of())
-        store.write_json(TABLE, {name: before[name] for name, _, _, kept in every if kept})
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """What a sweep has to examine: so many `diagnostics` of each of `sources`, a source counted in each data set.
-
-    `reused` sources are in the folder as they are asked for. For `refits` of the others a generator is fitted on half
-    of the series. `seconds` is what the diagnostics of the others take, as those in the folder tell; None where some
-    have not run there on the same data set yet.
-    """
-
-    diagnostics: int
-    sources: int
-    reused: int
-    refits: int
-    seconds: float | None
-
-
-def foreseen(
-    experiment: Experiment, given: Inputs, sources: Sequence[Source], draw: Drawing, store: Store | None
-) -> Foreseen:
-    """What `record` would do; draws and examines nothing."""
-    specs = specs_of()
-    every = list(_recorded(experiment, given, sources, draw, store, specs))
-    todo = [case for _, case, _, kept in every if not kept]
-    refits = sum(case.refit is not None and len(case.data.train) >= SERIES for case in todo)
-    paces = _paces(store)
-    took = [paces.get((case.data.name, name), nan) for case in todo for name in specs]
-    seconds = sum(took)
-    return Foreseen(len(specs), len(every), len(every) - len(todo), refits, None if isnan(seconds) else seconds)
-
-
-def _paces(store: Store | None) -> dict[tuple[str, str], float]:
-    """Mean seconds of each diagnostic by data set, as the folder tells."""
-    took: dict[tuple[str, str], list[float]] = {}
-    for one in _table(store).values():
-        told = one["examination"]
-        for found in told["found"]:
-            seconds = found["seconds"]
-            took.setdefault((told["data"], found["diagnostic"]), []).append(nan if seconds is None else seconds)
-    return {name: sum(times) / len(times) for name, times in took.items()}
-
-
-def _recorded(
-    experiment: Experiment,
-    given: Inputs,
-    sources: Sequence[Source],
-    draw: Drawing,
-    store: Store | None,
-    specs: Mapping[str, DiagnosticSpec],
-) -> Iterator[tuple[str, Case, str, dict[str, Any] | None]]:
-    """Each source by its name, its case, its content, and what was found in the same before, if anything."""
-    before = _table(store)
-    for case in cases(given, [one for one in sources if one.name != ORACLE], draw):
-        name = f"{case.data.name}/{case.source.name}"
-        content = content_of(case, experiment, specs, tsgap.__version__)
-        kept = before.get(name)
-        yield name, case, content, kept if kept and kept.get("content") == content else None
-
-
-def _table(store: Store | None) -> dict[str, Any]:
-    try:
-        return {} if store is None else dict(store.read_json(TABLE))
-    except StoreError:
-        return {}

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsgap import drawing, examining, inputs, plan
+from tsgap import drawing, inputs, plan, recording
 from tsgap.detectable import Detectable, detectable
 from tsgap.errors import StoreError
-from tsgap.examining import Foreseen
 from tsgap.experiment import Experiment
 from tsgap.fits import fits_of
 from tsgap.gap import Counts
 from tsgap.panel import Panel
+from tsgap.recording import Foreseen
 from tsgap.sharing import Shard
 from tsgap.standing import Standing
 from tsgap.store import Store
@@ -79,7 +79,7 @@ def preview(
         made = plan.made(experiment, given, draw)
         examined = None
         if experiment.diagnose and (share is None or share.number == 1):
-            examined = examining.foreseen(experiment, given, made.sources, draw, store)
+            examined = recording.foreseen(recording.entries(experiment, given, made.sources, draw, store), store)
     every = fits_of(made.cells.values())
     mine = every if share is None else share.share(every)
     stand = Standing.of(every, store)

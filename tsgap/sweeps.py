@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tsgap import cell, drawing, engines, examining, inputs, manifest, plan
+from tsgap import cell, drawing, engines, inputs, manifest, plan, recording
 from tsgap.calibration import LEVELS
 from tsgap.engines import Outcome
 from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, levels_of, source_specs, whole
@@ -169,8 +169,9 @@ def perform(
             return drawing.drawn(wanted, store, work=work, jobs=jobs, engine=engine, timeout=timeout)
 
         made = plan.made(experiment, given, draw)
+        examined = recording.entries(experiment, given, made.sources, draw, store) if experiment.diagnose else []
         if experiment.diagnose:
-            examining.forget_others(experiment, given, made.sources, draw, store)
+            recording.forget_others(examined, store)
         manifest.write(experiment, made, store)
         # what was damaged since it was written is found before it is counted as done
         store.check()
@@ -198,7 +199,7 @@ def perform(
                 if on_progress:
                     on_progress(state)
         if experiment.diagnose and (share is None or share.number == 1):
-            examining.record(experiment, given, made.sources, draw, store)
+            recording.record(examined, experiment, store)
     forget()
     return Run(folder)
 

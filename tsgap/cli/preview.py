@@ -10,9 +10,9 @@ import click
 
 if TYPE_CHECKING:
     from tsgap.detectable import Detectable
-    from tsgap.examining import Foreseen
     from tsgap.gap import Counts
     from tsgap.previews import Preview
+    from tsgap.recording import Foreseen
 
 
 def show_preview(found: Preview, *, as_json: bool) -> None:
