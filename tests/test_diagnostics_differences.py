@@ -47,6 +47,13 @@ def test_what_is_proven_but_does_not_matter_is_none() -> None:
     assert judged(real, synthetic, of=replace(ONE, matters=0.2)).flag == "warn"
 
 
+def test_what_the_printed_interval_does_not_prove_is_no_warning() -> None:
+    real, synthetic = np.linspace(-0.1, 0.1, 6), np.array([9.0, 9.0, 0.3, 0.3, 0.3, 0.3])
+    found = judged(real, synthetic, figures=1)
+    assert found.p <= 0.05 and found.low < 0 < found.value
+    assert found.flag == ""
+
+
 def test_too_few_units_are_never_a_clean_bill() -> None:
     found = judged(np.zeros(4), np.full(4, 9.0), figures=5)
     assert found.flag == "not measurable"

@@ -1,8 +1,8 @@
 """Figures out of numbers that each unit has: how far the means of both sides are apart, and whether that is chance.
 
 U real and V synthetic units, K lags. Labels of units are permuted with studentised statistics, intervals are Welch's or
-a jackknife's over units. A warning takes both: proven at `LEVEL` over all figures of a diagnostic, and large enough to
-matter.
+a jackknife's over units. A warning takes both: proven at `LEVEL` over all figures of a diagnostic (for a difference by
+its interval too), and large enough to matter.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def differences(quantities: Sequence[Quantity], real: Floats, synthetic: Floats,
         value, half = _apart(ours, theirs, 0.975)
         detail = f"{ours.mean():.3g} real, {theirs.mean():.3g} synthetic"
         figure = Figure(of.name, value, value - half, value + half, p_value(by_chance), detail=detail)
-        found.append(labels.judged(figure, abs(value) >= of.matters, of.more if value > 0 else of.less))
+        # of few units of which one is far out, the permutation and the printed interval need not agree
+        matters = abs(value) >= max(of.matters, half)
+        found.append(labels.judged(figure, matters, of.more if value > 0 else of.less))
     return tuple(found)
 
 
