@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
-from tsgap.cli.options import read_options, split_options
+from tsgap.cli.options import read_options, split_of, split_options
 from tsgap.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -104,9 +104,8 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
         )
     if not given["real"] or not given["synthetic"]:
         raise UsageError("diagnostics compare two things: --real FILE or card:ID, and --synthetic FILE or gen:NAME")
-    split = {name: given[name] for name in ("horizons", "windows", "step", "first_cutoff")}
     channels = tuple(c.strip() for c in given["channels"].split(",") if c.strip())
-    data = data_specs(list(given["real"]), options=options, **split)
+    data = data_specs(list(given["real"]), options=options, **split_of(given))
     sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
     return Experiment(data, sources, (BASELINE,), diagnose=True, seed=given["seed"], **asked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,11 @@ def split_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_SPLIT):
         command = option(command)
     return command
+
+
+def split_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options of a command that say what the training part is."""
+    return {name: given[name] for name in ("horizons", "windows", "step", "first_cutoff")}
 
 
 _BENCH = (

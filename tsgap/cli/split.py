@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE
-from tsgap.cli.options import read_options, split_options
+from tsgap.cli.options import read_options, split_of, split_options
 from tsgap.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -42,15 +42,7 @@ def split(options: ReadOptions, **given: Any) -> int:
     from tsgap.inputs import read_data
     from tsgap.readers.writing import write_long, write_windows
 
-    spec = data_spec(
-        given["real"],
-        options=options,
-        horizons=given["horizons"],
-        windows=given["windows"],
-        step=given["step"],
-        first_cutoff=given["first_cutoff"],
-    )
-    data = read_data(spec)
+    data = read_data(data_spec(given["real"], options=options, **split_of(given)))
     train, horizon = data.split.training_data, max(data.horizons)
     context = given["context"] or default_context(train.seasons, horizon, train.lengths)
     length = given["length"] or context + horizon

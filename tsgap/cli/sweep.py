@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
-from tsgap.cli.options import read_options
+from tsgap.cli.options import read_options, split_of
 from tsgap.cli.preview import show_preview
 from tsgap.cli.progress import reporting
 from tsgap.errors import UsageError
@@ -182,14 +182,7 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
         return from_toml(config, data_dir=options.data_dir)
     if not given["real"]:
         raise UsageError("a sweep needs real data: --real FILE or --real card:ID ('tsgap data list' shows the cards)")
-    data = data_specs(
-        list(given["real"]),
-        options=options,
-        horizons=given["horizons"],
-        windows=given["windows"],
-        step=given["step"],
-        first_cutoff=given["first_cutoff"],
-    )
+    data = data_specs(list(given["real"]), options=options, **split_of(given))
     channels = tuple(c.strip() for c in given["channels"].split(",") if c.strip())
     if not given["synthetic"] and not given["oracle_split"]:
         raise UsageError("a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE
-from tsgap.cli.options import read_options, split_options
+from tsgap.cli.options import read_options, split_of, split_options
 from tsgap.errors import StoreError
 
 if TYPE_CHECKING:
@@ -48,15 +48,7 @@ def synth(options: ReadOptions, **given: Any) -> int:
 
     long_ending(given["out"])
     chosen = choose_generator(given["generator"].removeprefix("gen:"))
-    spec = data_spec(
-        given["real"],
-        options=options,
-        horizons=given["horizons"],
-        windows=given["windows"],
-        step=given["step"],
-        first_cutoff=given["first_cutoff"],
-    )
-    data = read_data(spec)
+    data = read_data(data_spec(given["real"], options=options, **split_of(given)))
     made = sampled(data, chosen, seed=given["seed"])
     path, first = given["out"], str(data.split.cutoffs.min())[:19]
     told = {
