@@ -137,7 +137,7 @@ def test_long_real_series_are_searched_in_their_later_part(monkeypatch: pytest.M
     real = world(10)
     monkeypatch.setattr(copies, "VALUES", 60 * 130)
     found = searched(real, drawn("copy", real, twins=False))
-    assert "60 real units, 7800 values" in found.notes[0]
+    assert "60 real series, 7800 values" in found.notes[0]
     assert 0.2 < told(found)[copies.EXACT_COPIES].value < 0.8
     assert told(found)[copies.EXACT_COPIES].flag == "warn"
 

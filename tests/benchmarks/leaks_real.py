@@ -100,7 +100,7 @@ def planted(split: Split, host: Panel, kind: str, *, one: bool) -> Panel:
     rng = np.random.default_rng(1)
     rows = {f"host {i}": y for i, y in enumerate(host)}
     n = len(split.data)
-    for i in [int(rng.integers(n))] if one else range(min(n, COPIES)):
+    for i in [int(rng.integers(n))] if one else np.linspace(0, n - 1, min(n, COPIES)).astype(int).tolist():
         y = split.data[i]
         y = y[np.isfinite(y)][5:]
         rows[f"copy {i}"] = PLANTED[kind](y, 0.01 * y.std() * rng.normal(size=len(y)))

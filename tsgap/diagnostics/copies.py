@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from tsgap.diagnostics.contrast import Contrast, Side
 from tsgap.diagnostics.figures import Diagnosed, Figure, Sample
 from tsgap.diagnostics.shares import Share, figures_of
+from tsgap.halves import SERIES as FEW
 from tsgap.nearness import Nearest, flattened, nearest
-from tsgap.occurrences import Stretches, occurring
+from tsgap.occurrences import Allowed, Stretches, occurring, positions
 from tsgap.panel import Floats, Ints, Panel
-from tsgap.ragged import offsets_of
+from tsgap.ragged import spans
 
 #: Windows of a side that are looked for at every alignment, at least and at most; pairs that are compared.
-FEWEST, MANY, PAIRS = 100, 1000, 25 * 10**7
-#: Values of the real series that are searched, at most.
-VALUES = 10**7
+FEWEST, MANY, PAIRS = 100, 1000, 5 * 10**8
+#: Values of the real series that are searched, and stretches of a side that are looked for exactly, at most.
+VALUES, STRETCHES = 10**7, 2**17
 #: A window is a near copy if it is nearer than this share of real windows is to other real series.
 QUANTILE = 0.01
 #: And no farther than this, in standard deviations: what is smooth is near to much that is smooth.
@@ -30,10 +31,15 @@ CLOSE = 0.5
 LEAST, LEAST_SYNTHETIC = 100, 20
 #: A distance that is none.
 TINY = 1e-9
+#: Units that few series are cut into, all together.
+PARTS = 40
 #: Steps of stretches that are the same, or fewer where windows are shorter.
 EXACT = 24
 #: Copies are warned of where the share is proven larger at this level, and so many times as large.
 LEVEL, TIMES = 0.01, 3.0
+#: A window that is so many times nearer to one real series than to any other, and twice as many times as any real
+#: window, is a copy where another window of its series is too; series that are looked at closely, and windows of each.
+NEARER, SERIES, OF_SERIES = 3.5, 16, 16
 #: Samples that are shown at most.
 WORST = 20
 
@@ -53,9 +59,11 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
 
     Distances of windows (`RAW`, `RELATIVE`) are in the units of the data, those of synthetic and of held-back real
     windows to the windows of the other real half. What does not depend on level, slope and scale is searched for at
-    every alignment in all real units, real windows in all but their own unit; where synthetic series are twins of real
-    ones, which resemble them more than any other, in all but their own place. Exact copies are stretches that are
-    equal up to level and scale.
+    every alignment in all real series, the held-back ones too, and for windows of every synthetic series as long as
+    these are no more than the windows; real windows in all but their own series; where synthetic series are twins of
+    real ones, which resemble them more than any other, in all but their own place. Exact copies are stretches that are
+    equal up to level and scale. Beside proven shares a single series is warned of that is the copy of a real one beyond
+    what real series have in common.
     """
     figures = list(_distances(contrast))
     if contrast.is_floor:
@@ -63,11 +71,13 @@ def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     search = _Search(contrast, _searched(contrast))
     near, far = search.near(seed)
     figures[1:1] = [search.ratio(), near]
-    exact, same = search.exact(seed)
+    exact, same, looked_for = search.exact(seed)
     figures.append(exact)
+    length, ours = contrast.real.length, search.ours
     note = (
-        f"{len(search.rows)} synthetic and {len(search.own)} real windows of {contrast.real.length} values were looked "
-        f"for at every alignment in {len(search.panel)} real units, {len(search.panel.values)} values"
+        f"{len(ours.starts)} synthetic windows, of {len(np.unique(ours.row))} of {len(ours.panel)} series, and "
+        f"{len(search.own.starts)} real windows of {length} values were looked for at every alignment in "
+        f"{len(search.panel)} real series, {len(search.panel.values)} values; {looked_for}"
     )
     worst = sorted([*same, *far], key=lambda sample: -sample.score)
     return Diagnosed(tuple(figures), tuple(worst[:WORST]), (note,))
@@ -97,29 +107,71 @@ def _two_nearest(side: Side, real: Side) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True, eq=False)
+class _Windows:
+    """Stretches of `length` values of a panel, end to end: where they begin (N,) in the values of which `row` (N,).
+
+    `unit` (N,) tells apart what is taken for independent: series, or stretches of time of a window or more where these
+    are few.
+    """
+
+    panel: Panel
+    length: int
+    starts: Ints
+    row: Ints
+
+    @classmethod
+    def of(cls, panel: Panel, length: int, most: int, *, among: Ints | None = None) -> _Windows:
+        """At most so many, evenly, of every series that is long enough or of some; of fewer where these are more."""
+        room = panel.lengths // length
+        rows = _evenly(np.flatnonzero(room) if among is None else among, most)
+        each = np.minimum(room[rows], max(1, most // max(1, len(rows))))
+        row = np.repeat(rows, each)
+        nth, _ = spans(np.zeros_like(each), each)
+        return cls(panel, length, panel.offsets[row] + nth * room[row] // np.repeat(each, each) * length, row)
+
+    def take(self, which: Ints | NDArray[np.bool_]) -> _Windows:
+        """Some of them."""
+        return _Windows(self.panel, self.length, self.starts[which], self.row[which])
+
+    def varied(self) -> _Windows:
+        """Those with more than a line in them."""
+        return self.take(flattened(self.values)[1])
+
+    @property
+    def values(self) -> Floats:
+        """Their values (N, L)."""
+        return np.asarray(self.panel.values[positions(self.starts, self.length)])
+
+    @cached_property
+    def flat(self) -> Floats:
+        """Without level, slope and scale (N, L)."""
+        return flattened(self.values)[0]
+
+    @property
+    def step(self) -> Ints:
+        """Where in their series they begin (N,)."""
+        return np.asarray(self.starts - self.panel.offsets[self.row])
+
+    def unit(self, window: int) -> Ints:
+        """The unit of each (N,), for windows of so many values."""
+        if len(self.panel) >= FEW:
+            return self.row
+        lengths = self.panel.lengths[self.row]
+        parts = np.clip(lengths // (2 * window), 1, -(-PARTS // len(self.panel)))
+        return np.asarray(np.unique(self.row * PARTS + self.step * parts // lengths, return_inverse=True)[1])
+
+
+@dataclass(frozen=True, eq=False)
 class _Search:
-    """The synthetic windows in all real units, and the real ones in all but themselves."""
+    """The synthetic windows in all real series, and the real ones in all but themselves."""
 
     contrast: Contrast
     panel: Panel
 
-    @cached_property
-    def _real(self) -> tuple[Ints, Ints]:
-        """Where real windows begin in the values of the panel (N,), and the row that each is of (N,)."""
-        begins, rows, before = [], [], 0
-        for side in (self.contrast.real, self.contrast.held_back):
-            row = side.unit + before
-            at = side.begins - (side.panel.lengths[side.unit] - self.panel.lengths[row])
-            begins.append((self.panel.offsets[row] + at)[at >= 0])
-            rows.append(row[at >= 0])
-            before += len(side.panel)
-        return np.concatenate(begins), np.concatenate(rows)
-
-    def _apart(self, begins: Ints, rows: Ints, length: int) -> Ints:
-        """Positions (N, 2) of the panel that are not compared with stretches that begin there."""
-        if self.contrast.paired:
-            return np.stack([begins - length + 1, begins + length], axis=1)
-        return np.stack([self.panel.offsets[rows], self.panel.offsets[rows + 1]], axis=1)
+    @property
+    def length(self) -> int:
+        """How long windows are."""
+        return self.contrast.real.length
 
     @cached_property
     def many(self) -> int:
@@ -127,39 +179,36 @@ class _Search:
         return int(np.clip(PAIRS // max(1, len(self.panel.values)), FEWEST, MANY))
 
     @cached_property
-    def rows(self) -> Ints:
-        """The synthetic windows that are looked for: those with more than a line in them."""
-        return _evenly(np.flatnonzero(flattened(self.contrast.synthetic.windows)[1]), self.many)
+    def ours(self) -> _Windows:
+        """The synthetic windows that are looked for."""
+        return _Windows.of(self.contrast.all_synthetic, self.length, self.many).varied()
 
     @cached_property
-    def own(self) -> Ints:
-        """The real ones, of `_real`."""
-        begins, _ = self._real
-        return _evenly(np.flatnonzero(flattened(self._cut(begins))[1]), self.many)
+    def own(self) -> _Windows:
+        """The real ones."""
+        return _Windows.of(self.panel, self.length, self.many).varied()
 
-    def _cut(self, begins: Ints) -> Floats:
-        return np.asarray(self.panel.values[begins[:, None] + np.arange(self.contrast.real.length)])
+    def _apart(self, starts: Ints, length: int) -> Ints:
+        """Positions (N, 2) of the panel that are not compared with stretches that begin there."""
+        if self.contrast.paired or len(self.panel) < FEW:
+            return np.stack([starts - length + 1, starts + length], axis=1)
+        row = self._row(starts)
+        return np.stack([self.panel.offsets[row], self.panel.offsets[row + 1]], axis=1)
+
+    def _row(self, starts: Ints) -> Ints:
+        return np.asarray(np.searchsorted(self.panel.offsets, starts, side="right") - 1)
 
     @cached_property
     def found(self) -> tuple[Nearest, Nearest]:
         """The nearest stretches to synthetic and to real windows."""
-        begins, rows = (of[self.own] for of in self._real)
-        apart = self._apart(begins, rows, self.contrast.real.length)
-        return nearest(self._flat, self.panel), nearest(self._flat_real, self.panel, apart=[apart])
+        apart = self._apart(self.own.starts, self.length)
+        return nearest(self.ours.flat, self.panel), nearest(self.own.flat, self.panel, apart=[apart])
 
-    @cached_property
-    def _flat(self) -> Floats:
-        return flattened(self.contrast.synthetic.windows[self.rows])[0]
-
-    @cached_property
-    def _flat_real(self) -> Floats:
-        return flattened(self._cut(self._real[0][self.own]))[0]
-
-    def _lead(self, flat: Floats, first: Nearest, of: Ints, apart: Sequence[Ints] = ()) -> Floats:
-        """How far the nearest stretch is over how far that of the next real unit is, for some windows."""
-        row = np.searchsorted(self.panel.offsets, first.start[of], side="right") - 1
-        nearest_unit = np.stack([self.panel.offsets[row], self.panel.offsets[row + 1]], axis=1)
-        second = nearest(flat[of], self.panel, apart=[*apart, nearest_unit]).distance
+    def _lead(self, windows: _Windows, first: Nearest, of: Ints, apart: Sequence[Ints] = ()) -> Floats:
+        """How far the nearest stretch is over how far that of the next real series is, for some windows."""
+        row = self._row(first.start[of])
+        around = np.stack([self.panel.offsets[row], self.panel.offsets[row + 1]], axis=1)
+        second = nearest(windows.flat[of], self.panel, apart=[*apart, around]).distance
         return np.asarray(first.distance[of] / np.maximum(second, TINY))
 
     def ratio(self) -> Figure:
@@ -173,94 +222,117 @@ class _Search:
         """The share of near copies, and which they are.
 
         A near copy is nearer to its nearest real stretch than `QUANTILE` of the real windows are to theirs, and than
-        `CLOSE`, and leads the stretches of the next real unit by more than that share of real windows do.
+        `CLOSE`, and leads the stretches of the next real series by more than that share of real windows do.
         """
         ours, theirs = self.found
-        if len(self.rows) < LEAST_SYNTHETIC or len(self.own) < LEAST:
+        if len(self.ours.starts) < LEAST_SYNTHETIC or len(self.own.starts) < LEAST:
             why = (
-                f"{len(self.rows)} synthetic and {len(self.own)} real windows with more than a line in them are too "
-                f"few: it takes {LEAST_SYNTHETIC} and {LEAST}, more series or longer ones"
+                f"{len(self.ours.starts)} synthetic and {len(self.own.starts)} real windows with more than a line in "
+                f"them are too few: it takes {LEAST_SYNTHETIC} and {LEAST}, more series or longer ones"
             )
             return Figure.unknown(NEAR_COPIES, why), []
-        side = self.contrast.synthetic
-        begins, rows = (of[self.own] for of in self._real)
         known = np.flatnonzero(theirs.start >= 0)
-        apart = self._apart(begins, rows, side.length)[known]
-        leads = np.full(len(self.own), np.inf)
-        leads[known] = self._lead(self._flat_real, theirs, known, [apart])
+        leads = np.full(len(self.own.starts), np.inf)
+        leads[known] = self._lead(self.own, theirs, known, [self._apart(self.own.starts[known], self.length)])
         limit = min(float(np.quantile(theirs.distance, QUANTILE)), CLOSE)
         lead = float(np.quantile(leads, QUANTILE))
         again = (theirs.distance <= limit) & (leads <= lead)
         close = np.flatnonzero(ours.distance <= limit)
-        close = close[self._lead(self._flat, ours, close) <= lead]
-        is_near = np.isin(np.arange(len(self.rows)), close).astype(np.float64)
-        share = Share(NEAR_COPIES, is_near, side.unit[self.rows], again.astype(np.float64), rows, SCREEN)
+        ahead = self._lead(self.ours, ours, close)
+        is_near = np.isin(np.arange(len(self.ours.starts)), close[ahead <= lead]).astype(np.float64)
+        units = self.ours.unit(self.length), self.own.unit(self.length)
+        share = Share(NEAR_COPIES, is_near, units[0], again.astype(np.float64), units[1], SCREEN)
         figure = _warned(share, seed)
+        shown, at, distance = self.ours, ours.start, ours.distance
+        rows = np.flatnonzero(is_near)
         if figure.flag != "warn":
-            # as many as real series come near to each other: none of them is called a copy
-            return figure, []
-        found = [
-            self._sample(
-                int(self.rows[i]),
-                0,
-                side.length,
-                float(1 - ours.distance[i] / max(limit, TINY)),
-                int(ours.start[i]),
-                NEAR,
-            )
-            for i in close.tolist()
+            # as many as real series come near to each other, so that none is called a copy: but one that stands alone
+            alone = min(float(leads.min()) / 2, 1 / NEARER)
+            suspects = np.unique(self.ours.row[close[ahead <= alone]])[:SERIES]
+            shown = _Windows.of(shown.panel, self.length, SERIES * OF_SERIES, among=suspects).varied()
+            closely = nearest(shown.flat, self.panel)
+            at, distance = closely.start, closely.distance
+            rows = np.flatnonzero(distance <= limit)
+            rows = rows[self._lead(shown, closely, rows) <= alone]
+            series, count = np.unique(shown.row[rows], return_counts=True)
+            rows = rows[np.isin(shown.row[rows], series[count >= 2])]
+            if len(rows):
+                figure = replace(figure, flag="warn", advice=SCREEN)
+        scores = 1 - distance[rows] / max(limit, TINY)
+        return figure, [
+            self._sample(shown, i, self.length, score, int(at[i]), NEAR)
+            for i, score in zip(rows.tolist(), scores.tolist(), strict=True)
         ]
-        return figure, found
 
-    def exact(self, seed: int) -> tuple[Figure, list[Sample]]:
-        """The share of stretches of synthetic windows that are in a real series as they stand, and which they are."""
-        side, length = self.contrast.synthetic, min(EXACT, self.contrast.real.length)
-        steps = np.arange(0, side.length - length + 1, length)
-        window = np.repeat(np.arange(len(side.unit)), len(steps))
-        starts = side.panel.offsets[side.unit[window]] + (side.begins[window] + np.tile(steps, len(side.unit)))
-        ours = Stretches.distinct(side.panel.values, starts, length)
-        begins, _ = self._real
-        real = Stretches.distinct(self.panel.values, (begins[:, None] + steps).ravel(), length)
-        row = np.searchsorted(self.panel.offsets, real.starts, side="right") - 1
-        apart = self._apart(real.starts, row, length)
-
-        def elsewhere(pairs: Ints, at: Ints) -> NDArray[np.bool_]:
-            return np.asarray((at < apart[pairs, 0]) | (at >= apart[pairs, 1]))
-
-        if not len(ours) or not len(real):
-            return Figure.unknown(
-                EXACT_COPIES, "stretches have too few different values to tell a copy from chance"
-            ), []
-        found, _ = occurring(ours, self.panel)
-        again, _ = occurring(real, self.panel, allowed=elsewhere)
-        at = np.searchsorted(starts, ours.starts) if (np.diff(starts) >= 0).all() else _found_at(starts, ours.starts)
-        share = Share(
-            EXACT_COPIES, found.astype(np.float64), side.unit[window[at]], again.astype(np.float64), row, SCREEN
-        )
+    def exact(self, seed: int) -> tuple[Figure, list[Sample], str]:
+        """The share of stretches that are in a real series as they stand, which they are, and of how many."""
+        length = min(EXACT, self.length)
+        ours, mine = _distinct(_Windows.of(self.contrast.all_synthetic, length, STRETCHES))
+        real, theirs = _distinct(_Windows.of(self.panel, length, STRETCHES))
+        looked_for = f"so were {len(ours.starts)} stretches of {length}, exactly"
+        if not len(ours.starts) or not len(real.starts):
+            why = "stretches have too few different values to tell a copy from chance"
+            return Figure.unknown(EXACT_COPIES, why), [], looked_for
+        found, _ = occurring(mine, self.panel)
+        again, _ = occurring(theirs, self.panel, allowed=_outside(self._apart(real.starts, length)))
+        units = ours.unit(self.length), real.unit(self.length)
+        share = Share(EXACT_COPIES, found.astype(np.float64), units[0], again.astype(np.float64), units[1], SCREEN)
         figure = _warned(share, seed)
-        if found.any() and not again.any():
-            # no real stretch is in another real series: chance does not do that
-            figure = replace(figure, flag="warn", advice=SCREEN)
-        shown = at[found][:WORST]
-        places = self._places(ours.take(found), WORST)
-        samples = [
-            self._sample(int(window[i]), int(steps[i % len(steps)]), length, 2.0, place, SAME)
-            for i, place in zip(shown.tolist(), places.tolist(), strict=True)
-        ]
-        return figure, samples
+        rows = np.flatnonzero(found)
+        if figure.flag != "warn":
+            rows = _evenly(rows, self.many)
+            rows = rows[self._beyond_chance(mine.take(rows))]
+            if len(rows):
+                figure = replace(figure, flag="warn", advice=SCREEN)
+        shown, counts = [], []
+        for row in np.unique(ours.row[rows])[:STRETCHES].tolist():
+            of = rows[ours.row[rows] == row]
+            # stretches are end to end: as many as follow one another
+            run = int(np.argmax(np.append(np.diff(ours.starts[of]) != length, True))) + 1
+            shown.append(int(of[0]))
+            counts.append((len(of), run))
+        order = sorted(range(len(shown)), key=lambda i: -counts[i][0])[:WORST]
+        places = self._places(mine.take(np.array([shown[i] for i in order], dtype=np.int64)))
+        return (
+            figure,
+            [
+                self._sample(ours, shown[i], counts[i][1] * length, 1.0 + counts[i][0], place, SAME)
+                for i, place in zip(order, places.tolist(), strict=True)
+            ],
+            looked_for,
+        )
 
-    def _places(self, stretches: Stretches, most: int) -> Ints:
-        """Where in the values of the panel the first of some stretches are."""
-        return nearest(flattened(stretches.standardised(slice(0, most)))[0], self.panel).start
+    def _beyond_chance(self, found: Stretches) -> NDArray[np.bool_]:
+        """Of which stretches that occur in a real series not both halves occur in others too (n,)."""
+        apart, half = self._apart(self._places(found), found.length), found.length // 2
+        starts = np.concatenate([found.starts, found.starts + found.length - half])
+        known, _ = occurring(
+            Stretches(found.values, starts, half), self.panel, allowed=_outside(np.concatenate([apart, apart]))
+        )
+        return np.asarray(~known.reshape(2, -1).all(0))
 
-    def _sample(self, window: int, step: int, length: int, score: float, at: int, what: str) -> Sample:
-        side = self.contrast.synthetic
-        key = side.panel.keys[side.unit[window]]
+    def _places(self, stretches: Stretches) -> Ints:
+        """Where in the values of the panel stretches are."""
+        return nearest(flattened(stretches.standardised())[0], self.panel).start
+
+    def _sample(self, windows: _Windows, i: int, length: int, score: float, at: int, what: str) -> Sample:
         reason = f"{what} a real series"
         if at >= 0:
-            row = int(np.searchsorted(self.panel.offsets, at, side="right")) - 1
-            reason = f"{what} real series {self.panel.keys[row]!r} from its step {at - self.panel.offsets[row]} on"
-        return Sample(key, int(side.begins[window]) + step, length, score, reason)
+            row = int(self._row(np.array([at]))[0])
+            begin = at - self.panel.offsets[row + 1] + self.contrast.all_real.lengths[row]
+            reason = f"{what} real series {self.panel.keys[row]!r} from its step {begin} on"
+        return Sample(windows.panel.keys[windows.row[i]], int(windows.step[i]), length, score, reason)
+
+
+def _distinct(windows: _Windows) -> tuple[_Windows, Stretches]:
+    """Those that have enough different values."""
+    kept = Stretches.distinct(windows.panel.values, windows.starts, windows.length)
+    return windows.take(np.isin(windows.starts, kept.starts)), kept
+
+
+def _outside(apart: Ints) -> Allowed:
+    """Pairs that count: those of a stretch and a place that is not within its `apart` (N, 2)."""
+    return lambda pairs, at: np.asarray((at < apart[pairs, 0]) | (at >= apart[pairs, 1]))
 
 
 def _warned(share: Share, seed: int) -> Figure:
@@ -271,24 +343,11 @@ def _warned(share: Share, seed: int) -> Figure:
 
 
 def _searched(contrast: Contrast) -> Panel:
-    """All real units, the later part of each where there are too many values."""
-    sides = contrast.real.panel, contrast.held_back.panel
-    lengths = np.concatenate([panel.lengths for panel in sides])
-    whole = Panel(
-        np.concatenate([panel.values for panel in sides]),
-        offsets_of(lengths),
-        (*sides[0].keys, *sides[1].keys),
-        sides[0].freq,
-        sides[0].seasons,
-    )
+    """All real series, the later part of each where there are too many values."""
+    whole = contrast.all_real
     return whole if len(whole.values) <= VALUES else whole.tail(max(contrast.real.length, VALUES // len(whole)))
 
 
 def _evenly(rows: Ints, most: int) -> Ints:
     """At most so many of some rows, evenly."""
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64))] if len(rows) else rows
-
-
-def _found_at(starts: Ints, wanted: Ints) -> Ints:
-    order = np.argsort(starts, kind="stable")
-    return np.asarray(order[np.searchsorted(starts[order], wanted)])
