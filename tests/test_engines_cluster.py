@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 import tsgap
+from tests.said import EVERYTHING, differing, in_groups, only_quick_diagnostics
 from tests.worlds import seasonal
 from tsgap import cli
 from tsgap.engines import Outcome, Task, cluster, connection, run
@@ -281,6 +282,28 @@ def test_a_sweep_gives_the_same_to_the_bit_as_on_this_machine(
         assert one.finished() == two.finished()
     assert gone(nodes.laid)
     assert gone(nodes.served)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"forecasters": ["linear"], "replicates": 1}, id="in short"),
+        pytest.param({}, id="in full", marks=pytest.mark.slow),
+    ],
+)
+def test_all_views_of_a_sweep_are_the_same_to_the_bit_as_on_this_machine(
+    nodes: Nodes, driver: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
+) -> None:
+    only_quick_diagnostics(monkeypatch)
+    here, there = (
+        tsgap.sweep(
+            *(in_groups(), "gen:stl-bootstrap"),
+            **{**EVERYTHING, **more, "out": driver / f"views-{name}-{len(more)}", "engine": engine, "jobs": jobs},
+        )
+        for name, engine, jobs in (("here", "local", 0), ("there", nodes.engine, None))
+    )
+    assert (there.complete, there.n_failed) == (True, 0)
+    assert differing(here, there) == []
 
 
 def test_inputs_and_outputs_travel_whole_and_inputs_once(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tsgap
+from tests.said import EVERYTHING, differing, in_groups, only_quick_diagnostics
 from tests.test_sweeps import Broken, swept
 from tests.worlds import seasonal
 from tsgap import blocks, fits, plan
@@ -162,6 +163,18 @@ def test_the_merged_run_is_the_unsharded_one(world: tuple[Path, Run, list[Run]],
     seen: list[Progress] = []
     swept(tmp_path, SOURCES, out=merged.path, on_progress=seen.append)
     assert seen[-1].reused == seen[-1].total
+
+
+def test_the_merged_run_is_the_unsharded_one_in_all_its_views(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_quick_diagnostics(monkeypatch)
+
+    def swept(name: str, **given: Any) -> Run:
+        return tsgap.sweep(in_groups(), "gen:stl-bootstrap", out=tmp_path / name, jobs=0, **EVERYTHING, **given)
+
+    shards = [swept(f"shard-{k}", shard=(k, 3)).path for k in (1, 2, 3)]
+    merged = tsgap.merge(shards[::-1], out=tmp_path / "merged")
+    assert merged.complete
+    assert differing(swept("whole"), merged) == []
 
 
 def test_a_shard_that_stands_alone_says_what_is_missing_and_never_passes(world: tuple[Path, Run, list[Run]]) -> None:

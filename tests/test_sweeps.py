@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 import tsgap
+from tests.said import EVERYTHING, differing, in_groups, only_quick_diagnostics
 from tests.worlds import seasonal
 from tsgap import fits, plan
 from tsgap.atoms import Atoms
@@ -612,40 +613,35 @@ def test_without_quantiles_nothing_is_asked_and_a_metric_of_them_says_so(tmp_pat
 
 
 KILLED = """
-import sys, tsgap
-from tests.worlds import seasonal
-tsgap.sweep(seasonal(series=8, length=160), "gen:stl-bootstrap",
-            forecasters=["seasonal-naive", "linear", "gradient-boosting"], horizons=[1, 6], jobs=2,
-            replicates=1, out=sys.argv[1])
+import os, signal, sys, pytest, tsgap
+from tests.said import EVERYTHING, in_groups, only_quick_diagnostics
+only_quick_diagnostics(pytest.MonkeyPatch())
+def on_progress(state):
+    if state.ok >= int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+tsgap.sweep(in_groups(), "gen:stl-bootstrap", out=sys.argv[1], jobs=2, on_progress=on_progress, **EVERYTHING)
 """
 
 
-def test_a_sweep_that_was_killed_halfway_is_finished_by_the_same_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cells", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_a_sweep_that_was_killed_halfway_is_finished_by_the_same_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int
+) -> None:
+    only_quick_diagnostics(monkeypatch)
     root = Path(__file__).parent.parent
     env = {**os.environ, "PYTHONPATH": str(root)}
-    parts = tmp_path / "killed" / "parts"
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed")], env=env, cwd=root)
-    deadline = time.monotonic() + 60
-    while len(list(parts.rglob("*.parquet"))) < 3:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    there = len(list(parts.rglob("*.parquet")))
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "killed"), str(cells)], env=env, cwd=root)
+    assert killed.returncode == -signal.SIGKILL
     seen: list[Progress] = []
-    settings: dict[str, Any] = {
-        "forecasters": ["seasonal-naive", "linear", "gradient-boosting"],
-        "horizons": [1, 6],
-        "jobs": 0,
-        "replicates": 1,
-    }
-    frame = seasonal(series=8, length=160)
-    resumed = tsgap.sweep(frame, "gen:stl-bootstrap", out=tmp_path / "killed", on_progress=seen.append, **settings)
-    whole = tsgap.sweep(frame, "gen:stl-bootstrap", out=tmp_path / "whole", **settings)
-    assert seen[-1].reused >= min(there, 3)
-    assert seen[-1].reused < seen[-1].total
-    pd.testing.assert_frame_equal(resumed.profile(), whole.profile())
+    resumed, whole = (
+        tsgap.sweep(
+            *(in_groups(), "gen:stl-bootstrap"), out=tmp_path / name, jobs=0, on_progress=seen.append, **EVERYTHING
+        )
+        for name in ("killed", "whole")
+    )
+    assert cells <= seen[0].reused < seen[0].total
+    assert resumed.complete
+    assert differing(whole, resumed) == []
 
 
 class Virtual:
