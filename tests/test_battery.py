@@ -59,7 +59,7 @@ def test_probes_and_who_learns_nothing_or_failed_do_not_count() -> None:
     assert (found.why["trees"], found.why["still"]) == ("timeout", NO_EFFECT)
     assert found.several
     assert found.lost == ("trees",)
-    assert not Battery.of([made(), probe, canary]).several
+    assert not Battery.of([made(), probe, canary, ended(NO_EFFECT, "still")]).several
 
 
 def test_a_mean_is_whole_without_who_is_behind_naive_but_not_without_who_failed() -> None:

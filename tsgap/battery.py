@@ -46,7 +46,7 @@ class Battery:
     By forecaster, in the order of the plan. Left out are probes and those that learn nothing or of which there is
     nothing, and who, trained on real data, is proven worse than seasonal naive over all leads that are asked for: such
     a forecaster has learnt too little to lose any of it, and would dilute a mean. Those are in `behind`. `several`:
-    whether more than one learns, so that there is a mean beside them. `lost`: those that learn and have failed.
+    whether more than one learns anything, so that there is a mean beside them. `lost`: those that learn and have failed.
     """
 
     why: Mapping[str, str]
@@ -67,8 +67,10 @@ class Battery:
                 )
                 behind.add(one.forecaster)
             why[one.forecaster] = told
-        learning = [one for one in evidence if _learns(one)]
-        lost = tuple(one.forecaster for one in learning if one.status not in ("ok", *EXCUSED))
+        learning = [
+            one for one in evidence if one.transfer != "none" and one.memory != "lag" and one.status not in EXCUSED
+        ]
+        lost = tuple(one.forecaster for one in learning if one.status != "ok")
         return cls(why, frozenset(behind), len(learning) > 1, lost)
 
     def counted(self, evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -89,10 +91,6 @@ class Battery:
         fewest = min(there, key=lambda one: (one.clusters.counts.series, one.clusters.counts.blocks))
         told = replace(fewest, forecaster=ALL, losses={}, taught=taught, used=used, uneven=int(not whole))
         return Mean(told, gap, assay, whole)
-
-
-def _learns(one: Evidence) -> bool:
-    return one.transfer != "none" and one.memory != "lag"
 
 
 def _why_not(one: Evidence) -> str:
