@@ -46,7 +46,7 @@ class Battery:
     By forecaster, in the order of the plan. Left out are probes and those that learn nothing or of which there is
     nothing, and who, trained on real data, is proven worse than seasonal naive over all leads that are asked for: such
     a forecaster has learnt too little to lose any of it, and would dilute a mean. Those are in `behind`. `several`:
-    whether more than one learns anything, so that there is a mean beside them. `lost`: those that learn and have failed.
+    whether more than one learns anything, so that there is a mean beside them. `lost`: those of them that have failed.
     """
 
     why: Mapping[str, str]
@@ -113,6 +113,6 @@ def _behind_naive(one: Evidence, level: float) -> float | None:
 def _over_all_leads(one: Evidence, arm: str) -> Floats:
     """Losses (K, N, 1), each lead once: of the place that is all leads, else of all places, which part them."""
     first, last = min(at[0] for at in one.places), max(at[1] for at in one.places)
-    whole = [i for i, place in enumerate(one.places) if place == (first, last)]
-    at = whole[:1] or range(len(one.places))
-    return np.asarray(np.nansum(one.losses[arm][:, :, list(at)], axis=2, keepdims=True))
+    at = one.places.index((first, last)) if (first, last) in one.places else None
+    losses = one.losses[arm] if at is None else one.losses[arm][:, :, at : at + 1]
+    return np.asarray(np.nansum(losses, axis=2, keepdims=True))
