@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
-from tsgap.cli.options import read_options, split_of, split_options
+from tsgap.cli.options import READ, SPLIT, channels_of, read_options, refuse_beside, split_of, split_options
 from tsgap.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from tsgap.readers import ReadOptions
 
 #: What the file of a sweep says itself.
-_IN_CONFIG = (
-    *("real", "synthetic", "inverse", "channels", "horizons", "windows", "step", "first_cutoff", "seed"),
-    *("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing"),
-)
+_IN_CONFIG = (*READ, *SPLIT, "real", "synthetic", "inverse", "channels", "seed")
 FORMATS = ("text", "json", "markdown", "csv")
 #: Exit code where the test is among the synthetic series.
 LEAKED = 1
@@ -94,19 +91,14 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
 
     asked = {name: given[name] for name in ("rules", "features", "outsiders") if given[name]}
     if config is not None:
-        context = click.get_current_context()
-        told = [n for n in _IN_CONFIG if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE]
-        if told:
-            flags = ", ".join("--" + name.replace("_", "-") for name in told)
-            raise UsageError(f"{flags}: say it in {config}, or leave the file away")
+        refuse_beside(config, _IN_CONFIG)
         return replace(
             from_toml(config, data_dir=options.data_dir), augment="", cheap=False, event="", diagnose=True, **asked
         )
     if not given["real"] or not given["synthetic"]:
         raise UsageError("diagnostics compare two things: --real FILE or card:ID, and --synthetic FILE or gen:NAME")
-    channels = tuple(c.strip() for c in given["channels"].split(",") if c.strip())
     data = data_specs(list(given["real"]), options=options, **split_of(given))
-    sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
+    sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels_of(given))
     return Experiment(data, sources, (BASELINE,), diagnose=True, seed=given["seed"], **asked)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ import click
 from tsgap.errors import UsageError
 from tsgap.readers.options import ReadOptions
 
+#: Names of the options that say how data are to be read, all that a file of settings says too.
+READ = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
+#: Names of those that say what the training part is.
+SPLIT = ("horizons", "windows", "step", "first_cutoff")
 _OPTIONS = (
     click.option("--freq", metavar="FREQ", help="Frequency, such as h, 15min, D, B, W-MON, MS [default: inferred]."),
     click.option(
@@ -52,10 +56,9 @@ def read_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **given: Any) -> Any:
-        names = ("freq", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing", "data_dir")
-        picked = {name: given.pop(name) for name in names}
-        seasons = season_lengths(given.pop("season_length"))
-        return command(*args, options=ReadOptions(**picked, season_length=seasons), **given)
+        picked = {name: given.pop(name) for name in (*READ, "data_dir")}
+        picked["season_length"] = season_lengths(picked["season_length"])
+        return command(*args, options=ReadOptions(**picked), **given)
 
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
@@ -88,7 +91,26 @@ def split_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def split_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the options of a command that say what the training part is."""
-    return {name: given[name] for name in ("horizons", "windows", "step", "first_cutoff")}
+    return {name: given[name] for name in SPLIT}
+
+
+def channels_of(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of channels, from one text."""
+    return tuple(name.strip() for name in given["channels"].split(",") if name.strip())
+
+
+def refuse_beside(config: Path, names: Collection[str]) -> None:
+    """`UsageError` for options of these names that are given beside a file of settings, which says the same."""
+    context = click.get_current_context()
+    given = [of for of in context.command.params if of.name in names and _is_given(context, of.name)]
+    if given:
+        fast = " (--fast is replicates = 1 and null = false there)" if any(of.name == "fast" for of in given) else ""
+        flags = ", ".join(of.opts[0] for of in given)
+        raise UsageError(f"{flags}: say it in {config}{fast}, or leave the file away")
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 _BENCH = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
-from tsgap.cli.options import read_options, split_of
+from tsgap.cli.options import READ, SPLIT, channels_of, read_options, refuse_beside, split_of
 from tsgap.cli.preview import show_preview
 from tsgap.cli.progress import reporting
 from tsgap.errors import UsageError
@@ -169,25 +169,15 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
     from tsgap.experiment import DEFAULT_FORECASTERS, SHARED, Experiment, data_specs, levels_of, source_specs
 
     if config is not None:
-        context = click.get_current_context()
-        asked = [
-            name
-            for name in (*_SWEEP_OPTIONS, *_READ_OPTIONS)
-            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        ]
-        if asked:
-            flags = ", ".join("--" + name.replace("_", "-") for name in asked)
-            fast = " (--fast is replicates = 1 and null = false there)" if "fast" in asked else ""
-            raise UsageError(f"{flags}: say it in {config}{fast}, or leave the file away")
+        refuse_beside(config, _IN_CONFIG)
         return from_toml(config, data_dir=options.data_dir)
     if not given["real"]:
         raise UsageError("a sweep needs real data: --real FILE or --real card:ID ('tsgap data list' shows the cards)")
     data = data_specs(list(given["real"]), options=options, **split_of(given))
-    channels = tuple(c.strip() for c in given["channels"].split(",") if c.strip())
     if not given["synthetic"] and not given["oracle_split"]:
         raise UsageError("a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)")
     named = list(given["synthetic"])
-    sources = source_specs(named, inverse=given["inverse"], channels=channels) if named else ()
+    sources = source_specs(named, inverse=given["inverse"], channels=channels_of(given)) if named else ()
     forecasters = tuple(given["forecaster"]) or DEFAULT_FORECASTERS
     if given["fast"]:
         if given["replicates"] is not None:
@@ -199,13 +189,13 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
     return Experiment(data, sources, forecasters, **{name: given[name] for name in SHARED})
 
 
-_SWEEP_OPTIONS = (
-    *("real", "synthetic", "forecaster", "horizons", "windows", "step", "first_cutoff", "replicates", "fast"),
+#: What a file of settings says itself.
+_IN_CONFIG = (
+    *(*READ, *SPLIT, "real", "synthetic", "forecaster", "replicates", "fast"),
     *("seed", "scaling", "context", "match", "null", "inverse", "channels", "quantiles", "generator_cutoff"),
     *("oracle_split", "validation", "augment", "event", "diagnose", "rules", "features", "outsiders", "stress"),
     "calibration",
 )
-_READ_OPTIONS = ("freq", "season_length", "id_col", "time_col", "target_col", "wide", "groups", "weights", "missing")
 
 
 def _metrics(given: dict[str, Any]) -> list[str]:
