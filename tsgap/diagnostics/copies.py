@@ -14,7 +14,7 @@ from tsgap.diagnostics.contrast import Contrast, Side
 from tsgap.diagnostics.figures import Diagnosed, Figure, Sample
 from tsgap.diagnostics.shares import Share, figures_of
 from tsgap.halves import SERIES as FEW
-from tsgap.nearness import Nearest, flattened, nearest
+from tsgap.nearness import Nearest, detail, flattened, nearest, steps_that_count
 from tsgap.occurrences import Allowed, Stretches, occurring, positions
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.ragged import spans
@@ -29,8 +29,8 @@ QUANTILE = 0.01
 CLOSE = 0.5
 #: Fewer real windows than this do not tell the quantile, and so few synthetic ones no share.
 LEAST, LEAST_SYNTHETIC = 100, 20
-#: A distance that is none.
-TINY = 1e-9
+#: A distance that is none, and one below which stretches are the same.
+TINY, ALIKE = 1e-9, 1e-3
 #: Units that few series are cut into, all together.
 PARTS = 40
 #: Steps of stretches that are the same, or fewer where windows are shorter.
@@ -38,8 +38,11 @@ EXACT = 24
 #: Copies are warned of where the share is proven larger at this level, and so many times as large.
 LEVEL, TIMES = 0.01, 3.0
 #: A window that is so many times nearer to one real series than to any other, and twice as many times as any real
-#: window, is a copy where another window of its series is too; series that are looked at closely, and windows of each.
+#: window, is a copy where another window of its series is one of the same real series; series that are looked at
+#: closely for it, and windows of each.
 NEARER, SERIES, OF_SERIES = 3.5, 16, 16
+#: So many steps at least make up such a window.
+STEPS = 4.0
 #: Samples that are shown at most.
 WORST = 20
 
@@ -209,7 +212,7 @@ class _Search:
         row = self._row(first.start[of])
         around = np.stack([self.panel.offsets[row], self.panel.offsets[row + 1]], axis=1)
         second = nearest(windows.flat[of], self.panel, apart=[*apart, around]).distance
-        return np.asarray(first.distance[of] / np.maximum(second, TINY))
+        return np.asarray(np.maximum(first.distance[of], ALIKE) / np.maximum(second, ALIKE))
 
     def ratio(self) -> Figure:
         """Median distance of synthetic windows over that of real ones."""
@@ -252,10 +255,13 @@ class _Search:
             shown = _Windows.of(shown.panel, self.length, SERIES * OF_SERIES, among=suspects).varied()
             closely = nearest(shown.flat, self.panel)
             at, distance = closely.start, closely.distance
-            rows = np.flatnonzero(distance <= limit)
+            # single jumps, and what is smooth, are near to much by chance
+            told = (distance <= np.minimum(limit, detail(shown.flat))) & (steps_that_count(shown.flat) >= STEPS)
+            rows = np.flatnonzero(told)
             rows = rows[self._lead(shown, closely, rows) <= alone]
-            series, count = np.unique(shown.row[rows], return_counts=True)
-            rows = rows[np.isin(shown.row[rows], series[count >= 2])]
+            pair = shown.row[rows] * len(self.panel) + self._row(at[rows])
+            _, which, count = np.unique(pair, return_inverse=True, return_counts=True)
+            rows = rows[count[which] >= 2]
             if len(rows):
                 figure = replace(figure, flag="warn", advice=SCREEN)
         scores = 1 - distance[rows] / max(limit, TINY)
