@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from worlds import autoregressions
 from tsgap import cell
 from tsgap.diagnostics import Contrast, Diagnosed, Figure, Known, contrasted, copies, membership, privacy
 from tsgap.halves import halves
-from tsgap.panel import Panel
+from tsgap.panel import Floats, Panel
 from tsgap.plugins import choose_generator
 
 
@@ -83,6 +84,97 @@ def test_one_copied_series_of_many_is_found_exactly() -> None:
     assert (figure.flag, figure.reference) == ("warn", 0.0)
     assert {sample.key for sample in found.worst if "up to level" in sample.reason} == {"z30"}
     assert all("'s9'" in sample.reason for sample in found.worst if sample.key == "z30")
+
+
+def with_one_copy(seed: int, plant: Callable[[Floats], Floats], *, twins: bool) -> tuple[Diagnosed, str, str]:
+    """What is found in forty fair series of which one is a real one, and the keys of both."""
+    rng, real = np.random.default_rng(seed), world(seed, 40)
+    fair = world(seed + 1000, 40, name="s" if twins else "z")
+    copied, at = (int(i) for i in rng.integers(40, size=2))
+    rows = {key: plant(real[copied]) if i == at else y for i, (key, y) in enumerate(zip(fair.keys, fair, strict=True))}
+    return searched(real, Panel.of(rows, freq="D", seasons=(7,)), seed), real.keys[copied], fair.keys[at]
+
+
+@pytest.mark.parametrize("twins", [True, False])
+@pytest.mark.parametrize(
+    ("plant", "name"),
+    [
+        (lambda y: y, copies.EXACT_COPIES),
+        (lambda y: 3 * y + 10, copies.EXACT_COPIES),
+        (lambda y: y + 0.01 * y.std() * np.random.default_rng(1).normal(size=len(y)), copies.NEAR_COPIES),
+    ],
+    ids=["verbatim", "times 3 plus 10", "noise of 1 %"],
+)
+def test_one_copied_series_of_forty_is_listed_and_warned_of_every_time(
+    plant: Callable[[Floats], Floats], name: str, twins: bool
+) -> None:
+    for seed in range(10):
+        found, copied, key = with_one_copy(seed, plant, twins=twins)
+        assert told(found)[name].flag == "warn", seed
+        assert found.worst[0].key == key
+        assert {sample.key for sample in found.worst} == {key}
+        assert all(f"real series {copied!r} from its step {sample.start} on" in sample.reason for sample in found.worst)
+
+
+@pytest.mark.parametrize("twins", [True, False])
+def test_a_fair_draw_of_forty_is_neither_warned_of_nor_listed(twins: bool) -> None:
+    for seed in range(10):
+        other = world(seed + 5000, 1)[0]
+        found, _, _ = with_one_copy(seed, lambda y, other=other: other, twins=twins)
+        assert not [figure for figure in found.figures if figure.flag == "warn"]
+        assert not found.worst
+
+
+def test_every_copied_series_is_listed_and_not_the_first_alone() -> None:
+    real, fair = world(3, 40), world(4, 40, name="z")
+    rows = {f"z{i}": real[i] if i in (5, 21, 39) else y for i, y in enumerate(fair)}
+    found = searched(real, Panel.of(rows, freq="D", seasons=(7,)))
+    exactly = [sample for sample in found.worst if "up to level and scale" in sample.reason]
+    assert {sample.key: (sample.start, sample.length) for sample in exactly} == dict.fromkeys(
+        ("z5", "z21", "z39"), (0, 240)
+    )
+
+
+def test_series_that_are_shorter_than_a_window_are_looked_at_too() -> None:
+    real, fair = world(3, 40), world(4, 40, name="z")
+    rows = {f"z{i}": real[7][100:140] if i == 11 else y for i, y in enumerate(fair)}
+    (sample,) = searched(real, Panel.of(rows, freq="D", seasons=(7,))).worst
+    assert (sample.key, sample.start, sample.length) == ("z11", 0, 24)
+    assert "real series 's7' from its step 100 on" in sample.reason
+
+
+def test_a_place_in_a_series_whose_later_part_alone_is_searched_is_told_from_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, fair = world(3, 40), world(4, 40, name="z")
+    rows = {f"z{i}": real[7][150:] if i == 11 else y for i, y in enumerate(fair)}
+    monkeypatch.setattr(copies, "VALUES", 40 * 130)
+    found = searched(real, Panel.of(rows, freq="D", seasons=(7,)))
+    assert "real series 's7' from its step 150 on" in found.worst[0].reason
+
+
+@pytest.mark.parametrize("rate", [1.0, 3.0])
+def test_counts_that_meet_by_chance_are_no_copies(rate: float) -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        rates = rate * rng.gamma(1.0, 0.5, (2, 60, 1))
+        real, fair = (
+            Panel.of({f"{name}{i}": row for i, row in enumerate(rng.poisson(of, (60, 240)).astype(float))}, freq="D")
+            for name, of in zip("sz", rates, strict=True)
+        )
+        assert not [figure.name for figure in searched(real, fair).figures if figure.flag == "warn"]
+
+
+def test_what_two_real_series_have_in_common_makes_nobody_their_copy() -> None:
+    rng, real, fair = np.random.default_rng(0), list(world(3, 40)), world(4, 40, name="z")
+    shared = rng.normal(size=60)
+    for i in (3, 8, 30):
+        real[i] = np.concatenate([real[i][:100], shared, real[i][160:]])
+    rows = {f"z{i}": np.concatenate([y[:50], shared, y[110:]]) if i == 9 else y for i, y in enumerate(fair)}
+    named = Panel.of({f"s{i}": y for i, y in enumerate(real)}, freq="D", seasons=(7,))
+    figures = told(searched(named, Panel.of(rows, freq="D", seasons=(7,))))
+    assert figures[copies.EXACT_COPIES].value > 0
+    assert figures[copies.EXACT_COPIES].flag == ""
 
 
 @pytest.mark.parametrize("generator", ["iaaft", "kernel-synth", "ar-sieve"])
