@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
-from tsgap.cli.options import bench_options, read_options
+from tsgap.cli.options import bench_options, comma_separated, read_options
 from tsgap.cli.progress import reporting
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def settings(options: ReadOptions, given: dict[str, Any]) -> dict[str, Any]:
 
     forecasters = {"forecasters": list(given.pop("forecaster")) or FORECASTERS}
     reading = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in ("inverse", "channels")}
-    channels = tuple(c.strip() for c in given.pop("channels", "").split(",") if c.strip())
+    channels = comma_separated(given.pop("channels", ""))
     retry = {"retry_failed": given.pop("retry") == "failed"}
     return {**given, **forecasters, **reading, **retry, **({"channels": channels} if channels else {})}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
-from tsgap.cli.options import READ, SPLIT, channels_of, read_options, refuse_beside, split_of, split_options
+from tsgap.cli.options import READ, SPLIT, comma_separated, read_options, refuse_beside, split_of, split_options
 from tsgap.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
     if not given["real"] or not given["synthetic"]:
         raise UsageError("diagnostics compare two things: --real FILE or card:ID, and --synthetic FILE or gen:NAME")
     data = data_specs(list(given["real"]), options=options, **split_of(given))
-    sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels_of(given))
+    channels = comma_separated(given["channels"])
+    sources = source_specs(list(given["synthetic"]), inverse=given["inverse"], channels=channels)
     return Experiment(data, sources, (BASELINE,), diagnose=True, seed=given["seed"], **asked)
 
 

@@ -94,23 +94,24 @@ def split_of(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in SPLIT}
 
 
-def channels_of(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of channels, from one text."""
-    return tuple(name.strip() for name in given["channels"].split(",") if name.strip())
+def comma_separated(text: str) -> tuple[str, ...]:
+    """The names in a text such as ``"mae, smape"``."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def refuse_beside(config: Path, names: Collection[str]) -> None:
     """`UsageError` for options of these names that are given beside a file of settings, which says the same."""
-    context = click.get_current_context()
-    given = [of for of in context.command.params if of.name in names and _is_given(context, of.name)]
+    params = click.get_current_context().command.params
+    given = [of for of in params if of.name in names and is_given(of.name)]
     if given:
         fast = " (--fast is replicates = 1 and null = false there)" if any(of.name == "fast" for of in given) else ""
         flags = ", ".join(of.opts[0] for of in given)
         raise UsageError(f"{flags}: say it in {config}{fast}, or leave the file away")
 
 
-def _is_given(context: click.Context, name: str) -> bool:
-    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+def is_given(name: str) -> bool:
+    """Whether an option of the command that runs stands on its command line."""
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 _BENCH = (

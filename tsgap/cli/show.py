@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
+from tsgap.cli.options import comma_separated, is_given
 from tsgap.cli.views import VIEWS, Asked
 from tsgap.errors import UsageError
 
@@ -43,10 +44,7 @@ def _views(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--all", is_flag=True, help="With --diagnostics: every figure and sample.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here; parquet needs it.")
-@click.pass_context
 def show(
-    ctx: click.Context,
-    /,
     run: Path,
     metric: str,
     by: str | None,
@@ -77,7 +75,7 @@ def show(
         raise UsageError("--format parquet is not for a terminal; say where to write it: -o FILE")
     only: dict[str, Any] = {"data": data or None, "source": source or None, "forecaster": forecaster or None}
     found = load(run)
-    metrics = [m.strip() for m in metric.split(",") if m.strip()]
+    metrics = comma_separated(metric)
     if not metrics:
         raise UsageError("--metric names no metric; 'tsgap metrics' lists them")
     every = views.pop("all")
@@ -86,7 +84,7 @@ def show(
         # nothing was compared in this run: what was added is all there is to show
         asked = ["augmentation"]
     if asked:
-        given = [name for name in ("metric", "by", "group", "gap", "all") if _is_given(ctx, name)]
+        given = [name for name in ("metric", "by", "group", "gap", "all") if is_given(name)]
         VIEWS[asked[0]].check(asked[0], [*asked[1:], *given], by)
         shown = VIEWS[asked[0]].show(found, Asked(metrics, by, only, every))
         if fmt == "table":
@@ -119,10 +117,6 @@ def show(
             frame = found.profile(metrics, place, group=group, **only)
         _export(frame, fmt, out)
     return DONE if all_well(found, frame) else FAILED_CELLS
-
-
-def _is_given(ctx: click.Context, name: str) -> bool:
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _export(frame: pd.DataFrame, fmt: str, out: Path | None) -> None:

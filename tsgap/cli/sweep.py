@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tsgap.cli import DONE, FAILED_CELLS
-from tsgap.cli.options import READ, SPLIT, channels_of, read_options, refuse_beside, split_of
+from tsgap.cli.options import READ, SPLIT, comma_separated, read_options, refuse_beside, split_of
 from tsgap.cli.preview import show_preview
 from tsgap.cli.progress import reporting
 from tsgap.errors import UsageError
@@ -103,7 +103,7 @@ def sweep(config: Path | None, options: ReadOptions, **given: Any) -> int:
     from tsgap.sweeps import perform
 
     experiment = _experiment(config, options, given)
-    for name in _metrics(given):
+    for name in comma_separated(given["metric"]):
         registry().named("metrics", name)
     if given["save_config"]:
         target: Path = given["save_config"]
@@ -177,7 +177,8 @@ def _experiment(config: Path | None, options: ReadOptions, given: dict[str, Any]
     if not given["synthetic"] and not given["oracle_split"]:
         raise UsageError("a sweep needs synthetic series: --synthetic FILE or gen:NAME ('tsgap generators' lists them)")
     named = list(given["synthetic"])
-    sources = source_specs(named, inverse=given["inverse"], channels=channels_of(given)) if named else ()
+    channels = comma_separated(given["channels"])
+    sources = source_specs(named, inverse=given["inverse"], channels=channels) if named else ()
     forecasters = tuple(given["forecaster"]) or DEFAULT_FORECASTERS
     if given["fast"]:
         if given["replicates"] is not None:
@@ -198,14 +199,10 @@ _IN_CONFIG = (
 )
 
 
-def _metrics(given: dict[str, Any]) -> list[str]:
-    return [m.strip() for m in given["metric"].split(",") if m.strip()]
-
-
 def _show(run: Run, given: dict[str, Any]) -> int:
     from tsgap.remarks import all_well
 
-    metrics = _metrics(given)
+    metrics = comma_separated(given["metric"])
     if run.manifest["experiment"].get("augment") == "only":
         from tsgap.augments import of_run
         from tsgap.cli.augment import shown
