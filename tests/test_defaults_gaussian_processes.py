@@ -96,9 +96,9 @@ def test_a_long_series_is_replaced_by_several_together_as_long() -> None:
     found = sampled(real((250, 100, 101)), length=100)
     assert found.lengths.tolist() == [84, 83, 83, 100, 51, 50]
     assert found.keys == tuple(sorted(found.keys))
-    begin = time.perf_counter()
+    begin = time.process_time()
     sampled(real((20_000,)))
-    assert time.perf_counter() - begin < 20
+    assert time.process_time() - begin < 20
 
 
 def test_constant_and_single_values_stay() -> None:

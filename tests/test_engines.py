@@ -17,11 +17,12 @@ import chaos
 import psutil
 import pytest
 
-from tsgap.engines import Outcome, Task, local, run, workshop
+from tsgap.engines import Outcome, Task, local, run, slot, workshop
 from tsgap.engines.task import ERROR_LIMIT, TRACEBACK_LIMIT, one_line, plain, tail
 from tsgap.errors import TsgapError, UnknownNameError, UsageError
 
-LIMIT = 0.6
+#: A time limit, and what a worker gets after it, in seconds.
+LIMIT, LATE = 0.6, 2.0
 
 
 def tasks(*words: str, group: str | None = None, timeout: float = 30.0) -> list[Task]:
@@ -43,9 +44,17 @@ def with_marker(marker: str) -> list[psutil.Process]:
     return found
 
 
-def gone(pids: list[int], seconds: float = 5.0) -> bool:
+def lives(pid: int) -> bool:
+    """Whether there is such a process; one that ends while it is looked at is gone."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def gone(pids: list[int], seconds: float = 20.0) -> bool:
     deadline = time.monotonic() + seconds
-    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids):
+    while any(map(lives, pids)):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -103,7 +112,10 @@ class Bedlam:
         slow = {"sleep", "spin", "deaf", "unwatched"}
         given = [Task(str(i), f"g{i}", word.encode(), LIMIT if word in slow else 30.0) for i, word in enumerate(words)]
         before = dict(os.environ)
-        self.outcomes = by_word(run(chaos.act, given, jobs=2, log_dir=self.logs))
+        with pytest.MonkeyPatch.context() as patch:
+            # on busy cores a watchdog may take long to say where the time went
+            patch.setattr(slot, "_AFTER_DEADLINE", LATE)
+            self.outcomes = by_word(run(chaos.act, given, jobs=2, log_dir=self.logs))
         self.environment_changed = dict(os.environ) != before
         self.left = with_marker(self.marker) + psutil.Process().children(recursive=True)
 
@@ -137,7 +149,7 @@ def test_no_process_is_left_not_even_a_grandchild_in_a_session_of_its_own(bedlam
 
 def test_a_deadline_is_kept_and_says_where_the_time_went(bedlam: Bedlam) -> None:
     for word in ("sleep", "spin", "deaf"):
-        assert LIMIT <= bedlam[word].seconds < LIMIT + 1.0
+        assert LIMIT <= bedlam[word].seconds < LIMIT + LATE
         assert "chaos.py" in bedlam[word].traceback
         assert "forkserver.py" not in bedlam[word].traceback
 
@@ -178,7 +190,7 @@ def test_the_environment_of_this_process_is_as_before(bedlam: Bedlam) -> None:
 
 
 def test_the_host_keeps_the_deadline_where_the_workers_watchdog_does_not(bedlam: Bedlam) -> None:
-    assert LIMIT <= bedlam["unwatched"].seconds < LIMIT + 1.5
+    assert LIMIT + LATE <= bedlam["unwatched"].seconds < LIMIT + LATE + 10.0
 
 
 def test_a_fork_that_comes_back_from_the_function_ends_and_does_not_answer() -> None:
@@ -334,7 +346,7 @@ def test_when_the_host_is_killed_everything_ends_with_it(tmp_path: Path, signum:
     pids = pids_of(process)
     assert len(pids) >= 2
     process.send_signal(signum)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == (-signum if signum != signal.SIGINT else -signal.SIGINT)
     assert ("KeyboardInterrupt" in err) == (signum == signal.SIGINT)
     assert gone(pids)
@@ -349,7 +361,7 @@ def test_workers_end_even_when_host_and_fork_server_die_together(tmp_path: Path)
     workers = [worker.pid for worker in server.children()]
     server.kill()
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert len(workers) >= 1
     assert gone(pids + workers)
 
@@ -479,7 +491,7 @@ def test_a_notebook_can_use_workers(tmp_path: Path) -> None:
         "print(sorted({o.value for o in run(echo, given, jobs=2)}))"
     )
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    nbclient.NotebookClient(book, timeout=60, kernel_name="python3").execute(cwd=str(tmp_path))
+    nbclient.NotebookClient(book, timeout=120, startup_timeout=120, kernel_name="python3").execute(cwd=str(tmp_path))
     assert [output["text"] for output in book.cells[0].outputs] == ["[b'abc']\n"]
 
 

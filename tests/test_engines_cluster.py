@@ -23,6 +23,7 @@ import pytest
 
 import tsgap
 from tests.said import EVERYTHING, differing, in_groups, only_quick_diagnostics
+from tests.test_engines import lives
 from tests.worlds import seasonal
 from tsgap import cli
 from tsgap.engines import Outcome, Task, cluster, connection, run
@@ -96,7 +97,7 @@ class Nodes:
     @property
     def engine(self) -> str:
         """The address of the scheduler, once it is there."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, ValueError):
                 address = str(json.loads(self._said.read_text())["address"])
@@ -109,7 +110,7 @@ class Nodes:
         from distributed import Client
 
         with Client(self.engine.replace("dask", "tcp"), set_as_default=False) as client:
-            client.wait_for_workers(count, timeout=30)
+            client.wait_for_workers(count, timeout=120)
         return self
 
     def served(self) -> list[psutil.Process]:
@@ -178,7 +179,7 @@ def more_nodes(tmp_path: Path, driver: Path) -> Iterator[Callable[..., Nodes]]:
         one.close()
 
 
-def gone(what: Callable[[], object], seconds: float = 10.0) -> bool:
+def gone(what: Callable[[], object], seconds: float = 30.0) -> bool:
     deadline = time.monotonic() + seconds
     while what():
         if time.monotonic() > deadline:
@@ -487,7 +488,7 @@ def test_closing_the_iterator_ends_what_runs_on_the_nodes(nodes: Nodes, tmp_path
     outcomes.close()
     assert gone(nodes.served)
     assert gone(nodes.laid)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 40  # the tasks would go on for 60 s
     assert "from C" in "".join(path.read_text(errors="replace") for path in tmp_path.glob("node-*-slot-*.log"))
     assert [o.status for o in run(chaos.act, tasks("ok:x"), engine=nodes.engine)] == ["ok"]
 
@@ -508,12 +509,12 @@ def test_when_the_driver_is_killed_or_interrupted_its_work_on_the_nodes_ends(
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     script = subprocess.Popen([sys.executable, "-c", SCRIPT, nodes.engine], env=environment, stderr=subprocess.DEVNULL)
     try:
-        assert gone(lambda: len(nodes.served()) < 4, 20)  # two fork servers, two workers
+        assert gone(lambda: len(nodes.served()) < 4, 80)  # two fork servers, two workers
         assert nodes.laid()
     finally:
         script.send_signal(signum)
         script.wait(30)
-    assert gone(nodes.served, 15)
+    assert gone(nodes.served)
     assert gone(nodes.laid)
 
 
@@ -524,13 +525,14 @@ def test_a_worker_that_is_killed_loses_no_task_and_leaves_no_process(
     outcomes = run(carried.span, tasks(*words, group="g"), engine=made.engine)
     found = [next(outcomes) for _ in range(10)]
     victim = made.workers[0]
+    # the other worker may have served all of those while this one was beginning
+    assert gone(lambda: len(psutil.Process(victim.pid).children(recursive=True)) < 2, 60)
     theirs = psutil.Process(victim.pid).children(recursive=True)
-    assert len(theirs) >= 2
     victim.kill()
     found += outcomes
     assert sorted(int(o.task.id) for o in found) == list(range(60))
     assert {o.status for o in found} == {"ok"}
-    assert gone(lambda: [p for p in theirs if p.is_running() and p.status() != psutil.STATUS_ZOMBIE])
+    assert gone(lambda: [process.pid for process in theirs if lives(process.pid)])
 
 
 def test_when_all_workers_are_gone_that_is_said_after_a_while(
@@ -614,7 +616,7 @@ def test_an_address_where_nobody_answers_is_named_soon(monkeypatch: pytest.Monke
     begin = time.monotonic()
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'dask://127.0.0.1:9' within 1 s"):
         list(run(chaos.act, tasks("ok:x"), engine="dask://127.0.0.1:9"))
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30  # it would wait for a minute for workers
 
 
 def test_without_tasks_nobody_is_asked() -> None:

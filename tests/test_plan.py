@@ -596,7 +596,7 @@ def test_keys_depend_on_neither_workers_nor_time_limits(tmp_path: Path, sent: Se
     swept(tmp_path / "a", "gen:copy", null=False)
     first = set(sent.jobs)
     sent.jobs.clear()
-    swept(tmp_path / "b", "gen:copy", null=False, jobs=2, timeout=5.0)
+    swept(tmp_path / "b", "gen:copy", null=False, jobs=2, timeout=60.0)
     assert set(sent.jobs) == first
 
 
