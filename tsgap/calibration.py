@@ -157,7 +157,8 @@ def table(run: Opened, rows: Sequence[Mapping[str, Any]], atoms: Atoms, by: Any,
     }
     out: list[dict[str, Any]] = []
     for i, one in enumerate(counted):
-        head = _head(one) | {
+        head: dict[str, Any] = {"data": one.data, "source": one.source, "forecaster": one.forecaster}
+        head |= {"versus": one.control} | {
             f"crossed_{arm}": crossings.get((one.data, one.source, one.forecaster, of), np.nan)
             for arm, of in (("control", one.control), ("synthetic", "synthetic"))
         }
@@ -173,10 +174,6 @@ def _covered(outside: Evidence, counted: Evidence) -> Coverage | None:
     if counted.status != "ok":
         return None
     return coverage(outside.losses, counted.losses["control"][0], counted.clusters)
-
-
-def _head(one: Evidence) -> dict[str, Any]:
-    return {"data": one.data, "source": one.source, "forecaster": one.forecaster, "versus": one.control}
 
 
 def _figures(one: Evidence, found: Coverage | None, p: int) -> dict[str, Any]:

@@ -94,10 +94,10 @@ def _forest(contrast: Contrast, seed: int) -> tuple[Share, list[Sample]]:
     rank = min(int(np.ceil((len(others) + 1) * (1 - UNUSUAL))), len(others))
     threshold = np.sort(others)[rank - 1]
     side, beyond, spread = contrast.synthetic, ours > threshold, max(float(others.std()), 1e-12)
-    samples = []
+    samples, names = [], names_of(side.featurise, real.shape[1])
     for i in _most(np.where(beyond, ours - threshold, -1.0), side.unit):
         odd = np.argsort(-np.abs(synthetic[i]), kind="stable")[:2].tolist()
-        named = " and ".join(f"{_feature(contrast, j)} ({synthetic[i, j]:+.1f})" for j in odd)
+        named = " and ".join(f"{names[j]} ({synthetic[i, j]:+.1f})" for j in odd)
         score = 0.5 + _squashed((ours[i] - threshold) / spread) / 2
         reason = f"unusual features, in deviations of real windows: {named}"
         samples.append(Sample(side.panel.keys[side.unit[i]], int(side.begins[i]), side.length, score, reason))
@@ -126,10 +126,6 @@ def _scores(sides: Sequence[tuple[Floats, Ints]], seed: int) -> list[Floats]:
             if (fold == k).any():
                 scores[fold == k] = -forest.score_samples(values[fold == k])
     return out
-
-
-def _feature(contrast: Contrast, column: int) -> str:
-    return names_of(contrast.real.featurise, contrast.real.features.shape[1])[column]
 
 
 def _own_rules(contrast: Contrast) -> Iterator[tuple[Figure, list[Sample]]]:
