@@ -40,7 +40,7 @@ def tsgap_metrics() -> Iterable[MetricSpec]:
 @hookimpl
 def tsgap_diagnostics() -> Iterable[DiagnosticSpec]:
     """The host's own diagnostics."""
-    from tsgap.diagnostics import alignment, covering, drift, memory, noise, plausibility, privacy, shift
+    from tsgap.diagnostics import alignment, copies, covering, drift, membership, memory, noise, plausibility, shift
 
-    own: tuple[Any, ...] = (shift, drift, alignment, covering, plausibility, memory, noise, privacy)
+    own: tuple[Any, ...] = (shift, drift, alignment, covering, plausibility, memory, noise, copies, membership)
     return tuple(spec for module in own for spec in module.SPECS)

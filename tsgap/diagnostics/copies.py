@@ -17,6 +17,7 @@ from tsgap.halves import SERIES as FEW
 from tsgap.nearness import Nearest, detail, flattened, nearest, steps_that_count
 from tsgap.occurrences import Allowed, Stretches, occurring, positions
 from tsgap.panel import Floats, Ints, Panel
+from tsgap.protocols import DiagnosticSpec
 from tsgap.ragged import spans
 
 #: Windows of a side that are looked for at every alignment, at least and at most; pairs that are compared.
@@ -357,3 +358,6 @@ def _searched(contrast: Contrast) -> Panel:
 def _evenly(rows: Ints, most: int) -> Ints:
     """At most so many of some rows, evenly."""
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64))] if len(rows) else rows
+
+
+SPECS = (DiagnosticSpec("copies", "distances to real windows, and exact and near copies of them: a screen", measure),)

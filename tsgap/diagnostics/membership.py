@@ -12,6 +12,7 @@ from tsgap.diagnostics.figures import Diagnosed, Figure
 from tsgap.diagnostics.permuting import auc, enough, numbered, p_value, redrawn, relabelled
 from tsgap.nearness import flattened, nearest
 from tsgap.panel import Floats, Ints, Panel
+from tsgap.protocols import DiagnosticSpec
 from tsgap.ragged import gathered, offsets_of
 
 #: Values of a window: seasons, within bounds. Windows of a side at most, and pairs that are compared.
@@ -247,3 +248,6 @@ class _Ranked:
         """The share of members above the score that at most `RATE` of the outsiders reach (P,)."""
         ours, theirs = self._shares(members).cumsum(1), self._shares(outsiders).cumsum(1)
         return np.asarray(np.where(theirs <= RATE + 1e-12, ours, 0.0).max(1))
+
+
+SPECS = (DiagnosticSpec("membership", "whether the series that the generator saw can be told", measure),)
