@@ -195,6 +195,7 @@ def test_split_without_a_target_says_what_to_give(real: str, capsys: pytest.Capt
     assert "--out train.parquet" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_sweep_exits_with_its_own_code_and_leaves_no_process(real: str) -> None:
     import signal
 

@@ -339,6 +339,7 @@ def test_a_plain_script_without_a_main_guard_works(tmp_path: Path) -> None:
     assert sorted(out.split("\n")) == sorted(["imported as __main__", "ok ok:a", "ok ok:b", "crash kill", "end", ""])
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["kill", "term", "int"])
 def test_when_the_host_is_killed_everything_ends_with_it(tmp_path: Path, signum: signal.Signals) -> None:
     marker = f"tsgap-test-{os.getpid()}-{time.time_ns()}"

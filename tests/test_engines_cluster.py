@@ -502,6 +502,7 @@ for outcome in run(chaos.act, [Task(str(i), "g", b"sleep:60", 90.0) for i in ran
 """
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("signum", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_when_the_driver_is_killed_or_interrupted_its_work_on_the_nodes_ends(
     nodes: Nodes, signum: signal.Signals
