@@ -97,6 +97,19 @@ def test_what_the_training_part_knows_mirrored_is_not_looked_for() -> None:
     assert leaked(split, panel(rows[1:2])).found == 0
 
 
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_what_is_near_the_training_part_in_another_turn_is_no_leak_of_its_mirror(turn: int) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(12, 240))
+    how = np.full(6, turn)
+    # the first half of one series is the test of another, turned, but for noise; and so it is in what is made of it
+    rows[:6, :90] = turned(rows[6:, -90:], how) + 0.01 * rng.normal(size=(6, 90))
+    split = split_of(rows, 30, 3)
+    made = turned(rows[:6, :150], how) + 0.01 * rng.normal(size=(6, 150))
+    assert words(split, panel(made)) == []
+    assert "all but the same" in words(split, panel(rows[:6, -90:] + 0.01 * rng.normal(size=(6, 90))))[0]
+
+
 T = np.arange(200)
 #: Series (100, 200) that look like each other's mirror, or take few values: an independent draw holds nothing of them.
 CLEAN: dict[str, Callable[[np.random.Generator], Floats]] = {
@@ -176,7 +189,7 @@ def test_a_search_may_end_where_enough_was_found_and_finds_the_nearest_of_the_ot
 def test_what_is_hardly_more_than_a_line_is_no_farther_than_anything_else() -> None:
     rng = np.random.default_rng(0)
     wanted, _ = flattened(rng.normal(size=(5, 24)))
-    lines = np.arange(24.0) + 0.05 * rng.normal(size=(20, 24))
+    lines = 1e3 * (np.arange(24.0) + 0.05 * rng.normal(size=(20, 24)))
     assert not flattened(lines)[1].any()
     found = nearest(wanted, panel(lines)).distance
     assert (found[np.isfinite(found)] < 1.5).all()

@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 from tsgap import occurrences
 from tsgap.arms import TrainingSet
 from tsgap.augmentation import SYNTHETIC
-from tsgap.blocks import let_go, ranges
-from tsgap.nearness import detail, dimensions, flattened, nearest, steps_that_count
-from tsgap.occurrences import NEAR, TURNS, Stretches, occurring, positions
+from tsgap.blocks import let_go
+from tsgap.nearness import detail, dimensions, flattened, nearest, steps_that_count, telling
+from tsgap.occurrences import TURNS, Stretches, occurring, positions
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.plan import Plan, Row
 from tsgap.ragged import spans
 from tsgap.splits import Split
 
-#: So many times the tolerance of equal values must be left of a stretch beside a smooth curve.
-SMOOTH = 5.0
 #: Steps of a stretch: long enough not to be met by chance, short enough to fit into a window of samples.
 LONGEST, SHORTEST = 24, 8
 #: The same for stretches that are all but equal: half of the test or of the samples, but not below `LONGEST`.
@@ -77,9 +75,7 @@ class Wanted:
         """All that can be looked for in series that have stretches of this length."""
         starts, _ = _starts(split, length)
         every = Stretches.distinct(split.data.values, starts, length)
-        # of smooth curves the tolerance leaves nothing to tell them apart by
-        told = [detail(every.standardised(rows)) >= SMOOTH * NEAR for rows in ranges(len(every), length)]
-        every = every.take(np.concatenate([np.zeros(0, dtype=bool), *told]))
+        every = every.take(telling(every))
         turns, whole = _occurring(every, split.train)
         known, same = turns >= 0, turns == 0
         series = np.searchsorted(split.data.offsets, every.starts, side="right") - 1

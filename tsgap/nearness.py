@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsgap.blocks import let_go, ranges
-from tsgap.occurrences import TURNS, positions, sliding, turned
+from tsgap.occurrences import NEAR, TURNS, Stretches, positions, sliding, turned
 from tsgap.panel import Floats, Ints, Panel
 
 #: Of a stretch that a line explains but for this share of its variance nothing is left to compare.
 LINE = 1e-4
+#: So many times the tolerance of equal values must be left of a stretch beside a smooth curve.
+SMOOTH = 5.0
 #: Stretches of the panel that are made at once.
 _BLOCK = 2**13
 #: Pairs of stretches that are compared at once, and how many of the panel these are at least and at most.
@@ -67,6 +69,12 @@ def detail(windows: Floats) -> Floats:
     # no matrix product with the windows in a row: its last bit depends on how many come together
     shares = np.einsum("nl,lk->nk", windows, basis)
     return np.asarray(np.sqrt(((windows - np.einsum("nk,lk->nl", shares, basis)) ** 2).mean(1)))
+
+
+def telling(stretches: Stretches) -> NDArray[np.bool_]:
+    """Which stretches (n,) are no smooth curves: of these the tolerance of equal ones leaves nothing to tell apart."""
+    told = [detail(stretches.standardised(rows)) >= SMOOTH * NEAR for rows in ranges(len(stretches), stretches.length)]
+    return np.concatenate([np.zeros(0, dtype=bool), *told])
 
 
 def nearest(
@@ -130,9 +138,9 @@ def nearest(
 def dimensions(stretches: Floats, panel: Panel, *, floor: float) -> float:
     """In how many dimensions the stretches of a panel differ around some `flattened` ones (n, L), in any turn.
 
-    It is told from how much farther the second nearest is than the nearest, which has nothing in common with it, in the
-    median; in D dimensions the ratio is above x with probability x^−D (Facco et al. 2017). What is nearer than `floor`
-    is that far. Where nothing is farther it is infinite.
+    It is told from how much farther the second nearest is than the nearest, which has nothing in common with it: in D
+    dimensions the ratio is above x with probability x^−D (Facco et al. 2017). The lower quartile of the ratios leaves
+    copies among them out of account. What is nearer than `floor` is that far. Where nothing is farther it is infinite.
     """
     first = nearest(stretches, panel, turns=True)
     length = stretches.shape[1]
@@ -140,8 +148,8 @@ def dimensions(stretches: Floats, panel: Panel, *, floor: float) -> float:
     second = nearest(stretches, panel, turns=True, apart=[around])
     known = np.isfinite(second.distance)
     ratio = np.maximum(second.distance[known], floor) / np.maximum(first.distance[known], floor)
-    middle = float(np.median(np.log(ratio))) if len(ratio) else 0.0
-    return float(np.log(2) / middle) if middle > 0 else float(np.inf)
+    quartile = float(np.quantile(np.log(ratio), 0.25)) if len(ratio) else 0.0
+    return float(-np.log(0.75) / quartile) if quartile > 0 else float(np.inf)
 
 
 def _parts(stretches: Singles, turns: bool) -> tuple[Singles, ...]:

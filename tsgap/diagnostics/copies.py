@@ -14,7 +14,7 @@ from tsgap.diagnostics.contrast import Contrast, Side
 from tsgap.diagnostics.figures import Diagnosed, Figure, Sample
 from tsgap.diagnostics.shares import Share, figures_of
 from tsgap.halves import SERIES as FEW
-from tsgap.nearness import Nearest, detail, flattened, nearest, steps_that_count
+from tsgap.nearness import Nearest, flattened, nearest, steps_that_count, telling
 from tsgap.occurrences import Allowed, Stretches, occurring, positions
 from tsgap.panel import Floats, Ints, Panel
 from tsgap.protocols import DiagnosticSpec
@@ -256,8 +256,8 @@ class _Search:
             shown = _Windows.of(shown.panel, self.length, SERIES * OF_SERIES, among=suspects).varied()
             closely = nearest(shown.flat, self.panel)
             at, distance = closely.start, closely.distance
-            # single jumps, and what is smooth, are near to much by chance
-            told = (distance <= np.minimum(limit, detail(shown.flat))) & (steps_that_count(shown.flat) >= STEPS)
+            # single jumps are near to each other by chance
+            told = (distance <= limit) & (steps_that_count(shown.flat) >= STEPS)
             rows = np.flatnonzero(told)
             rows = rows[self._lead(shown, closely, rows) <= alone]
             pair = shown.row[rows] * len(self.panel) + self._row(at[rows])
@@ -278,7 +278,7 @@ class _Search:
         real, theirs = _distinct(_Windows.of(self.panel, length, STRETCHES))
         looked_for = f"so were {len(ours.starts)} stretches of {length}, exactly"
         if not len(ours.starts) or not len(real.starts):
-            why = "stretches have too few different values to tell a copy from chance"
+            why = "stretches are too smooth, or have too few different values, to tell a copy from chance"
             return Figure.unknown(EXACT_COPIES, why), [], looked_for
         found, _ = occurring(mine, self.panel)
         again, _ = occurring(theirs, self.panel, allowed=_outside(self._apart(real.starts, length)))
@@ -332,8 +332,9 @@ class _Search:
 
 
 def _distinct(windows: _Windows) -> tuple[_Windows, Stretches]:
-    """Those that have enough different values."""
+    """Those that have enough different values and are no smooth curves."""
     kept = Stretches.distinct(windows.panel.values, windows.starts, windows.length)
+    kept = kept.take(telling(kept))
     return windows.take(np.isin(windows.starts, kept.starts)), kept
 
 
