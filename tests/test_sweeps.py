@@ -623,7 +623,7 @@ tsgap.sweep(in_groups(), "gen:stl-bootstrap", out=sys.argv[1], jobs=2, on_progre
 """
 
 
-@pytest.mark.parametrize("cells", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cells", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_sweep_that_was_killed_halfway_is_finished_by_the_same_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int
 ) -> None:
