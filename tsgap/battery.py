@@ -85,7 +85,7 @@ class Battery:
             status = counted[0].status if counted else NOBODY
             return Mean(replace(evidence[0], forecaster=ALL, losses={}, status=status))
         gap, assay, taught = together(there)
-        whole = not self.lost and len(there) == len(counted) and not any(one.uneven or one.unanswered for one in there)
+        whole = not self.lost and len(there) == len(counted) and all(one.whole for one in there)
         used = np.min([one.used for one in there], axis=0)
         # a series that one of them lost must not make the mean look like one over a larger sample
         fewest = min(there, key=lambda one: (one.clusters.counts.series, one.clusters.counts.blocks))

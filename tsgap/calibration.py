@@ -190,8 +190,7 @@ def _figures(one: Evidence, found: Coverage | None, p: int) -> dict[str, Any]:
     counts = one.counts
     row |= {"difference": value, "low": low, "high": high, "verdict": _judged(one, low, high)}
     row |= {"series": counts.series, "blocks": counts.blocks, "replicates": counts.replicates}
-    fine = "not applicable" if one.transfer == "none" else "ok"
-    return row | {"status": "partial" if fine == "ok" and (one.uneven or one.unanswered) else fine}
+    return row | {"status": "not applicable" if one.transfer == "none" else "ok" if one.whole else "partial"}
 
 
 def _judged(one: Evidence, low: float, high: float) -> str:
@@ -270,5 +269,5 @@ def _pit_rows(counted: Evidence, below: Sequence[Evidence], levels: tuple[float,
                 **{"arm": shown, "above": edges[i], "below": edges[i + 1], "share": value},
                 **{"low": max(low, 0.0), "high": min(high, 1.0), "expected": edges[i + 1] - edges[i]},
                 **{"deviation": deviation, "n_used": int(counted.used[last])},
-                "status": "partial" if counted.uneven or counted.unanswered else "ok",
+                "status": "ok" if counted.whole else "partial",
             }

@@ -85,6 +85,11 @@ class Evidence:
     pairs: str = ""
     overlapping: bool = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether every arm and replicate has a forecast of every window."""
+        return not (self.uneven or self.unanswered)
+
     @cached_property
     def gap(self) -> Linear:
         """ln of the synthetic arm's error over the control's."""

@@ -177,7 +177,7 @@ class _OfGroup:
         if self.claimed and i == len(one.places) - 1:
             joint = float(found.half(1 - (1 - LEVEL) / 2 / n)[0])
             row |= {"low_joint": value - joint, "high_joint": value + joint}
-        status = "partial" if one.uneven or one.unanswered else "ok"
+        status = "ok" if one.whole else "partial"
         status = status if found.counts.population else "insufficient"
         return {**row, "status": "not applicable" if one.transfer == "none" else WORSE if self.behind else status}
 

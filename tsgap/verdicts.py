@@ -133,7 +133,7 @@ def _rows(
         row |= _figures(found, i, level) | {"needed_series": needed[0][i], "needed_blocks": needed[1][i]}
         if seen is not None:
             row |= {"assay": seen.value[i], "assay_low": seen.lower()[i], "rho": rho[i]}
-        status = "partial" if one.uneven or one.unanswered else "ok"
+        status = "ok" if one.whole else "partial"
         status = "not applicable" if one.transfer == "none" else WORSE if behind else status
         out.append({**row, "status": status})
     return out
