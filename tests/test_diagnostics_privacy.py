@@ -386,3 +386,15 @@ def test_outsiders_that_the_synthetic_series_are_made_of_are_none() -> None:
     found = membership.measure(contrast, seed=0)
     assert {figure.flag for figure in found.figures} == {"not measurable"}
     assert "outsiders lie nearer to the synthetic series than members do" in found.figures[0].advice
+
+
+def test_smooth_curves_are_no_exact_copies_of_each_other() -> None:
+    steps, warned = np.arange(300), 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        real, fair = (
+            1 / (1 + np.exp(-(steps - rng.uniform(50, 350, (60, 1))) / rng.uniform(10, 40, (60, 1)))) for _ in range(2)
+        )
+        contrast = contrasted(panel(real), panel(fair).renamed([f"z{i}" for i in range(60)]), seed=seed)
+        warned += told(copies.measure(contrast, seed=seed))[copies.EXACT_COPIES].flag == "warn"
+    assert warned == 0
