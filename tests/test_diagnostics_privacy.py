@@ -165,6 +165,18 @@ def test_counts_that_meet_by_chance_are_no_copies(rate: float) -> None:
         assert not [figure.name for figure in searched(real, fair).figures if figure.flag == "warn"]
 
 
+@pytest.mark.parametrize("twice", [1, 4])
+def test_noisy_copies_are_found_though_real_series_are_there_twice(twice: int) -> None:
+    rows = list(world(1, 40))
+    rows[-twice:] = rows[:twice]
+    real = Panel.of({f"s{i}": y for i, y in enumerate(rows)}, freq="D", seasons=(7,))
+    near = told(searched(real, drawn("jitter:sd=0.05", real)))[copies.NEAR_COPIES]
+    assert near.flag == "warn"
+    assert near.value > 0.7
+    fair = world(2, 40, name="z")
+    assert not [figure.name for figure in searched(real, fair).figures if figure.flag == "warn"]
+
+
 def test_what_two_real_series_have_in_common_makes_nobody_their_copy() -> None:
     rng, real, fair = np.random.default_rng(0), list(world(3, 40)), world(4, 40, name="z")
     shared = rng.normal(size=60)

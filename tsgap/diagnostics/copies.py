@@ -226,7 +226,8 @@ class _Search:
         """The share of near copies, and which they are.
 
         A near copy is nearer to its nearest real stretch than `QUANTILE` of the real windows are to theirs, and than
-        `CLOSE`, and leads the stretches of the next real series by more than that share of real windows do.
+        `CLOSE`, and leads the stretches of the next real series by more than that share of real windows do. Real
+        windows that are the same in another series are in neither share, but among the real ones that are near.
         """
         ours, theirs = self.found
         if len(self.ours.starts) < LEAST_SYNTHETIC or len(self.own.starts) < LEAST:
@@ -238,8 +239,10 @@ class _Search:
         known = np.flatnonzero(theirs.start >= 0)
         leads = np.full(len(self.own.starts), np.inf)
         leads[known] = self._lead(self.own, theirs, known, [self._apart(self.own.starts[known], self.length)])
-        limit = min(float(np.quantile(theirs.distance, QUANTILE)), CLOSE)
-        lead = float(np.quantile(leads, QUANTILE))
+        # real series that are there twice would let nothing but exact copies be near
+        once = theirs.distance > ALIKE if (theirs.distance > ALIKE).any() else np.ones(len(leads), dtype=bool)
+        limit = min(float(np.quantile(theirs.distance[once], QUANTILE)), CLOSE)
+        lead = float(np.quantile(leads[once], QUANTILE))
         again = (theirs.distance <= limit) & (leads <= lead)
         close = np.flatnonzero(ours.distance <= limit)
         ahead = self._lead(self.ours, ours, close)
