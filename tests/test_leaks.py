@@ -246,6 +246,16 @@ def test_windows_cut_from_the_test_with_noise_are_found(longer: Split) -> None:
     assert nearly(longer, panel(*cut)).found > 0
 
 
+@pytest.mark.parametrize("test", range(56, 73))
+def test_one_series_with_noise_is_found_however_long_its_test(test: int) -> None:
+    data = read_real(seasonal(series=12, length=240), name="d", options=ReadOptions())
+    split = rolling(data, horizon=test, windows=1)
+    rows = list(honest(split, "stl-bootstrap"))
+    rows[3] = noisy(split, 7)[-test:]
+    (told,) = words(split, panel(*rows))
+    assert "all but the same" in told
+
+
 def test_a_single_near_stretch_is_chance(longer: Split) -> None:
     length = leaks.length_near(longer, longer.train)
     begin = 240 - 120
