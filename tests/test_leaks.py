@@ -12,8 +12,9 @@ import pytest
 from worlds import seasonal
 
 import tsgap
-from tsgap import cell, leaks, nearness, occurrences
-from tsgap.leaks import Leaked, leaked, nearly, words
+from tsgap import cell, leak_search, leaks, nearness, occurrences
+from tsgap.leak_search import Leaked, leaked, nearly
+from tsgap.leaks import words
 from tsgap.occurrences import LEAST_DISTINCT
 from tsgap.panel import Panel
 from tsgap.plugins import choose_generator
@@ -175,8 +176,8 @@ def test_a_search_that_would_not_end_is_cut_short_and_says_so(split: Split, monk
 def test_stretches_of_the_test_are_taken_from_the_training_part_once(
     split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = leaks.Wanted.of(split, leaks.length_of(split, split.train))
-    monkeypatch.setattr(leaks.Wanted, "of", None)
+    wanted = leak_search.Wanted.of(split, leak_search.length_of(split, split.train))
+    monkeypatch.setattr(leak_search.Wanted, "of", None)
     assert leaked(split, panel(whole(split, 0)), wanted).found == len(range(0, 36 - 24 + 1, 6))
 
 
@@ -257,7 +258,7 @@ def test_one_series_with_noise_is_found_however_long_its_test(test: int) -> None
 
 
 def test_a_single_near_stretch_is_chance(longer: Split) -> None:
-    length = leaks.length_near(longer, longer.train)
+    length = leak_search.length_near(longer, longer.train)
     begin = 240 - 120
     one = noisy(longer, 4)[begin : begin + length]
     rows = [*honest(longer, "jitter"), one]
@@ -281,12 +282,12 @@ def test_lines_and_single_jumps_are_not_looked_for_nearby(longer: Split) -> None
     for y in (line, jump):
         frame["y"] = np.tile(y, 2)
         split = rolling(read_real(frame, name="d", options=ReadOptions()), horizon=24, windows=4)
-        assert leaks.Sought.of(split, 48, most=100).flat.shape[0] == 0
-    assert leaks.Sought.of(longer, 48, most=100).flat.shape[0] > 0
+        assert leak_search.Sought.of(split, 48, most=100).flat.shape[0] == 0
+    assert leak_search.Sought.of(longer, 48, most=100).flat.shape[0] > 0
 
 
 def test_the_nearest_stretch_is_that_of_a_search_of_all_pairs(longer: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    flat = leaks.Sought.of(longer, 24, most=40).flat
+    flat = leak_search.Sought.of(longer, 24, most=40).flat
     bag = mixed_bag(longer, 3)
     rows = [np.lib.stride_tricks.sliding_window_view(y, 24) for y in bag if len(y) >= 24]
     begins = [bag.offsets[i] + np.arange(max(n - 23, 0)) for i, n in enumerate(bag.lengths)]
@@ -355,18 +356,18 @@ def test_so_many_stretches_are_looked_for_nearby_as_is_cheap() -> None:
     def holding(n: int) -> Panel:
         return panel(np.zeros(n))
 
-    assert leaks._many(holding(1)) == leaks.MANY
-    assert leaks._many(holding(10**7)) == leaks.PAIRS // 10**7
-    assert leaks._many(holding(0)) == leaks.MANY
+    assert leak_search.many(holding(1)) == leak_search.MANY
+    assert leak_search.many(holding(10**7)) == leak_search.PAIRS // 10**7
+    assert leak_search.many(holding(0)) == leak_search.MANY
 
 
 def test_a_series_with_one_near_stretch_is_looked_at_closely(longer: Split) -> None:
-    sparse = leaks.Sought.of(longer, 48, most=12)
+    sparse = leak_search.Sought.of(longer, 48, most=12)
     copied = int(np.flatnonzero(np.bincount(sparse.series) == 1)[0])
     rows = list(honest(longer, "stl-bootstrap"))
     rows[3] = noisy(longer, copied)
     assert len(sparse.near(panel(*rows))[0]) == 1
-    assert nearly(longer, panel(*rows), sparse).found >= leaks.AT_LEAST
+    assert nearly(longer, panel(*rows), sparse).found >= leak_search.AT_LEAST
 
 
 def test_a_stretch_does_not_run_on_into_the_next_series() -> None:

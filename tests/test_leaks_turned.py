@@ -12,8 +12,9 @@ from trials import panel
 from worlds import seasonal
 
 import tsgap
-from tsgap import cell, leaks
-from tsgap.leaks import leaked, nearly, words
+from tsgap import cell, leak_search, leaks
+from tsgap.leak_search import leaked, nearly
+from tsgap.leaks import words
 from tsgap.nearness import dimensions, flattened, nearest
 from tsgap.occurrences import TURNS, turned
 from tsgap.panel import Floats, Panel
@@ -145,8 +146,8 @@ def test_a_stretch_of_counts_whose_halves_are_everywhere_is_chance_and_a_whole_c
         rng = np.random.default_rng(seed)
         rows, fair = (rng.poisson(3, (200, 200)).astype(float) for _ in range(2))
         split = split_of(rows, 2, 4)
-        wanted = leaks.Wanted.of(split, 8)
-        hits[seed] = int((leaks._occurring(wanted.stretches, panel(fair))[0] >= 0).sum())
+        wanted = leak_search.Wanted.of(split, 8)
+        hits[seed] = int((leak_search._occurring(wanted.stretches, panel(fair))[0] >= 0).sum())
         assert leaked(split, panel(fair)).found == 0
         copied = leaked(split_of(rows, 12, 2), panel(np.concatenate([fair, -rows[5:6]])))
         assert copied.turned == (0, 1, 0, 0)
