@@ -372,3 +372,33 @@ def test_runs_to_be_compared_are_not_merged(real: str, capsys: pytest.CaptureFix
         assert run(["sweep", *flags]) == DONE
     assert run(["merge", "copy", "shuffle", "--out", "m"]) == USAGE
     assert "runs that are to be compared are not merged" in capsys.readouterr().err
+
+
+def test_commands_that_are_printed_can_be_pasted_where_the_folder_has_a_space(
+    real: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--real", real, "--synthetic", "gen:shuffle", *SMALL, "--calibration", "--out", "my runs/r"]
+    assert run(["sweep", *asked]) == DONE
+    lines = capsys.readouterr().out.splitlines()
+    printed = [line for line in lines if "tsgap show" in line or "tsgap gate" in line]
+    assert len(printed) >= 3
+    assert all("'my runs/r'" in line for line in printed)
+
+
+@pytest.mark.parametrize("flag", ["--real", "--synthetic"])
+def test_a_name_that_cannot_be_one_is_said_to_be_none(real: str, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = {"--real": real, "--synthetic": "gen:shuffle"}
+    asked[flag] = f"my copy={asked[flag]}"
+    assert run(["sweep", *(text for pair in asked.items() for text in pair), *SMALL]) == USAGE
+    assert "got 'my copy' before '='" in capsys.readouterr().err
+
+
+def test_a_file_with_an_equals_sign_in_its_name_needs_no_other(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(real).rename("my sales=2024.csv")
+    assert run(["sweep", "--real", "my sales=2024.csv", "--synthetic", "gen:shuffle", *SMALL, "--dry-run"]) == DONE
+
+
+def test_a_file_that_cannot_be_written_is_named_without_a_number(real: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "--real", real, "--synthetic", "gen:shuffle", *SMALL, "--out", "r", "--quiet"]) == DONE
+    assert run(["gate", "r", "--format", "junit", "-o", "nowhere/gate.xml"]) == IO_ERROR
+    assert capsys.readouterr().err == "tsgap: nowhere/gate.xml: No such file or directory\n"

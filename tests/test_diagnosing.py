@@ -492,7 +492,7 @@ def test_a_sweep_shows_its_diagnostics(files: list[str], tmp_path: Path, capsys:
     for view in ("frontier", "predictors"):
         # there is nobody to tell who was seen, and one source has no rank
         assert run(["show", out, f"--{view}"]) == FAILED_CELLS
-        assert "1 sources have both" in capsys.readouterr().out or view == "frontier"
+        assert "1 source has both" in capsys.readouterr().out or view == "frontier"
 
 
 def test_the_diagnostics_there_are_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,7 +153,7 @@ def test_rank_correlations_with_the_gap_agree_with_scipy_and_the_strongest_comes
     text = predictors_text(frame)
     assert "strong" in text
     assert "flat" not in text
-    assert "d: 1 figures without a rank correlation: the same for all sources" in text
+    assert "d: 1 figure without a rank correlation: the same for all sources" in text
 
 
 def test_the_interval_of_a_rank_correlation_holds_the_truth_as_often_as_it_says() -> None:
@@ -179,7 +179,7 @@ def test_few_sources_correlate_with_nothing() -> None:
     found = [seen(str(i), ("a", Figure("x", i))) for i in range(4)]
     frame = predictors([source(str(i), i / 10) for i in range(4)], found)
     assert frame.status.tolist() == ["4 sources have both, it takes 5"]
-    assert predictors_text(frame).startswith("d: 1 figures without a rank correlation: 4 sources have both, it takes 5")
+    assert predictors_text(frame).startswith("d: 1 figure without a rank correlation: 4 sources have both, it takes 5")
     assert np.isnan(frame.correlation[0])
 
 

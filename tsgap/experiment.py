@@ -207,11 +207,19 @@ _NAMED = re.compile(r"^(?:([A-Za-z0-9_.-]+)/)?([A-Za-z0-9_.-]+)=(.+)$", re.DOTAL
 def named(text: str) -> tuple[str, str, str]:
     """Data set, name and the rest of ``[[DATA/]NAME=]WHAT``; "" where they are not given.
 
+    Raises `UsageError` where what stands before ``=`` is no name, and nothing is called so as a whole.
+
     >>> named("nn5/gan=out.npz"), named("gen:block-bootstrap:length=24")
     (('nn5', 'gan', 'out.npz'), ('', '', 'gen:block-bootstrap:length=24'))
     """
-    found = None if text.startswith(("gen:", "card:")) else _NAMED.match(text)
-    return (found[1] or "", found[2], found[3]) if found else ("", "", text)
+    if text.startswith(("gen:", "card:")):
+        return "", "", text
+    if found := _NAMED.match(text):
+        return found[1] or "", found[2], found[3]
+    name, named, _ = text.partition("=")
+    if named and not set(name) & set("/\\") and not Path(text).exists():
+        raise UsageError(f"{text!r}: a name has letters, digits, '.', '_' and '-', got {name!r} before '='")
+    return "", "", text
 
 
 def label_of(what: Any, default: str) -> str:

@@ -174,7 +174,7 @@ def _correlation(pairs: Floats) -> tuple[float, float, float, int, str]:
     n = len(whole)
     nothing = math.nan, math.nan, math.nan, n
     if n < SOURCES:
-        return *nothing, f"{n} sources have both, it takes {SOURCES}"
+        return *nothing, f"{n} {'source has' if n == 1 else 'sources have'} both, it takes {SOURCES}"
     if (np.ptp(whole, axis=0) == 0).any():
         return *nothing, "the same for all sources"
     rho = float(spearmanr(whole[:, 0], whole[:, 1]).statistic)

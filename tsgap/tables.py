@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tsgap.findings import Rules
@@ -97,7 +98,11 @@ def render(
     if len(frame):
         found = run.gate(data=data, source=source, forecaster=forecaster)
         _listed(console, **{f"Verdict at a margin of {share(Rules().margin)}": found.sentences})
-        _say(console, f"tsgap gate {run.path}: why, bin by bin, for other margins, and as an exit code", style="dim")
+        _say(
+            console,
+            f"tsgap gate {quote(str(run.path))}: why, bin by bin, for other margins, and as an exit code",
+            style="dim",
+        )
     return frame
 
 

@@ -87,6 +87,6 @@ def run(argv: Sequence[str] | None = None) -> int:
         click.echo(f"tsgap: {err}", err=True)
         return USAGE
     except OSError as err:
-        click.echo(f"tsgap: {err}", err=True)
+        click.echo(f"tsgap: {f'{err.filename}: {err.strerror}' if err.filename and err.strerror else err}", err=True)
         return IO_ERROR
     return code if isinstance(code, int) else DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -52,7 +53,7 @@ def demo(out: Path, jobs: int | None, quiet: bool) -> int:
         )
     frame = render(run)
     click.echo(f"\nresults: {run.path}")
-    click.echo(f"  where it breaks, why:    tsgap gate {run.path}")
+    click.echo(f"  where it breaks, why:    tsgap gate {quote(str(run.path))}")
     click.echo("  can the bench see it?    tsgap selfcheck YOUR.csv --horizons 1,6,12")
     click.echo("  your own data:           tsgap sweep --real YOUR.csv --synthetic YOUR_SAMPLES.csv --horizons 1,6,12")
     click.echo("  no samples yet:          tsgap split YOUR.csv --horizons 1,6,12 --out train.parquet")

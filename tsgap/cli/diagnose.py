@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -113,7 +114,7 @@ def _write_sheets(found: Diagnostics, given: dict[str, Any]) -> None:
         folder = home if len(found.contrasts) == 1 else home / re.sub(r"[^\w-]+", "_", f"{number}-{data}-{source}")
         path = sheet(contrast, given["review"], seed=given["seed"]).write(folder)
         page = path.with_name(PAGE)
-        click.echo(f"review sheet: open {page}, or fill in {path}; then: tsgap review {path}", err=True)
+        click.echo(f"review sheet: open {page}, or fill in {path}; then: tsgap review {quote(str(path))}", err=True)
 
 
 def _show(found: Diagnostics, given: dict[str, Any]) -> None:

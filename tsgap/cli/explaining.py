@@ -36,7 +36,7 @@ def predictors_text(frame: pd.DataFrame) -> str:
         rho = _span("+.2f", row["correlation"], row["low"], row["high"])
         rows.append([row["data"], row["diagnostic"], row["figure"], *rho, str(int(row["sources"]))])
     without = [
-        f"{data}: {len(block)} figures without a rank correlation: {status}"
+        f"{data}: {len(block)} figure{'s' if len(block) > 1 else ''} without a rank correlation: {status}"
         for (data, status), block in frame[frame.status != "ok"].groupby(["data", "status"], sort=False)
     ]
     legend = (

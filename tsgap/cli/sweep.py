@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -144,7 +145,9 @@ def _shard(experiment: Any, given: dict[str, Any], retry: bool) -> int:
         run = perform(experiment, on_progress=told, **asked)
     [state] = last
     if not given["quiet"]:
-        faults = f", {state.faults} without forecasts (tsgap show {run.path} --failures)" if state.faults else ""
+        faults = (
+            f", {state.faults} without forecasts (tsgap show {quote(str(run.path))} --failures)" if state.faults else ""
+        )
         click.echo(f"share {given['shard']}: {state.done} of {state.total} blocks of cells are done{faults}")
         rest = run.n_cells - run.n_ended
         whole = f"{rest} of {run.n_cells} cells are not there yet" if rest else f"all {run.n_cells} cells are there"
@@ -222,21 +225,20 @@ def _show(run: Run, given: dict[str, Any]) -> int:
         from tsgap.tables import render
 
         frame = render(run, metrics=tuple(metrics), by=given["by"])
-        click.echo(f"\nresults: {run.path}   (tsgap show {run.path} --by lead)")
+        path = quote(str(run.path))
+        click.echo(f"\nresults: {run.path}   (tsgap show {path} --by lead)")
         if "validation" in run.manifest:
-            click.echo(f"validating on the synthetic series: tsgap show {run.path} --validation")
+            click.echo(f"validating on the synthetic series: tsgap show {path} --validation")
         if run.manifest["experiment"].get("quantiles"):
-            click.echo(f"do quantile forecasts hold what they promise: tsgap show {run.path} --calibration")
+            click.echo(f"do quantile forecasts hold what they promise: tsgap show {path} --calibration")
         if run.manifest["experiment"].get("diagnose"):
             from tsgap.examination_formats import sentence
 
             for one in run.diagnostics().found:
                 click.echo(sentence(one))
-            click.echo(
-                f"the series themselves: tsgap show {run.path} --diagnostics, --frontier, --predictors, --subgroups"
-            )
+            click.echo(f"the series themselves: tsgap show {path} --diagnostics, --frontier, --predictors, --subgroups")
         if run.manifest["experiment"].get("stress"):
-            click.echo(f"perturbed histories: tsgap show {run.path} --robustness")
+            click.echo(f"perturbed histories: tsgap show {path} --robustness")
         if "augmentation" in run.manifest:
-            click.echo(f"adding them to the real series: tsgap show {run.path} --augmentation")
+            click.echo(f"adding them to the real series: tsgap show {path} --augmentation")
     return DONE if all_well(run, frame) else FAILED_CELLS
