@@ -147,3 +147,12 @@ def test_that_few_strangers_say_little_of_others_is_noted() -> None:
     assert "2 series on a side are few" in contrasted(real, strangers, seed=0).notes[-1]
     assert contrasted(real, strangers, seed=0).caution == "these series alone, which are few"
     assert not any("are few" in note for note in contrasted(real, other, seed=0).notes)
+
+
+def test_all_that_a_proof_is_about_is_one_phrase() -> None:
+    shared = np.random.default_rng(3).normal(size=600)
+    real = panel(shared + 0.3 * np.random.default_rng(4).normal(size=(12, 600)), 12)
+    few = panel(np.random.default_rng(5).normal(size=(3, 600)), 12).renamed(["x", "y", "z"])
+    assert contrasted(real, few, seed=0).caution == (
+        "these series alone, which are few, and about the paths that these series took, which are not independent"
+    )

@@ -229,6 +229,14 @@ def test_few_windows_and_lines_are_said_not_to_be_measurable() -> None:
         assert "it takes 20 and 100" in figure.advice
 
 
+def test_what_cannot_be_measured_of_constants_says_why() -> None:
+    level = {f"s{i}": np.full(120, 5.0) for i in range(12)}
+    figures = told(searched(Panel.of(level, freq="D"), Panel.of(level, freq="D").renamed([f"z{i}" for i in range(12)])))
+    unknown = [figure for figure in figures.values() if figure.flag == "not measurable"]
+    assert figures[copies.RAW] in unknown
+    assert all(figure.advice for figure in unknown)
+
+
 def test_between_real_halves_the_distances_are_those_of_the_baseline() -> None:
     contrast = contrasted(world(8), world(9, name="z"), seed=0)
     floor = told(copies.measure(contrast.floor, seed=0))

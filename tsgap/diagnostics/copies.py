@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +90,13 @@ def _distances(contrast: Contrast) -> tuple[Figure, Figure]:
     ours, first = _two_nearest(contrast.synthetic, contrast.real)
     theirs, second = _two_nearest(contrast.held_back, contrast.real)
     base = float(np.median(theirs))
+    raw = (
+        Figure(RAW, float(np.median(ours)) / base, reference=1.0)
+        if base > 0
+        else Figure.unknown(RAW, "more than half of the held-back real windows are the same as other real ones")
+    )
     return (
-        Figure(RAW, float(np.median(ours)) / base if base > 0 else nan, reference=1.0),
+        raw,
         Figure(RELATIVE, float(np.median(ours / first)), reference=float(np.median(theirs / second))),
     )
 

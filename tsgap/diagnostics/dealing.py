@@ -191,4 +191,4 @@ def _cautions(ours: Panel, theirs: Panel, real: Panel, synthetic: Panel) -> tupl
         if why := dependence(panel, units, few=SERIES):
             short.append("the paths that these series took, which are not independent")
             told.append(f"the {name} series {why}: {DEPENDENT}")
-    return "; ".join(dict.fromkeys(short)), tuple(told)
+    return ", and about ".join(dict.fromkeys(short)), tuple(told)
