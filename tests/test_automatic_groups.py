@@ -42,11 +42,13 @@ def training(panel: Panel, *, paired: bool = False, scaling: str = "mean-abs", c
     return TrainingSet("synthetic", panel, Footing(scaling, context, paired, 6), 9, 9)
 
 
-def found(data: Data, folder: Path, **synthetic: TrainingSet) -> tuple[dict[str, Any], dict[str, Grouping]]:
+def found(
+    data: Data, folder: Path, *, normalised: Sequence[str] = (), **synthetic: TrainingSet
+) -> tuple[dict[str, Any], dict[str, Grouping]]:
     """What the manifest would say, and the groupings beside the source `s`."""
     split = data.split
     with Store.open(folder) as store:
-        told = written(split, synthetic, store, seed=0)
+        told = written(split, synthetic, store, seed=0, normalised=normalised)
         labels = {name: np.array(of, dtype=object)[split.series] for name, of in split.data.groups.items()}
         truth = Truth(
             "truth",
@@ -154,6 +156,29 @@ def test_shares_of_synthetic_series_are_by_the_limits_of_the_real_ones(tmp_path:
     assert groups["volume"].real["high"] == pytest.approx(1 / 3)
     assert told["synthetic"]["spiky"]["peak before"]["peak"] > 0.9
     assert told["synthetic"]["s"]["peak before"]["peak"] == pytest.approx(0.25, abs=0.02), "peaks have no scale"
+
+
+def test_series_that_lost_their_units_have_no_share_by_volume(tmp_path: Path) -> None:
+    data = data_of(np.arange(1, 10)[:, None] * 10 + noise(9))
+    shrunk = training(data.train.with_values(data.train.values / 1000))
+    told, groups = found(data, tmp_path, normalised=("s",), s=shrunk, other=shrunk)
+    assert groups["volume"].synthetic == {}
+    assert groups["volume"].real["high"] == pytest.approx(1 / 3)
+    assert sum(groups["peak before"].synthetic.values()) == pytest.approx(1)
+    assert told["synthetic"]["other"]["volume"]["low"] == 1.0
+
+
+def test_the_volume_of_arrays_is_not_compared_and_that_of_a_file_is(tmp_path: Path) -> None:
+    windows = np.random.default_rng(0).random((30, 40))
+    file = seasonal(12, 60, seed=9)
+    asked: dict[str, Any] = {"forecasters": ["linear"], "horizons": "1,6", "windows": 2, "replicates": 1, "jobs": 0}
+    run = tsgap.sweep(
+        seasonal(12, 120), {"array": windows, "file": file}, out=tmp_path, diagnose=True, null=False, **asked
+    )
+    (name,) = run.manifest["data"]
+    shares = {of: {one.name: one.synthetic for one in run.groupings(name, of)} for of in ("array", "file")}
+    assert shares["array"]["volume"] == {}
+    assert sum(shares["file"]["volume"].values()) == pytest.approx(1)
 
 
 def test_columns_come_first_and_twins_carry_them(tmp_path: Path) -> None:

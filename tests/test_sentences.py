@@ -85,6 +85,7 @@ def test_where_nobody_was_gated_it_says_who_and_why() -> None:
         (Counts(3, 6, 5), "3 series and 6 separate test periods; 5 series, or 20 test periods for these series alone,"),
         (Counts(1, 6, 5), "1 series and 6 separate test periods; 5 series, or 20 test periods for this series alone,"),
         (Counts(30, 4, 5), "30 series and 4 separate test periods; 5 test periods are needed"),
+        (Counts(30, 1, 5), "30 series and 1 separate test period; 5 test periods are needed"),
     ],
 )
 def test_too_few_data_says_what_there_is_what_is_needed_and_which_way_it_leans(counts: Counts, needed: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from tsgap.ragged import gathered
 from tsgap.splits import Split
 from tsgap.store import Store
 
+#: The grouping that is in the units of the data.
+VOLUME = "volume"
 #: Names of the thirds of all series, by their figure in the real training part.
 THIRDS = ("low", "middle", "high")
 #: Where a series has too little for a figure.
@@ -40,10 +42,18 @@ class Parting:
     limits: tuple[float, ...]
 
 
-def written(split: Split, synthetic: Mapping[str, TrainingSet], store: Store, *, seed: int) -> dict[str, Any]:
+def written(
+    split: Split,
+    synthetic: Mapping[str, TrainingSet],
+    store: Store,
+    *,
+    seed: int,
+    normalised: Collection[str] = (),
+) -> dict[str, Any]:
     """Put the automatic groups of a data set in tables; what the manifest says of them.
 
-    `synthetic` are training sets by the name of their source, of which the first draw is looked at. Volume is the
+    `synthetic` are training sets by the name of their source, of which the first draw is looked at; those of
+    `normalised` sources have lost their units, and no share of them has a volume. Volume is the
     mean |y| of the training part of a series, seasonality how much of its variance around the running mean of a
     season the means of the seasons' steps explain (adjusted R²); thirds by the quantiles of the real series. A window
     has a peak *before* it where the last season (at least `STEPS` values) of its history has a value so far above the
@@ -63,7 +73,12 @@ def written(split: Split, synthetic: Mapping[str, TrainingSet], store: Store, *,
         "groupings": [{"name": parting.name, "of": parting.of, "groups": list(parting.names)} for parting in partings],
         "real": _shares_in(partings, split.train, figures),
         "synthetic": {
-            source: _of_columns(split, one) | _shares_in(partings, one.panel, _figures(one.panel))
+            source: _of_columns(split, one)
+            | _shares_in(
+                [parting for parting in partings if parting.name != VOLUME or source not in normalised],
+                one.panel,
+                _figures(one.panel),
+            )
             for source, one in synthetic.items()
         },
         "covered": {source: covered.written(split, one, store, seed=seed) for source, one in synthetic.items()},
@@ -77,7 +92,7 @@ def _shares_in(partings: Sequence[Parting], panel: Panel, figures: Mapping[str, 
 
 def _partings(split: Split, figures: Mapping[str, Floats]) -> Iterator[Parting]:
     train = split.train
-    for name in ("volume", "seasonality"):
+    for name in (VOLUME, "seasonality"):
         known = figures[name][np.isfinite(figures[name])]
         if len(known):
             yield Parting(name, "series", (*THIRDS, UNTOLD), tuple(np.quantile(known, (1 / 3, 2 / 3)).tolist()))
@@ -93,7 +108,7 @@ def _figures(panel: Panel) -> dict[str, Floats]:
     means, deviations = _moments(panel)
     volume, _ = _moments(panel.with_values(np.abs(panel.values)))
     seasonality = np.array([seasonal_strength(y, panel.season) for y in panel])
-    return {"volume": volume, "seasonality": seasonality, "mean": means, "deviation": deviations}
+    return {VOLUME: volume, "seasonality": seasonality, "mean": means, "deviation": deviations}
 
 
 def _moments(panel: Panel) -> tuple[Floats, Floats]:

@@ -185,7 +185,11 @@ def _groups(made: Plan, experiment: Experiment, store: Store) -> dict[str, dict[
             first[row.data].setdefault(row.source, training)
     return {
         data.name: automatic_groups.written(
-            data.split, first[data.name], store, seed=seed_of(experiment.seed, data.name, "groups")
+            data.split,
+            first[data.name],
+            store,
+            seed=seed_of(experiment.seed, data.name, "groups"),
+            normalised={one.name for one in made.sources if one.data == data.name and one.normalised},
         )
         for data in made.data
     }

@@ -214,8 +214,8 @@ def _insufficient(verdict: Verdict) -> str:
             f"longest horizon.{_lean(verdict)}"
         )
     return (
-        f"{verdict.data} has {counts.series} series and {counts.blocks} separate test periods; {least(counts)} are "
-        f"needed to decide anything about {verdict.source!r}.{_lean(verdict)}"
+        f"{verdict.data} has {counts.series} series and {counts.blocks} separate test "
+        f"{'period' if counts.blocks == 1 else 'periods'}; {least(counts)} are needed to decide anything about {verdict.source!r}.{_lean(verdict)}"
     )
 
 

@@ -44,7 +44,7 @@ GAP_LEGEND = (
     "many series or test periods, each alone, would tell the gap from one of 5 %; a dash where neither alone would. "
     "shuffled: the gap of training on shuffled real series, which is what can be seen at all. skill kept: share of "
     "what real training gains over shuffled training, where that is proven to be more than 5 %. all: geometric mean "
-    "over those that learn and are not worse than naive."
+    "over those that learn, are no probes and are not worse than naive."
 )
 LEGEND = (
     "control: error after training on real series. ratio: synthetic / control, 1 is no loss, more is worse. shuffled: "
