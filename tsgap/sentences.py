@@ -213,9 +213,10 @@ def _insufficient(verdict: Verdict) -> str:
             f"nothing then about {verdict.source!r}: {OVERLAPPING_SERIES} are needed, or windows as far apart as the "
             f"longest horizon.{_lean(verdict)}"
         )
+    periods = "test period" if counts.blocks == 1 else "test periods"
     return (
-        f"{verdict.data} has {counts.series} series and {counts.blocks} separate test "
-        f"{'period' if counts.blocks == 1 else 'periods'}; {least(counts)} are needed to decide anything about {verdict.source!r}.{_lean(verdict)}"
+        f"{verdict.data} has {counts.series} series and {counts.blocks} separate {periods}; {least(counts)} are "
+        f"needed to decide anything about {verdict.source!r}.{_lean(verdict)}"
     )
 
 
