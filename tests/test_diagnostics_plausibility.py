@@ -122,6 +122,22 @@ def test_the_worst_sample_is_where_the_fault_was_planted() -> None:
     assert "step 77" in worst.reason or "step 78" in worst.reason
 
 
+def test_a_sample_that_goes_no_further_than_held_back_real_ones_is_told_from_one_that_does() -> None:
+    rng = np.random.default_rng(0)
+    real = levels(rng)
+    away = contrasted(panel(real), panel(real, "s"), seed=0).held_back
+    row = int(away.panel.keys[away.unit[0]].removeprefix("r"))
+    real[row] *= 1000
+    synthetic = real.copy()
+    told = [one.reason for one in found(real, synthetic).worst if one.key == f"s{row}" and "limit" in one.reason]
+    assert told
+    assert all(plausibility.AS_FAR in reason for reason in told)
+    synthetic[row] *= 10
+    told = [one.reason for one in found(real, synthetic).worst if one.key == f"s{row}" and "limit" in one.reason]
+    assert told
+    assert plausibility.AS_FAR not in told[0]
+
+
 def test_one_fault_in_one_series_is_listed_but_proves_nothing() -> None:
     rng = np.random.default_rng(0)
     synthetic = levels(rng)

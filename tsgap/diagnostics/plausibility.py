@@ -26,6 +26,9 @@ UNUSUAL, TREES, FOLDS = 0.01, 64, 5
 #: How often chance alone may lead to a warning, all learnt figures together; each rule of one's own has as much.
 ALPHA = 0.05
 
+#: What is said of a sample that goes beyond a limit no further than real ones that it was not learnt on.
+AS_FAR = "; held-back real windows go as far"
+
 _LEARNT = "look at the samples that are listed; mend the generator, or clip and round what it draws"
 _FOREST = "look at the samples that are listed and at the features that are named; the shift of features says more"
 
@@ -64,13 +67,15 @@ def _limits(contrast: Contrast, cuts: dict[str, Cut]) -> Iterator[tuple[Share, l
             seen[limit.kind] = figure(synthetic.windows), figure(held_back.windows)
         ours, theirs = seen[limit.kind]
         beyond, excess = limit.beyond(ours), limit.excess(ours)
+        furthest = float(limit.excess(theirs).max(initial=0.0))
         samples = [
             Sample(
                 side.panel.keys[synthetic.unit[i]],
                 int(synthetic.begins[i]),
                 side.length,
                 1 + _squashed(excess[i]),
-                limit.reason(ours.figure[i], int(synthetic.begins[i] + ours.at[i])),
+                limit.reason(ours.figure[i], int(synthetic.begins[i] + ours.at[i]))
+                + ("" if excess[i] > furthest else AS_FAR),
             )
             for i in _most(np.where(beyond, excess, -1.0), synthetic.unit)
         ]
