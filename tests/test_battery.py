@@ -239,7 +239,7 @@ def test_show_prints_who_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "kind: worst is" in capsys.readouterr().out, "the sentence is about the mean"
     nobody = planted(tmp_path / "nobody", {"blunt": (6.0, 6.0, 6.5), "dull": (7.0, 9.0, 9.0)})
     assert tsgap(["show", str(nobody.path), "--subgroups", "--metric", "mae"]) == 3
-    assert "kind: worst of blunt is" in capsys.readouterr().out
+    assert "kind: worst of blunt, which counts towards no mean, is" in capsys.readouterr().out
 
 
 def test_the_level_of_the_rules_is_that_of_the_proof() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsgap.battery import ALL
+from tsgap.battery import ALL, NOBODY, WORSE
 from tsgap.formats import aligned, one_line, rows_of
 from tsgap.sentences import NAMED, interval, percent, signed
 from tsgap.subgroups import LEVEL
@@ -32,7 +32,8 @@ def text_of(frame: pd.DataFrame) -> str:
         for (_,), block in of_source.groupby(["grouping"], sort=False):
             whole = block[block.bin == ALL]
             shown = whole[whole.forecaster == _shown(whole)]
-            lines += ["", *map(one_line, [sentence(shown)])]
+            idle = bool((whole.status == NOBODY).any() or (shown.status == WORSE).any())
+            lines += ["", *map(one_line, [sentence(shown, idle=idle)])]
             rows = [_cells(row) for row in rows_of(shown) if row["group"]]
             lines += aligned([_HEADS, *rows]) if rows else []
     return "\n".join([*lines[1:], "", _LEGEND]) + "\n" if lines else "no groups\n"
@@ -47,12 +48,12 @@ def _shown(whole: pd.DataFrame) -> str:
     return str(best.forecaster.iloc[0])
 
 
-def sentence(groups: pd.DataFrame) -> str:
-    """What is said of one grouping and forecaster, from its rows of all leads."""
+def sentence(groups: pd.DataFrame, *, idle: bool = False) -> str:
+    """What is said of one grouping and forecaster, from its rows of all leads; `idle`: it counts towards no mean."""
     first = groups.iloc[0]
     if not first["group"]:
         return f"{first['grouping']}: no groups: {first['status']}"
-    who = "" if first["forecaster"] == ALL else f" of {first['forecaster']}"
+    who = "" if first["forecaster"] == ALL else f" of {first['forecaster']}{', which counts towards no mean,' * idle}"
     worst = groups[groups.worst]
     if not len(worst):
         return f"{first['grouping']}: fewer than 2 groups have 5 series and a figure{who}: nothing is claimed"
