@@ -81,10 +81,13 @@ def test_a_pattern_is_filled_in_for_each_data_set() -> None:
         ({"sources": ()}, "at least one synthetic source"),
         ({"data": _data("a", "a")}, "two data sets are called 'a'"),
         ({"sources": (SourceSpec("s", "gen:copy"), SourceSpec("s", "gen:shuffle"))}, "two sources are called"),
-        ({"replicates": 0}, "replicates must be at least 1"),
-        ({"context": -3}, "context must be at least 1"),
-        ({"context": 0}, "context must be at least 1, got 0"),
-        ({"seed": -1}, "a seed is a whole number from 0 on, got -1"),
+        ({"replicates": 0}, "replicates must be a whole number from 1 on, got 0"),
+        ({"replicates": 2.5}, "replicates must be a whole number, got 2.5"),
+        ({"context": -3}, "context must be a whole number from 1 on"),
+        ({"context": True}, "context must be a whole number, got True"),
+        ({"seed": -1}, "seed must be a whole number from 0 on, got -1"),
+        ({"seed": "x"}, "seed must be a whole number, got 'x'"),
+        ({"seed": None}, "seed must be a whole number from 0 on, got None"),
         ({"forecasters": ()}, "at least one forecaster"),
         ({"data": _data("a", "b"), "sources": (SourceSpec("s", "x.csv", "b"),)}, "data set 'a' has no synthetic"),
         ({"sources": (SourceSpec("s", "gen:copy", inverse="minmax"),)}, "inverse is for synthetic data from files"),
@@ -95,6 +98,12 @@ def test_what_makes_no_sense_is_refused(change: dict[str, object], told: str) ->
     given = {"data": _data("a"), "sources": (SourceSpec("s", "gen:copy"),), **change}
     with pytest.raises(UsageError, match=told):
         Experiment(**given)  # type: ignore[arg-type]
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    given: Any = {"replicates": np.int64(2), "seed": np.uint8(3)}
+    one = Experiment(_data("a"), (SourceSpec("s", "gen:copy"),), **given)
+    assert (type(one.replicates), type(one.seed), one.seed) == (int, int, 3)
 
 
 def test_an_unknown_scaling_and_an_unknown_data_set_list_what_there_is() -> None:

@@ -138,11 +138,11 @@ class Experiment:
         _unique("source", [(s.name, d) for s in self.sources for d in ([s.data] if s.data else self.names)])
         if self.scaling is not None and self.scaling not in SCALINGS:
             raise UnknownNameError.of("scaling", self.scaling, SCALINGS)
-        for name, value in (("replicates", self.replicates), ("context", self.context)):
-            if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, got {value}")
-        if self.seed < 0:
-            raise UsageError(f"a seed is a whole number from 0 on, got {self.seed}")
+        for name, least in (("replicates", 1), ("context", 1), ("seed", 0)):
+            value = whole(name, getattr(self, name))
+            if (value is None and name == "seed") or (value is not None and value < least):
+                raise UsageError(f"{name} must be a whole number from {least} on, got {value}")
+            object.__setattr__(self, name, value)
         if any(s.name == ORACLE for s in self.sources):
             raise UsageError(
                 f"no source may be called {ORACLE!r}: it is the name of the noise floor; name it otherwise"
