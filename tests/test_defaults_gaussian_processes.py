@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import numpy as np
 import pytest
@@ -96,9 +95,8 @@ def test_a_long_series_is_replaced_by_several_together_as_long() -> None:
     found = sampled(real((250, 100, 101)), length=100)
     assert found.lengths.tolist() == [84, 83, 83, 100, 51, 50]
     assert found.keys == tuple(sorted(found.keys))
-    begin = time.process_time()
-    sampled(real((20_000,)))
-    assert time.process_time() - begin < 20
+    # what a draw costs grows with the cube of a length: none is longer than the 1,024 of the default
+    assert sampled(real((3_000,))).lengths.tolist() == [1_000] * 3
 
 
 def test_constant_and_single_values_stay() -> None:
