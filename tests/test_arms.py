@@ -285,9 +285,10 @@ def test_twins_of_equal_length_are_not_copied(scope: str, paired: bool) -> None:
     assert np.shares_memory(sets["synthetic"].panel.values, synthetic.values)
 
 
-def test_a_constant_series_has_no_scale() -> None:
-    real = Panel.of({"a": np.full(50, 0.1), "b": np.zeros(9), "c": [0.0, 2.0]})
-    assert {k: v[1] for k, v in train_figures(real).items()} == {"a": 1.0, "b": 1.0, "c": 1.0}
+def test_a_constant_series_has_the_median_scale_of_the_others() -> None:
+    real = Panel.of({"a": np.full(50, 0.1), "b": np.zeros(9), "c": [0.0, 4.0], "d": [0.0, 8.0]})
+    assert {k: v[1] for k, v in train_figures(real).items()} == {"a": 3.0, "b": 3.0, "c": 2.0, "d": 4.0}
+    assert train_figures(Panel.of({"b": np.zeros(9)})) == {"b": (0.0, 1.0)}
     assert train_figures(Panel.of({"c": [0.0, 6.0]})) == {"c": (3.0, 3.0)}
 
 

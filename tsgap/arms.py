@@ -12,6 +12,7 @@ from tsgap.footing import Footing, count_pairs, cut_windows, default_context, po
 from tsgap.panel import Floats, Panel
 from tsgap.protocols import Scope
 from tsgap.ragged import by_length
+from tsgap.scaling import filled
 
 #: Series a local forecaster learns from where the source is unpaired; fewer where an arm has fewer.
 POOL = 20
@@ -101,12 +102,15 @@ def figures_of(series: Sequence[str], figures: Mapping[str, tuple[float, float]]
 
 
 def train_figures(train: Panel) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation (1 for a constant) of every real training series: what scaling ``"train"`` uses."""
+    """Mean and standard deviation of every real training series: what scaling ``"train"`` uses.
+
+    A constant one has the median deviation of the others, 1 where all are constant.
+    """
     mean, deviation = np.full(len(train), np.nan), np.full(len(train), np.nan)
     for rows, y in by_length(train.values, train.offsets):
         mean[rows], deviation[rows] = y.mean(axis=1), y.std(axis=1)
-    deviation[~(deviation > 1e-12 * np.abs(mean))] = 1.0
-    return dict(zip(train.keys, zip(mean.tolist(), deviation.tolist(), strict=True), strict=True))
+    deviation[~(deviation > 1e-12 * np.abs(mean))] = np.nan
+    return dict(zip(train.keys, zip(mean.tolist(), filled(deviation).tolist(), strict=True), strict=True))
 
 
 @dataclass(frozen=True)

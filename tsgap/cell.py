@@ -27,7 +27,7 @@ from tsgap.spool import Extent, Spool, mapped
 
 #: Raised when the same inputs would give other forecasts than before, also for a change in `tsgap.scaling`,
 #: `tsgap.blends`, `tsgap.replies` or `tsgap.local`, whose code no forecaster's identity holds: part of each cell's key.
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Result:
     `mean` (N, H′) in the units of the data, NaN in failed rows; `failed` maps a row to its reason; `quantiles`
     (N, H′, Q) likewise, None where the forecaster has none or none were asked. `info` has `load_seconds`,
     `fit_seconds`, `predict_seconds`, and how many histories (`unit_scaled`) and training series
-    (`unit_scaled_training`) were divided by 1 because their scale is 0; `crossed` is in how many pairs of row and lead
-    the quantiles did not rise, and were sorted; of a failure `stage`, `error`, `traceback`.
+    (`unit_scaled_training`) have no scale of their own, as where all values are 0; `crossed` is in how many pairs of
+    row and lead the quantiles did not rise, and were sorted; of a failure `stage`, `error`, `traceback`.
     """
 
     status: str
@@ -53,9 +53,9 @@ class View:
     """Histories that are forecast from a fit: the name of their panel, which of its rows, and their figures.
 
     `rows` None are all; a view with rows is a block of one, of which every row may fail. `figures` (rows, 2) are those
-    of scaling 'train'. `blend`: what is learned for this view, where that is not the training panel as it is.
-    `perturbation`: what is done to the histories, in units of `scales` (rows,), before they are cut to their last
-    `limit` values.
+    of scaling 'train', `spare` (rows,) what stands in where a history has no scale. `blend`: what is learned for this
+    view, where that is not the training panel as it is. `perturbation`: what is done to the histories, in units of
+    `scales` (rows,), before they are cut to their last `limit` values.
     """
 
     histories: str
@@ -65,6 +65,7 @@ class View:
     perturbation: Perturbation | None = None
     scales: Floats | None = None
     limit: int | None = None
+    spare: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +239,7 @@ def _attacked(job: Job, view: View, asked: _Asked, train: Panel | None, forecast
 
 
 def _prepared(job: Job, view: View, histories: Panel, train: Panel | None) -> _Asked:
-    location, scale, ones = location_and_scale(histories, job.scaling, job.context, view.figures)
+    location, scale, ones = location_and_scale(histories, job.scaling, job.context, view.figures, view.spare)
     failed = _too_short(histories, job.least_history)
     if job.twins_only and train is not None:
         failed |= _without_twin(histories, train)

@@ -11,11 +11,12 @@ from tsgap.ragged import row_blocks
 
 
 def location_and_scale(
-    panel: Panel, scaling: str, context: int | None, figures: Floats | None
+    panel: Panel, scaling: str, context: int | None, figures: Floats | None, spare: Floats | None = None
 ) -> tuple[Floats, Floats, int]:
     """What each row is shifted and divided by (N,), from its last `context` values (None: all).
 
-    A row whose scale would be 0 (or below 1e-100) is divided by 1; the third figure counts those rows.
+    A row whose scale would be 0 (or below 1e-100) has that of `spare` (N,) instead, or 1 without; the third figure
+    counts those rows.
     """
     n = len(panel)
     if scaling == "none" or n == 0:
@@ -47,8 +48,28 @@ def location_and_scale(
         # a constant row has no scale; rounding must not lend it one
         scale[scale <= 1e-12 * np.abs(location)] = 0.0
     none = ~(scale > 1e-100)
-    scale[none] = 1.0
+    scale[none] = 1.0 if spare is None else spare[none]
     return location, scale, int(none.sum())
+
+
+def spare_scales(train: Panel, scaling: str) -> Floats | None:
+    """What stands in where a history has no scale of its own (S,): the scale of its series' real training part.
+
+    Histories that are 0, or constant, throughout are forecast in units of it: 1 would be one unit of the data, and what
+    is in kilograms would be forecast otherwise than the same in tons. A series that has none either has the median of
+    the others; 1 where none of them has one. None for a scaling that does not hang on the values of a history.
+    """
+    if scaling not in ("mean-abs", "standard"):
+        return None
+    _, scale, _ = location_and_scale(train, scaling, None, None, np.full(len(train), np.nan))
+    scale[train.lengths == 0] = np.nan
+    return filled(scale)
+
+
+def filled(scale: Floats) -> Floats:
+    """Scales (S,) with the median of those that are there where one is NaN, 1 where none is there."""
+    there = scale[~np.isnan(scale)]
+    return np.where(np.isnan(scale), np.median(there) if len(there) else 1.0, scale)
 
 
 def scaled(panel: Panel, location: Floats, scale: Floats) -> Panel:

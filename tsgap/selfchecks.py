@@ -25,7 +25,7 @@ from tsgap.panel import Floats, Panel
 from tsgap.plugins import registry
 from tsgap.readers import ReadOptions
 from tsgap.run import Run
-from tsgap.scaling import location_and_scale, scaled
+from tsgap.scaling import location_and_scale, scaled, spare_scales
 from tsgap.store import Store
 from tsgap.sweeps import Progress, folder_of, perform
 
@@ -239,7 +239,9 @@ class _Foretold:
         self.blocks = resampling.resampled(train, lags, block)
         histories = data.split.histories(self.context)
         of_row = np.array([figures[key] for key in histories.series])
-        self.shift, self.size, _ = location_and_scale(histories, self.scaling, self.context, of_row)
+        spare = spare_scales(data.split.train, self.scaling)
+        instead = None if spare is None else spare[data.split.series]
+        self.shift, self.size, _ = location_and_scale(histories, self.scaling, self.context, of_row, instead)
         self.last = (histories.values[histories.offsets[1:] - 1] - self.shift) / self.size
 
     def linear(self, places: Sequence[Place]) -> Floats:

@@ -13,7 +13,7 @@ from tsgap.contexts import features
 from tsgap.events import Event
 from tsgap.footing import Footing
 from tsgap.panel import Floats, Ints, digest
-from tsgap.scaling import location_and_scale, scaled
+from tsgap.scaling import location_and_scale, scaled, spare_scales
 from tsgap.splits import Split
 from tsgap.store import Store
 
@@ -33,13 +33,15 @@ def write_contexts(split: Split, footing: Footing, store: Store) -> str:
     if len(rows) > MOST:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
     figures = train_figures(split.train) if footing.scaling == "train" else None
+    spare = spare_scales(split.train, footing.scaling)
     found, sizes, done = [], [], 0
     for panel in split.histories_in_blocks(footing.context):
         here = rows[(rows >= done) & (rows < done + len(panel))] - done
         done += len(panel)
         some = panel.take(here)
         own = None if figures is None else np.array([figures[key] for key in some.series])
-        shift, size, _ = location_and_scale(some, footing.scaling, footing.context, own)
+        instead = None if spare is None else spare[split.series[here + done - len(panel)]]
+        shift, size, _ = location_and_scale(some, footing.scaling, footing.context, own, instead)
         # a history shorter than the context is forecast by nobody; nor is it looked at here
         full = some.lengths == footing.context
         contexts = np.zeros((len(some), footing.context))

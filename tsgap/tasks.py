@@ -15,6 +15,7 @@ from tsgap.engines import Outcome, Task
 from tsgap.fits import Fit, Piece
 from tsgap.panel import Floats, Ints
 from tsgap.plan import Cell
+from tsgap.scaling import spare_scales
 from tsgap.shelf import write_histories, write_panel
 from tsgap.standing import ROWS, ROWS_FAILED
 from tsgap.store import Part
@@ -28,6 +29,7 @@ class Tasks:
         self._timeout = timeout
         self._homes: dict[tuple[str, int | None], str] = {}
         self._figures: dict[tuple[str, str], Floats] = {}
+        self._spares: dict[tuple[str, str], Floats | None] = {}
 
     def of(self, fit: Fit) -> Task:
         """What a worker is sent for a fit."""
@@ -72,10 +74,18 @@ class Tasks:
         asked = one.split.fingerprint, limit
         if asked not in self._homes:
             self._homes[asked] = write_histories(one.split, limit, self._work)
-        figures = self._history_figures(one)
+        figures, spare = self._history_figures(one), self._spare(one)
         scales = None if how is None else one.split.scales.mae[one.split.series]
-        own, sizes = (of if of is None or rows is None else of[rows] for of in (figures, scales))
-        return cell.View(self._homes[asked], rows, own, one.blend, how, sizes, one.limit)
+        own, sizes, others = (of if of is None or rows is None else of[rows] for of in (figures, scales, spare))
+        return cell.View(self._homes[asked], rows, own, one.blend, how, sizes, one.limit, others)
+
+    def _spare(self, one: Cell) -> Floats | None:
+        """What stands in for each history that has no scale (N,), where histories are scaled by their own."""
+        asked = one.split.fingerprint, "none" if one.training is None else one.training.footing.scaling
+        if asked not in self._spares:
+            spare = spare_scales(one.split.train, asked[1])
+            self._spares[asked] = None if spare is None else spare[one.split.series]
+        return self._spares[asked]
 
     def _history_figures(self, one: Cell) -> Floats | None:
         """Location and scale of the real training part for each history (N, 2), where the scaling asks for them."""
