@@ -408,6 +408,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "least_history": ({}, {"forecasters": [spec(min_history=2)]}),
     "figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
     "views figures": ({"scaling": "train"}, {"scaling": "train", "real": seasonal().assign(y=lambda f: f.y * 2)}),
+    "views spare": ({}, {"real": seasonal().assign(y=lambda f: f.y * 2)}),
     "quantile_levels": ({}, {"quantiles": (0.1, 0.9)}),
     "twins_only": (
         {"forecasters": [LOCAL], "synthetic": seasonal(seed=2)},
