@@ -9,7 +9,9 @@ from planted import SEASON, panel, unlike
 from tsgap.diagnostics import contrasted
 from tsgap.diagnostics.contrast import FAR
 from tsgap.diagnostics.dealing import LEAST, PER_UNIT, UNITS, WINDOWS
+from tsgap.diagnostics.figures import Diagnosed
 from tsgap.errors import DataError
+from tsgap.examining import specs_of
 from tsgap.panel import Panel
 
 
@@ -156,3 +158,18 @@ def test_all_that_a_proof_is_about_is_one_phrase() -> None:
     assert contrasted(real, few, seed=0).caution == (
         "these series alone, which are few, and about the paths that these series took, which are not independent"
     )
+
+
+@pytest.mark.parametrize("name", ["shift", "drift", "alignment", "covering", "memory", "noise", "copies"])
+def test_no_figure_hangs_on_the_units_of_the_data(rng, name):
+    # many contexts are 0 throughout
+    real, synthetic = (rng.poisson(3.0, (30, 200)) * (rng.random((30, 200)) < p) * 1.0 for p in (0.02, 0.03))
+    told = []
+    for unit in (1.0, 2.0**-10, 2.0**10):
+        contrast = contrasted(panel(unit * real), panel(unit * synthetic, "m"), seed=0)
+        found = specs_of([name])[name].measure(contrast, seed=0)
+        assert isinstance(found, Diagnosed)
+        told.append([(one.name, one.flag, one.value) for one in found.figures])
+    for other in told[1:]:
+        assert [one[:2] for one in other] == [one[:2] for one in told[0]]
+        np.testing.assert_allclose([one[2] for one in other], [one[2] for one in told[0]], rtol=1e-9)

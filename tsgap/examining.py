@@ -8,7 +8,6 @@ from typing import Any
 
 from tsgap import leaks
 from tsgap.diagnostics import Contrast, Known, contrasted
-from tsgap.diagnostics.features import features as own_features
 from tsgap.drawing import Wanted
 from tsgap.errors import DataError, TsgapError
 from tsgap.examination import Examination, examined
@@ -75,7 +74,7 @@ def contrast_of(case: Case, experiment: Experiment) -> Contrast:
         case.synthetic,
         seed=seed,
         scaling="standard" if source.normalised else "none",
-        featurise=choose_features(experiment.features) if experiment.features else own_features,
+        featurise=choose_features(experiment.features) if experiment.features else None,
         rules=experiment.rules,
         as_read=as_read,
         known=known,

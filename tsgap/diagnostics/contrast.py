@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from tsgap.contexts import ROUNDING
 from tsgap.errors import DataError
 from tsgap.panel import Dataset, Floats, Ints, Panel, frozen
 from tsgap.ragged import gathered
@@ -48,6 +49,13 @@ class Side:
             deviation = found.std(1, keepdims=True)
             found = found / np.where(deviation > 0, deviation, 1.0)
         return frozen(found)
+
+    @cached_property
+    def typical(self) -> float:
+        """Median standard deviation of the windows that vary, in which those that do not are held up; 1 without any."""
+        deviation = self.windows.std(1)
+        varies = deviation > ROUNDING * np.abs(self.windows).max(1, initial=0.0)
+        return float(np.median(deviation[varies])) if varies.any() else 1.0
 
     @cached_property
     def features(self) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from tsgap.arms import pairing
 from tsgap.diagnostics.contrast import Contrast, Featurise, Known, Side
 from tsgap.diagnostics.dependence import DEPENDENT, dependence
-from tsgap.diagnostics.features import features
+from tsgap.diagnostics.features import features, in_units
 from tsgap.errors import DataError
 from tsgap.halves import SERIES
 from tsgap.panel import Dataset, Ints, Panel, frozen
@@ -31,7 +31,7 @@ def contrasted(
     *,
     seed: int,
     scaling: Literal["none", "standard"] = "none",
-    featurise: Featurise = features,
+    featurise: Featurise | None = None,
     rules: Sequence[str] = (),
     as_read: Mapping[str, Dataset] | None = None,
     known: Known | None = None,
@@ -39,7 +39,8 @@ def contrasted(
     """Set real against synthetic series; `DataError` where they are too short or too few for it.
 
     A unit is a series; fewer than `halves.SERIES` are cut into stretches of time. Windows are `SEASONS` seasons or
-    `VALUES` values long, or as long as four fifths of the series of either side are.
+    `VALUES` values long, or as long as four fifths of the series of either side are. Without `featurise` the features
+    are the own ones, in units of what is `typical` of the real windows.
     """
     rng = np.random.default_rng(seed)
     length = _length(real, synthetic)
@@ -64,9 +65,12 @@ def contrasted(
     # as many windows of a unit on all sides, where there is room
     most = max(_filled(room, many) for room in rooms)
     made = [
-        _side(panel, length, np.minimum(room, most), many, scaling, featurise, rng)
+        _side(panel, length, np.minimum(room, most), many, scaling, featurise or features, rng)
         for panel, room in zip(panels, rooms, strict=True)
     ]
+    if featurise is None:
+        own = in_units(made[0].typical)
+        made = [replace(side, featurise=own) for side in made]
     caution, why = _cautions(ours, theirs, real, synthetic)
     return Contrast(
         made[0],

@@ -28,7 +28,8 @@ ADDS = 0.02
 def measure(contrast: Contrast, *, seed: int) -> Diagnosed:
     """Covariate shift (contexts), concept drift (what follows a context) and label shift (targets)."""
     cut = contrast.real.length - contrast.leads
-    both = contrast.real.windows, contrast.synthetic.windows
+    # targets after a constant context are told apart in these units, not in those of the data
+    both = contrast.real.windows / contrast.real.typical, contrast.synthetic.windows / contrast.real.typical
     units = contrast.real.unit, contrast.synthetic.unit
     parts = c2st.halves(units[0], seed), c2st.halves(units[1], seed + 1)
     contexts = [features(side[:, :cut], contrast.season) for side in both]

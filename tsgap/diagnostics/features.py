@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tsgap.contexts import ROUNDING, autocorrelation, in_blocks
@@ -44,6 +46,16 @@ def features(windows: Floats, season: int) -> Floats:
 
 
 features.names = NAMES  # type: ignore[attr-defined]
+
+
+def in_units(unit: float) -> Callable[[Floats, int], Floats]:
+    """`features` of windows in such units: what spread a constant one has does not hang on the units of the data."""
+
+    def found(windows: Floats, season: int) -> Floats:
+        return features(windows / unit, season)
+
+    found.names = NAMES  # type: ignore[attr-defined]
+    return found
 
 
 def names_of(featurise: object, n: int) -> tuple[str, ...]:
