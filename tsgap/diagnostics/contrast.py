@@ -52,7 +52,7 @@ class Side:
 
     @cached_property
     def typical(self) -> float:
-        """Median standard deviation of the windows that vary, a unit for what those that do not leave open; 1 without any."""
+        """Median standard deviation of the windows that vary, 1 where none does."""
         deviation = self.windows.std(1)
         varies = deviation > ROUNDING * np.abs(self.windows).max(1, initial=0.0)
         return float(np.median(deviation[varies])) if varies.any() else 1.0
