@@ -19,7 +19,7 @@ SOURCE = "gen:block-bootstrap"
 STAGES = {
     "reading": "tsgap.inputs.read",
     "drawing": "tsgap.drawing.drawn",
-    "copies of the test looked for": "tsgap.leaks.found_in",
+    "copies of the test looked for": "tsgap.manifest.found_in",
     "manifest and truth": "tsgap.manifest.write",
 }
 
