@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,12 +40,12 @@ def test_where_no_series_has_a_scale_it_is_1_and_other_scalings_need_none() -> N
     assert spare_scales(TRAIN, "train") is None
 
 
-def intermittent(unit: float) -> pd.DataFrame:
+def intermittent(unit: float, length: int = 60) -> pd.DataFrame:
     """Series of which many histories are 0 throughout, in other units."""
     rng = np.random.default_rng(0)
-    y = rng.poisson(3.0, size=(30, 60)) * (rng.random((30, 60)) < 0.15) * unit
-    stamps = pd.date_range("2020-01-01", periods=60, freq="MS")
-    ids = np.repeat([f"s{i:02d}" for i in range(30)], 60)
+    y = rng.poisson(3.0, size=(30, length)) * (rng.random((30, length)) < 0.15) * unit
+    stamps = pd.date_range("2015-01-01", periods=length, freq="MS")
+    ids = np.repeat([f"s{i:02d}" for i in range(30)], length)
     return pd.DataFrame({"unique_id": ids, "ds": np.tile(stamps, 30), "y": y.ravel()})
 
 
@@ -70,3 +71,10 @@ def test_no_error_hangs_on_the_units_of_the_data(tmp_path: Path, scaling: str) -
     assert (told[0] < 5).all(), "in units of the series, as MASE is"
     for other in told[1:]:
         np.testing.assert_allclose(other, told[0], rtol=1e-6)
+
+
+def test_what_a_self_check_foretells_does_not_either() -> None:
+    asked: dict[str, Any] = {"horizons": [1, 2], "windows": 2, "jobs": 0}
+    one, other = (tsgap.selfcheck(intermittent(unit, 120), **asked) for unit in (1.0, 2.0**-10))
+    assert "the gap that the autocorrelation foretells" in str(one)
+    assert str(one) == str(other)

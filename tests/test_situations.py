@@ -52,6 +52,19 @@ def test_contexts_are_the_scaled_last_values_of_each_history(data: Data, scaling
             np.testing.assert_allclose(found.features[row], expected, atol=1e-9)
 
 
+def test_contexts_of_zeros_have_the_scale_of_their_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = seasonal(6, 120)
+    late = frame.groupby("unique_id").cumcount() >= 80
+    data = read_data(DataSpec("data", frame.assign(y=frame.y.where(~late, 0.0)), ReadOptions(), (1, 6), 3))
+    monkeypatch.setenv("TSGAP_BLOCK", "30")
+    with Store.open(tmp_path) as store:
+        name = write_contexts(data.split, Footing("mean-abs", CONTEXT, False, 6), store)
+        found = Contexts.read(name, store.read_table)
+    wanted = [np.abs(data.split.train[int(series)]).mean() for series in data.split.series]
+    assert len(set(wanted)) > 1
+    np.testing.assert_allclose(found.size, wanted)
+
+
 def test_of_many_windows_the_contexts_of_some_are_kept(
     data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

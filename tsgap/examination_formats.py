@@ -101,10 +101,11 @@ def text_of(found: Sequence[Examination], notes: Sequence[str] = (), *, every: b
     Shown are the headline of each diagnostic and what is warned of, and all else with `every`.
     """
     lines = [sentence(one) for one in found]
-    for one in found:
-        lines += ["", f"{one.data}, {one.source}", *_block(one, every)]
+    blocks = [list(_block(one, every)) for one in found]
+    for one, block in zip(found, blocks, strict=True):
+        lines += ["", f"{one.data}, {one.source}", *block]
     lines += ["", "Notes", *(f"- {note}" for note in notes)] if notes else []
-    if not every and any([*_block(one, False)] != [*_block(one, True)] for one in found):
+    if not every and blocks != [list(_block(one, True)) for one in found]:
         lines += ["", _REST]
     lines += ["", _LEGEND] if any(one.found for one in found) else []
     return "\n".join(one_line(line) for line in lines) + "\n"
